@@ -1,0 +1,356 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CIM values in Python: classes, references, datetimes, WQL literals, embedded instances (CIM-XML, DSP0201)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from .faults import HostError
+
+URI_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
+UTC = timezone.utc
+
+
+def class_uri(namespace: str, class_name: str) -> str:
+    """Resource URI of a class, or of any query when the name is `*`."""
+    return f"{URI_PREFIX}{namespace}/{class_name}"
+
+
+class CimClass(NamedTuple):
+    """What a caller knows of a class; properties maps name -> CIM type, arrays as `type[]`."""
+
+    namespace: str
+    name: str
+    keys: tuple[str, ...] = ()
+    properties: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def uri(self) -> str:
+        return class_uri(self.namespace, self.name)
+
+    def reference(self, instance: Mapping[str, Any]) -> Reference:
+        """Reference to an instance of this class, from the values of its keys."""
+        missing = [key for key in self.keys if instance.get(key) is None]
+        if missing:
+            raise HostError(f"An instance of {self.name} lacks the key {', '.join(missing)}.", **{"class": self.name})
+        return Reference(self.namespace, self.name, {key: key_text(instance[key]) for key in self.keys})
+
+
+class Reference(NamedTuple):
+    """Names one instance; key values are text, not escaped."""
+
+    namespace: str
+    class_name: str
+    keys: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        return class_uri(self.namespace, self.class_name)
+
+    def relative_path(self) -> str:
+        r"""Class.Key="value",… as WQL and object paths have it: `\` doubled, `"` escaped, keys sorted."""
+        keys = ",".join(f'{name}="{_in_path(str(value))}"' for name, value in sorted(self.keys.items()))
+        return f"{self.class_name}.{keys}" if keys else f"{self.class_name}=@"
+
+    def path(self) -> str:
+        """WMI object path without the host, which hosts accept in embedded instances."""
+        return f"{self.namespace}:{self.relative_path()}"
+
+
+Instance = dict[str, Any]
+
+
+def key_text(value: Any) -> str:
+    """Selector or key text of a Python value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (datetime, timedelta)):
+        return native_datetime(value)
+    return str(value)
+
+
+# ---- object paths ----
+
+_PATH = re.compile(r"^(?:\\\\[^\\/]+[\\/]|//[^\\/]+[\\/])?(?:(?P<namespace>[\w\\/]+):)?(?P<name>\w+)(?:(?P<dot>\.)|=|$)")
+_KEY = re.compile(r"""\s*(?P<name>\w+)\s*=\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^,"']+))\s*(?:,|$)""", re.DOTALL)
+
+
+def _in_path(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _from_path(text: str) -> str:
+    # A lone backslash stands for itself: some hosts leave the ones in BootSourceOrder single.
+    return re.sub(r"""\\([\\"'])""", r"\1", text)
+
+
+def parse_path(text: str) -> Reference:
+    r"""Read `\\HOST\ns:Class.Key="value"`; host and namespace may be missing (namespace is then empty)."""
+    head = _PATH.match(text)
+    if head is None:
+        raise HostError(f"Not a WMI object path: {text!r}")
+    namespace = (head["namespace"] or "").replace("\\", "/").strip("/")
+    rest = text[head.end() :]
+    if head["dot"] is None:
+        # Class="value" names the only key by position; Class=@ is a singleton; Class alone is the class itself.
+        value = rest.strip()
+        if value in ("", "@"):
+            return Reference(namespace, head["name"], {})
+        return Reference(namespace, head["name"], {"": _from_path(value.strip("\"'"))})
+    keys: dict[str, str] = {}
+    position = 0
+    while position < len(rest):
+        key = _KEY.match(rest, position)
+        if key is None:
+            raise HostError(f"Not a WMI object path: {text!r}")
+        quoted = key["double"] if key["double"] is not None else key["single"]
+        keys[key["name"]] = _from_path(quoted) if quoted is not None else key["bare"].strip()
+        position = key.end()
+    return Reference(namespace, head["name"], keys)
+
+
+def same_object(a: Reference | str, b: Reference | str) -> bool:
+    """Whether two references or object paths name one object; hosts vary the case of GUIDs, classes and namespaces."""
+    a, b = (item if isinstance(item, Reference) else parse_path(item) for item in (a, b))
+    if a.namespace and b.namespace and _folded_namespace(a) != _folded_namespace(b):
+        return False
+    return a.class_name.lower() == b.class_name.lower() and _folded_keys(a) == _folded_keys(b)
+
+
+def _folded_namespace(reference: Reference) -> str:
+    return reference.namespace.replace("\\", "/").strip("/").lower()
+
+
+def _folded_keys(reference: Reference) -> dict[str, str]:
+    return {name.lower(): str(value).lower() for name, value in reference.keys.items() if name.lower() != "__cimnamespace"}
+
+
+# ---- WQL literals ----
+
+
+def quote(text: str) -> str:
+    r"""WQL string literal: '…' with `\` and `'` escaped by a backslash."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def like_prefix(text: str) -> str:
+    """WQL LIKE pattern literal for "begins with text"; `[`, `%` and `_` stand for themselves in brackets."""
+    return quote(re.sub(r"[\[%_]", r"[\g<0>]", text) + "%")
+
+
+def literal(value: str | bool | int) -> str:
+    """WQL literal of a Python value."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return str(value) if isinstance(value, int) else quote(value)
+
+
+# ---- datetimes ----
+
+_INTERVAL = re.compile(r"^(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$")
+_NATIVE = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)\.(\d{6}|\*{6})(?:([+-]\d{3})|(:)000)$")
+
+
+def parse_datetime(text: str) -> datetime | timedelta:
+    """Read ISO 8601 datetimes and durations (DSP0230) and the native CIM form (DSP0004); no offset means UTC."""
+    text = text.strip()
+    if text[:1] == "P" or text[:2] == "-P":
+        return _parse_interval(text)
+    native = _NATIVE.match(text)
+    if native is not None:
+        return _parse_native(native)
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise HostError(f"The host sent {text!r} where CIM expects a datetime.") from error
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _parse_interval(text: str) -> timedelta:
+    match = _INTERVAL.match(text)
+    if match is None:
+        raise HostError(f"The host sent {text!r} where CIM expects an interval.")
+    sign, days, hours, minutes, seconds, fraction = match.groups()
+    value = timedelta(
+        days=int(days or 0),
+        hours=int(hours or 0),
+        minutes=int(minutes or 0),
+        seconds=int(seconds or 0),
+        microseconds=int((fraction or "0")[:6].ljust(6, "0")),
+    )
+    return -value if sign else value
+
+
+def _parse_native(match: re.Match[str]) -> datetime | timedelta:
+    date, hours, minutes, seconds, fraction, offset, interval = match.groups()
+    micro = 0 if fraction.startswith("*") else int(fraction)
+    if interval:
+        return timedelta(int(date), int(seconds), micro, minutes=int(minutes), hours=int(hours))
+    return datetime(
+        int(date[:4]),
+        int(date[4:6]),
+        int(date[6:]),
+        int(hours),
+        int(minutes),
+        int(seconds),
+        micro,
+        timezone(timedelta(minutes=int(offset))),
+    )
+
+
+def native_datetime(value: datetime | timedelta) -> str:
+    """DSP0004 form: ddddddddHHMMSS.mmmmmm:000 or yyyymmddHHMMSS.mmmmmm+000 (in UTC)."""
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(value.seconds, 60)
+        return f"{value.days:08d}{minutes // 60:02d}{minutes % 60:02d}{seconds:02d}.{value.microseconds:06d}:000"
+    return _utc(value).strftime("%Y%m%d%H%M%S.%f+000").zfill(25)
+
+
+def iso_datetime(value: datetime | timedelta) -> str:
+    """DSP0230 form: PnDTnHnMnS, or ISO 8601 in UTC, fractions without trailing zeros."""
+    fraction = f".{value.microseconds if isinstance(value, timedelta) else value.microsecond:06d}".rstrip("0").rstrip(".")
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(value.seconds, 60)
+        return f"P{value.days}DT{minutes // 60}H{minutes % 60}M{seconds}{fraction}S"
+    return _utc(value).replace(microsecond=0, tzinfo=None).isoformat() + fraction + "Z"
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+# ---- text of values ----
+
+
+def parse_boolean(text: str) -> bool:
+    return text.strip().lower() in ("true", "1")
+
+
+CONVERT: Mapping[str, Callable[[str], Any]] = MappingProxyType(
+    {
+        "string": str,
+        "char16": str,
+        "boolean": parse_boolean,
+        "datetime": parse_datetime,
+        "real32": float,
+        "real64": float,
+        "ref": parse_path,
+    }
+    | {f"{sign}int{size}": int for sign in "us" for size in (8, 16, 32, 64)}
+)
+
+
+def octets(texts: list[str]) -> list[int]:
+    """uint8[]: numbers, or base64 in a single element (DSP0230 for OctetString); a number has 3 digits at most."""
+    if len(texts) == 1 and not (len(texts[0].strip()) <= 3 and texts[0].strip().isdecimal()):
+        return list(base64.b64decode(texts[0]))
+    return [int(text) for text in texts]
+
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def checked(text: str) -> str:
+    """The text, if XML 1.0 can carry it; else a HostError that names the character."""
+    bad = _FORBIDDEN.search(text)
+    if bad is not None:
+        shown = text.encode("unicode_escape").decode("ascii")
+        raise HostError(
+            f'The text "{shown}" contains the character U+{ord(bad.group()):04X}, which XML 1.0, and so WS-Management, '
+            "cannot carry. Leave it out."
+        )
+    return text
+
+
+# ---- embedded instances ----
+
+# Hyper-V hosts refuse &amp; and &lt; inside an embedded instance (return codes 32768 and 32773) and read numeric
+# references right: captured from a Windows 11 host. Line breaks go the same way, so that no XML layer changes them.
+_EMBEDDED = str.maketrans({"&": "&#38;", "<": "&#60;", ">": "&#62;", '"': "&#34;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+
+
+def embedded(cls: CimClass, values: Mapping[str, Any]) -> str:
+    """CIM-XML of an instance with just these values, for [EmbeddedInstance] string parameters.
+
+    None leaves the value out (providers read it as "unchanged"), an empty string clears. References become object
+    paths. Raises HostError on properties that the class doesn't have.
+    """
+    parts = [f'<INSTANCE CLASSNAME="{cls.name}">']
+    for name, value in values.items():
+        if name.startswith("__"):
+            continue
+        kind = cls.properties.get(name)
+        if kind is None:
+            raise HostError(f"{cls.name} has no property {name}.", **{"class": cls.name})
+        parts.append(_embedded_property(name, kind, value))
+    parts.append("</INSTANCE>")
+    return "".join(parts)
+
+
+def _embedded_property(name: str, kind: str, value: Any) -> str:
+    kind, array = kind.removesuffix("[]"), kind.endswith("[]")
+    if kind in ("ref", "instance"):
+        raise HostError(f"An embedded instance cannot carry {name}, which is of type {kind}.")
+    if array:
+        items = "".join(f"<VALUE>{_embedded_text(item)}</VALUE>" for item in value or ())
+        return f'<PROPERTY.ARRAY NAME="{name}" TYPE="{kind}"><VALUE.ARRAY>{items}</VALUE.ARRAY></PROPERTY.ARRAY>'
+    text = "" if value is None else f"<VALUE>{_embedded_text(value)}</VALUE>"
+    return f'<PROPERTY NAME="{name}" TYPE="{kind}">{text}</PROPERTY>'
+
+
+def _embedded_text(value: Any) -> str:
+    if isinstance(value, Reference):
+        value = value.path()
+    return checked(key_text(value)).translate(_EMBEDDED)
+
+
+def from_embedded(text: str, cls: CimClass | None = None) -> Instance:
+    """Read the CIM-XML text of an instance, typed by the TYPE attributes; with a class, its absent properties are filled."""
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise HostError(f"The host sent an embedded instance that is not CIM-XML: {error}") from error
+    instance = root if root.tag == "INSTANCE" else root.find(".//INSTANCE")
+    if instance is None:
+        raise HostError(f"The host sent <{root.tag}> where an embedded instance was expected.")
+    return _from_instance(instance, cls)
+
+
+def _from_instance(element: ElementTree.Element, cls: CimClass | None) -> Instance:
+    types = cls.properties if cls else {}
+    values: Instance = {name: [] if kind.endswith("[]") else None for name, kind in types.items()}
+    values["__CLASS"] = element.get("CLASSNAME", "")
+    for child in element:
+        name = child.get("NAME", "")
+        kind = types.get(name, "").removesuffix("[]") or child.get("TYPE", "string")
+        convert = CONVERT.get(kind, str)
+        if child.tag == "PROPERTY":
+            value = child.find("VALUE")
+            values[name] = None if value is None else convert(value.text or "")
+        elif child.tag == "PROPERTY.ARRAY":
+            values[name] = [convert(item.text or "") for item in child.iterfind("VALUE.ARRAY/VALUE")]
+        elif child.tag == "PROPERTY.REFERENCE":
+            values[name] = _from_value_reference(child)
+        elif child.tag == "PROPERTY.OBJECT":
+            inner = child.find(".//INSTANCE")
+            values[name] = None if inner is None else _from_instance(inner, None)
+    return values
+
+
+def _from_value_reference(element: ElementTree.Element) -> Reference | None:
+    """VALUE.REFERENCE holds a path as text (WMI) or INSTANCENAME with key bindings (DSP0201)."""
+    name = element.find(".//INSTANCENAME")
+    if name is not None:
+        namespace = "/".join(part.get("NAME", "") for part in element.iterfind(".//LOCALNAMESPACEPATH/NAMESPACE"))
+        keys = {key.get("NAME", ""): key.findtext("KEYVALUE", "") for key in name.iterfind("KEYBINDING")}
+        return Reference(namespace, name.get("CLASSNAME", ""), keys)
+    text = "".join(element.itertext()).strip()
+    return parse_path(text) if text else None
