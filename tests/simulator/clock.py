@@ -1,0 +1,75 @@
+"""Time of a simulation: one clock that tests can advance, and the events that are due on it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Wall time plus what advance() added; events run when their time has come, in order.
+
+    Every entry of the protocol calls settle(), so a client never sees a state that time has passed by. start() adds a
+    thread that settles without being asked, for what nobody polls: guests that finish booting open their endpoint.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._offset = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._wake = threading.Condition(self.lock)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def seconds(self) -> float:
+        return time.time() + self._offset
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    def since(self, start: datetime) -> timedelta:
+        return self.now() - start
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once, event by event."""
+        with self.lock:
+            target = self.seconds() + seconds
+            while self._events and self._events[0][0] <= target:
+                self._offset += max(0.0, self._events[0][0] - self.seconds())
+                self.settle()
+            self._offset += max(0.0, target - self.seconds())
+
+    def after(self, seconds: float, event: Callable[[], None]) -> None:
+        """Run an event later; with 0 or less at the next settle(), never within this call."""
+        with self._wake:
+            heapq.heappush(self._events, (self.seconds() + seconds, next(self._order), event))
+            self._wake.notify()
+
+    def settle(self) -> None:
+        """Run what is due."""
+        with self.lock:
+            while self._events and self._events[0][0] <= self.seconds():
+                heapq.heappop(self._events)[2]()
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="simulator-clock", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        with self._wake:
+            while not self._stopping:
+                self.settle()
+                due = self._events[0][0] - self.seconds() if self._events else None
+                self._wake.wait(None if due is None else max(0.001, due))

@@ -1,0 +1,291 @@
+"""A Windows machine, host or guest: what WS-Management can do with it, whoever asks."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from . import errors, services
+from .cim import CimClass, Instance, Reference, fits
+from .errors import CimError
+from .repository import Repository
+from .schema import HYPERV, load, read_yaml
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .vm import Vm
+
+ADMINISTRATORS = "administrators"
+
+
+@dataclass(frozen=True)
+class User:
+    """An account of a machine; groups as Windows names them in English."""
+
+    name: str
+    password: str = ""
+    groups: tuple[str, ...] = ("Administrators",)
+
+    def member(self, *groups: str) -> bool:
+        return bool({group.lower() for group in groups} & {group.lower() for group in self.groups})
+
+    @property
+    def administrator(self) -> bool:
+        return self.member(ADMINISTRATORS)
+
+    @property
+    def hyperv(self) -> bool:
+        return self.member(ADMINISTRATORS, "hyper-v administrators")
+
+    @property
+    def remote(self) -> bool:
+        """May pass WinRM's own access check at all (root SDDL: Administrators and Remote Management Users)."""
+        return self.member(ADMINISTRATORS, "remote management users")
+
+
+@dataclass
+class Call:
+    """One CIM method call, as a service function gets it. call["Name"] is a parameter, or None when it wasn't given."""
+
+    machine: Machine
+    cls: CimClass
+    method: str
+    row: Instance | None
+    parameters: dict[str, Any]
+    user: User | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return next((value for key, value in self.parameters.items() if key.lower() == name.lower()), None)
+
+
+@dataclass(eq=False)
+class Machine:
+    """State of a machine; `spec` is its part of the model file, checked and completed by model.py."""
+
+    name: str
+    clock: Clock
+    spec: dict[str, Any]
+    vm: Vm | None = None
+    users: dict[str, User] = field(default_factory=dict)
+    vms: dict[str, Vm] = field(default_factory=dict)
+    watchers: list[Callable[[Machine], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.os: dict[str, Any] = self.spec["os"]
+        self.options: dict[str, Any] = self.spec["options"]
+        self.locale: str = self.spec["locale"]
+        self.schema = load(int(self.os["build"]))
+        self.repository = Repository(self.schema)
+        self.jobs: Any = None
+        for module in service_modules():
+            if hasattr(module, "install"):
+                module.install(self)
+
+    # --- facts
+
+    @property
+    def host(self) -> Machine | None:
+        """The machine this one is a VM of."""
+        return self.vm.machine if self.vm else None
+
+    @property
+    def depth(self) -> int:
+        """0 for a model's host, 1 for a machine that is a VM of it, and so on."""
+        return 0 if self.vm is None else self.vm.machine.depth + 1
+
+    @property
+    def hyperv(self) -> bool:
+        """The Hyper-V role is there: only then does the namespace root/virtualization/v2 exist."""
+        return bool(self.spec["hyperv"])
+
+    @property
+    def running(self) -> bool:
+        """It can be reached over the network: always for a host, after its boot for a guest."""
+        return self.vm is None or self.vm.guest.reachable
+
+    def changed(self) -> None:
+        """Tell those who watch (the server) that `running` may have changed."""
+        for watcher in self.watchers:
+            watcher(self)
+
+    def text(self, key: str, **words: Any) -> str:
+        """A text of Windows in this machine's language; English where the table has no other."""
+        table = strings()
+        found = table.get(self.locale, {}).get(key) or table["en-US"][key]
+        return found.format(**words) if words else found
+
+    def find_user(self, name: str) -> User | None:
+        r"""An account by its name; `HOST\name` and `name@host` are understood."""
+        bare = name.rsplit("\\", 1)[-1].split("@", 1)[0]
+        return self.users.get(bare.lower())
+
+    # --- what the protocol asks for
+
+    def has_namespace(self, namespace: str) -> bool:
+        known = namespace.replace("\\", "/").strip("/").lower()
+        return known in self.schema.namespaces and (self.hyperv or known != HYPERV)
+
+    def find_class(self, namespace: str, name: str) -> CimClass:
+        """The class, or CimError INVALID_NAMESPACE / INVALID_CLASS."""
+        if not self.has_namespace(namespace):
+            raise CimError(errors.INVALID_NAMESPACE, parameter_info=namespace)
+        cls = self.schema.find(namespace, name)
+        if cls is None:
+            raise CimError(errors.INVALID_CLASS, parameter_info=name)
+        return cls
+
+    def may_read(self, cls: CimClass, user: User | None) -> bool:
+        """Hyper-V's provider shows its objects to Hyper-V Administrators and Administrators only."""
+        return user is None or user.hyperv or cls.namespace != HYPERV
+
+    def instances(self, cls: CimClass, user: User | None = None) -> Iterator[Instance]:
+        with self._turn():
+            self._check_read(cls, user)
+            return iter(list(self.repository.instances(cls)) if self.may_read(cls, user) else ())
+
+    def get(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> Instance:
+        with self._turn():
+            self._check_read(cls, user)
+            if not self.may_read(cls, user):
+                raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys))
+            return self.repository.get(cls, keys)
+
+    def references(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
+        """REFERENCES OF; conditions: result_class, role."""
+        with self._turn():
+            cls = self.find_class(reference.namespace, reference.class_name)
+            self._check_read(cls, user)
+            return self.repository.references(reference, **conditions) if self.may_read(cls, user) else []
+
+    def associators(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
+        """ASSOCIATORS OF; conditions: assoc_class, result_class, role, result_role."""
+        with self._turn():
+            cls = self.find_class(reference.namespace, reference.class_name)
+            self._check_read(cls, user)
+            return self.repository.associators(reference, **conditions) if self.may_read(cls, user) else []
+
+    def invoke(
+        self,
+        cls: CimClass,
+        keys: Mapping[str, Any] | None,
+        method: str,
+        parameters: Mapping[str, Any] | None = None,
+        user: User | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Call a method. Returns its ReturnValue and every output of the signature, None where there is no value.
+
+        Some of the keys are enough where they name one object: hosts take CreationClassName alone for a service and
+        Name alone for RequestStateChange (captured from a Windows 11 host).
+        """
+        with self._turn():
+            signature = cls.find_method(method)
+            if signature is None:
+                raise CimError(errors.INVALID_METHOD, operation="ExecMethod", parameter_info=f"{cls.name}::{method}")
+            if not self.may_read(cls, user):
+                raise CimError(errors.ACCESS_DENIED, operation="ExecMethod", parameter_info=_path(cls, keys or {}))
+            row = None if signature.static else self._target(cls, keys)
+            typed: dict[str, Any] = {}
+            for name, value in (parameters or {}).items():
+                known = signature.input(name)
+                if known is None or not fits(known, value):
+                    raise CimError(errors.INVALID_METHOD_PARAMETERS, operation="ExecMethod", parameter_info=name)
+                typed[known.name] = value
+            function = _function(row.cls if row is not None else cls, signature.name)
+            if function is None:
+                raise CimError(errors.METHOD_NOT_IMPLEMENTED, operation="ExecMethod", parameter_info=signature.name)
+            answer = function(Call(self, cls, signature.name, row, typed, user))
+            code, outputs = answer if isinstance(answer, tuple) else (answer, {})
+            return code, {prop.name: outputs.get(prop.name) for prop in signature.outputs}
+
+    def create(self, cls: CimClass, values: Mapping[str, Any], user: User | None = None) -> Reference:
+        with self._turn():
+            return self._transfer(cls, "create_instance", user)(self, cls, dict(values), user)
+
+    def put(
+        self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any], user: User | None = None
+    ) -> Instance:
+        """`values` are the properties that were sent; what wasn't sent stays."""
+        with self._turn():
+            row = self._target(cls, keys)
+            return self._transfer(cls, "put_instance", user)(self, row, dict(values), user).copy()
+
+    def delete(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> None:
+        with self._turn():
+            row = self._target(cls, keys)
+            self._transfer(cls, "delete_instance", user)(self, row, user)
+
+    # --- inside
+
+    def _turn(self) -> Any:
+        """One request at a time over the whole simulation, after all that was due before it."""
+        self.clock.settle()
+        return self.clock.lock
+
+    def _check_read(self, cls: CimClass, user: User | None) -> None:
+        if not self.may_read(cls, user) and self.options["without_rights"] == "denied":
+            raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
+
+    def _target(self, cls: CimClass, keys: Mapping[str, Any] | None) -> Instance:
+        if not keys and cls.keys:
+            # Captured from a Windows 11 host: the management service answers so to a call without selectors.
+            raise CimError(errors.INVALID_METHOD_PARAMETERS, operation="ExecMethod", parameter_info=cls.name)
+        row = self.repository.find(Reference(cls.namespace, cls.name, dict(keys or {})), partial=True)
+        if row is None:
+            raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys or {}))
+        return row
+
+    def _transfer(self, cls: CimClass, name: str, user: User | None) -> Callable[..., Any]:
+        if not self.may_read(cls, user) or (user is not None and not user.administrator):
+            raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
+        module = _service(cls)
+        if module is None or not hasattr(module, name):
+            # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
+            raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
+        return getattr(module, name)
+
+
+def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
+    return Reference(cls.namespace, cls.name, dict(keys)).path()
+
+
+@lru_cache(maxsize=1)
+def strings() -> dict[str, dict[str, str]]:
+    return read_yaml("strings.yml")
+
+
+@lru_cache(maxsize=1)
+def service_modules() -> tuple[ModuleType, ...]:
+    """Every file of services/, by name. See services/__init__.py for what such a file may define."""
+    names = sorted(info.name for info in pkgutil.iter_modules(services.__path__))
+    return tuple(import_module(f"{services.__name__}.{name}") for name in names)
+
+
+@cache
+def _service(cls: CimClass) -> ModuleType | None:
+    for name in (cls.name, *cls.superclasses):
+        for module in service_modules():
+            if name in getattr(module, "CLASSES", ()):
+                return module
+    return None
+
+
+def _function(cls: CimClass, method: str) -> Callable[[Call], Any] | None:
+    return getattr(_service(cls), snake_case(method), None)
+
+
+def snake_case(name: str) -> str:
+    """RequestStateChange → request_state_change, GetVHDSetInformation → get_vhd_set_information."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def all_machines(machines: Iterable[Machine]) -> Iterator[Machine]:
+    """The machines and, at any depth, the machines of their guests."""
+    for machine in machines:
+        yield machine
+        yield from all_machines(vm.guest.machine for vm in machine.vms.values() if vm.guest.machine)
