@@ -1,0 +1,112 @@
+# make demo   the main job, against a simulated host
+# make test   every check, as in continuous integration; or one of: lint layers units sanity molecule
+# make bench  requests, bytes and seconds, side by side with PowerShell tasks
+#
+# Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
+# Another Python: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON = python3
+VENV = .venv
+STEPS = lint layers units sanity molecule
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
+export PYTHONPATH := $(CURDIR)/.build
+export PYTHONDONTWRITEBYTECODE = 1
+export PIP_CONSTRAINT := $(CURDIR)/tests/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
+PIP = $(VENV)/bin/python -m pip -qq --no-input --disable-pip-version-check --log .build/pip.log
+
+LINK = .build/ansible_collections/nested/hyperv
+COPY = .build/sanity/ansible_collections/nested/hyperv
+
+.PHONY: help test steps lint layers units sanity molecule demo bench clean
+.DEFAULT_GOAL = help
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# --- Setting up ---------------------------------------------------------------------------------------------------
+
+# A virtual environment whose Python is gone, or that was made for another folder, is made anew.
+$(shell $(VENV)/bin/python -c 'import ansible' 2>/dev/null && grep -qF ' $(CURDIR)/$(VENV)' $(VENV)/pyvenv.cfg || rm -f $(VENV)/*.stamp)
+
+$(VENV)/run.stamp: tests/constraints.txt tests/requirements-run.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is too old or not there: Python 3.11 or newer is needed (make PYTHON=python3.12 …)' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo '$(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear '$(CURDIR)/$(VENV)'
+	@mkdir -p .build
+	@$(PIP) install -r tests/requirements-run.txt
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp tests/requirements.txt
+	@echo 'Adding the tools for tests'
+	@$(PIP) install -r tests/requirements.txt
+	@touch $@
+
+# Ansible and Python find the checkout as ansible_collections/nested/hyperv through this link.
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -sfn ../../.. $@
+
+# --- Tests --------------------------------------------------------------------------------------------------------
+
+test:
+	@$(MAKE) --no-print-directory steps
+	@other=$$(.ci/other-python $(PYTHON)); \
+	if [ -n "$$other" ]; then \
+	    $(MAKE) --no-print-directory steps PYTHON=$$other VENV=.venv-other STEPS='units sanity molecule'; \
+	else \
+	    echo 'The second round was left out: it needs Python 3.12 to 3.14 for ansible-core 2.21, or 3.11 for 2.19, in PATH.'; \
+	fi
+
+steps: $(VENV)/test.stamp
+	@round="ansible-core $$($(VENV)/bin/python -c 'from ansible.release import __version__ as v; print(v)'), $$($(VENV)/bin/python --version)"; \
+	for step in $(STEPS); do \
+	    printf '\n=== %s (%s)\n' $$step "$$round"; begin=$$(date +%s); \
+	    $(MAKE) --no-print-directory $$step || { printf '\nFAILED: %s (%s)\n' $$step "$$round" >&2; exit 1; }; \
+	    printf '=== %s passed in %s s\n' $$step $$(($$(date +%s) - begin)); \
+	done; \
+	printf '\nPassed with %s: $(STEPS)\n\n' "$$round"
+
+lint: $(VENV)/test.stamp $(LINK)
+	ruff check .
+	ruff format --check .
+	ansible-lint --offline --strict
+
+layers: $(VENV)/test.stamp $(LINK)
+	lint-imports --config tests/layers.ini --no-cache
+
+units: $(VENV)/test.stamp $(LINK)
+	pytest -n 2 tests/unit
+
+# ansible-test wants a real folder, not a link, and a git repository of its own.
+sanity: $(VENV)/test.stamp
+	@rm -rf .build/sanity
+	@mkdir -p $(COPY)
+	@{ git -c core.quotepath=off ls-files -co --exclude-standard; git -c core.quotepath=off ls-files -d; } \
+	    | sort | uniq -u | tar cf - -T - | tar xf - -C $(COPY)
+	@git -C $(COPY) init -q && git -C $(COPY) add -A
+	@if [ -x ../shared/tools/offline-ansible-test ]; then ../shared/tools/offline-ansible-test python >/dev/null; fi
+	cd $(COPY) && env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT -u PYTHONPATH ansible-test sanity --venv \
+	    --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+molecule: $(VENV)/test.stamp $(LINK)
+	MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule test --all
+
+# --- To look at ---------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/run.stamp $(LINK)
+	@tests/demo/run.sh
+
+# win_powershell comes from the package ansible, of which nothing but its collections is wanted.
+.build/bench: $(VENV)/run.stamp
+	@rm -rf $@
+	@$(PIP) install --no-deps --target $@ ansible
+
+bench: $(VENV)/run.stamp $(LINK) .build/bench
+	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" python -m tests.benchmarks
+
+clean:
+	rm -rf .build .venv .venv-*
