@@ -88,7 +88,7 @@ sanity: $(VENV)/test.stamp
 	@{ git -c core.quotepath=off ls-files -co --exclude-standard; git -c core.quotepath=off ls-files -d; } \
 	    | sort | uniq -u | tar cf - -T - | tar xf - -C $(COPY)
 	@git -C $(COPY) init -q && git -C $(COPY) add -A
-	@if [ -x ../shared/tools/offline-ansible-test ]; then ../shared/tools/offline-ansible-test python >/dev/null; fi
+	@python .ci/bootstrap-pip.py
 	cd $(COPY) && env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT -u PYTHONPATH ansible-test sanity --venv \
 	    --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
