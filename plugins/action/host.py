@@ -1,0 +1,61 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one bridge between tasks and modules: every module of this collection runs in here, in Ansible's worker."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# Imported here, at the top, by the parent process, so that its forks have all of it already.
+from ..module_utils import _ensure
+from ..module_utils._hyperv import adapter, info, memory, nesting, power, processor  # noqa: F401
+from ..module_utils._run import run_module
+from ..plugin_utils._connection import connection_options
+
+
+class ActionModule(ActionBase):
+    """Checks the task's options, opens the host from the connection's options, and runs the module in process."""
+
+    _supports_async = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        module = self._module()
+        _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
+        connection = self._connection
+        host = (
+            self._task.delegate_to
+            or (task_vars or {}).get("inventory_hostname")
+            or connection.get_option("remote_addr")
+        )
+        options = connection_options(connection.transport, connection.get_option)
+        result |= run_module(
+            module.run,
+            host,
+            options,
+            _ensure.Task(params, self._task.check_mode),
+            report=lambda line: self._display.display(f"{host}: {line}"),
+            warn=lambda line: result.setdefault("warnings", []).append(line),
+        )
+        if not self._task.diff:
+            result.pop("diff", None)
+        return result
+
+    def _module(self) -> Any:
+        """The Python module behind the task's action, wherever redirects lead."""
+        found = self._shared_loader_obj.module_loader.find_plugin_with_context(
+            self._task.action, collection_list=self._task.collections
+        )
+        if not found.resolved:
+            raise AnsibleActionFail(f"there is no module '{self._task.action}'")
+        return import_module(found.plugin_resolved_name)
+
+
+def _checked_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """The part of AnsibleModule's arguments that describes options."""
+    return {name: value for name, value in spec.items() if name != "supports_check_mode"}

@@ -1,0 +1,47 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What every module of this collection is and does; associated with plugins/action/host.py.
+    DOCUMENTATION = r"""
+requirements:
+  - pywinrm (on the control node, where C(ansible_connection=winrm) needs it too)
+notes:
+  - The module runs on the control node and speaks WS-Management to the Hyper-V host of the task, with the options of
+    its C(winrm) or C(psrp) connection. It starts no PowerShell there and gathers no facts.
+  - Outside a playbook the host comes from the environment variables E(NESTED_HYPERV_URL), E(NESTED_HYPERV_USER),
+    E(NESTED_HYPERV_PASSWORD), E(NESTED_HYPERV_TRANSPORT) (default C(ntlm)), E(NESTED_HYPERV_CA) (path of a CA
+    certificate) and E(NESTED_HYPERV_VALIDATE) (default C(true)).
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed (or would change in C(check_mode)), when in diff mode.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: windows
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  action_group:
+    description: Use C(group/nested.hyperv.all) in C(module_defaults) to set defaults for every module.
+    support: full
+    membership:
+      - nested.hyperv.all
+"""
+
+    # Modules that read only.
+    INFO = r"""
+attributes:
+  diff_mode:
+    description: Returns details on what has changed (or would change in C(check_mode)), when in diff mode.
+    support: none
+    details: This module changes nothing.
+"""

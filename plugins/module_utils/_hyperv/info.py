@@ -1,0 +1,244 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What vm_info tells: every class read once, with projected columns, and put together by VM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .._wsman import cim
+from .._wsman.cim import CimClass
+from . import adapter as adapters
+from . import jobs, memory, processor, table
+from .adapter import Adapter, format_mac
+from .errors import Missing
+from .schema import (
+    COMPUTER_SYSTEM,
+    GUEST_NETWORK,
+    KVP,
+    KVP_ITEM,
+    MEMORY,
+    PORT_SECURITY,
+    PORT_VLAN,
+    PROCESSOR,
+    SUMMARY,
+    SWITCH,
+    VM_SERVICE,
+    VM_SETTINGS,
+)
+from .session import Host
+from .vm import VM, is_vm, of_vms, owner, state_word
+
+GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
+
+# Msvm_SummaryInformation.Heartbeat, and the RequestedInformation numbers of what is asked for.
+HEARTBEATS = {2: "ok", 6: "error", 12: "no_contact", 13: "lost_contact", 15: "paused"}
+_NAME, _MEMORY_USAGE, _HEARTBEAT, _GUEST_OS, _MEMORY_AVAILABLE = 0, 103, 104, 106, 112
+
+# The output of a method can't be paged: VMs whose summaries surely fit an envelope of 150 KB.
+_PORTION = 50
+_MB = 1 << 20
+_NONSENSE_MEMORY = 256 * _MB  # MB; MemoryUsage of a VM that isn't running can be garbage
+
+VLAN_MODES = {0: "untagged", 1: "access", 2: "trunk", 3: "private"}
+
+
+class Found(NamedTuple):
+    """The rows behind an answer: VMs, and by VM id their settings."""
+
+    vms: list[VM]
+    systems: Mapping[str, Mapping[str, Any]]
+
+
+def find(host: Host, names: list[str], ids: list[str]) -> Found:
+    """The VMs of these names or ids (all where neither is given), with the run-time columns of Msvm_ComputerSystem."""
+    columns = ("Name", "ElementName", "EnabledState", "OnTimeInMilliseconds")
+    conditions = [f"ElementName = {cim.quote(name)}" for name in names] + [f"Name = {cim.quote(i)}" for i in ids]
+    rows = host.client.query(COMPUTER_SYSTEM, columns=columns, where=" OR ".join(conditions) or None)
+    rows = sorted(
+        (row for row in rows if is_vm(row)), key=lambda row: ((row["ElementName"] or "").lower(), row["Name"])
+    )
+    vms = [VM(row["Name"].upper(), row["ElementName"] or "", state_word(row["EnabledState"])) for row in rows]
+    return Found(vms, {vm.id: row for vm, row in zip(vms, rows, strict=True)})
+
+
+def _all_found(rows: list[dict[str, Any]], column: str, wanted: list[str]) -> None:
+    """Raise Missing where one of the names or ids that were asked for isn't there."""
+    there = {row[column].lower() for row in rows if is_vm(row)}
+    missing = [text for text in wanted if text.lower() not in there]
+    if missing:
+        raise Missing(f"no VM has the name or id {', '.join(map(repr, missing))}", vm=missing)
+
+
+def describe(host: Host, found: Found, groups: Iterable[str] = GROUPS) -> list[dict[str, Any]]:
+    """What is known of each VM, in the groups that were asked for."""
+    vms, groups = found.vms, set(groups)
+    facts: dict[str, dict[str, Any]] = {
+        vm.id: {
+            "id": vm.id,
+            "name": vm.name,
+            "state": vm.state,
+            "uptime": (found.systems[vm.id]["OnTimeInMilliseconds"] or 0) // 1000,
+        }
+        for vm in vms
+    }
+    if not vms:
+        return []
+    readers: tuple[tuple[set[str], Callable[..., None]], ...] = (
+        ({"settings"}, _settings),
+        ({"nesting", "processor"}, _processor),
+        ({"memory", "guest"}, _memory_and_summary),
+        ({"nesting", "network_adapters"}, _network),
+        ({"guest"}, _guest),
+    )
+    for needed_by, read in readers:
+        if needed_by & groups:
+            read(host, vms, facts, groups)
+    return list(facts.values())
+
+
+def _rows(host: Host, cls: CimClass, vms: list[VM]) -> dict[str, dict[str, Any]]:
+    """The one row of this class by VM id."""
+    rows = host.client.query(cls, columns=tuple(cls.properties), where=of_vms(vms))
+    return {owner(row["InstanceID"]): row for row in rows}
+
+
+def _settings(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _groups: set[str]) -> None:
+    where = "VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"
+    if narrower := of_vms(vms):
+        where = f"{where} AND ({narrower})"
+    rows = host.client.query(VM_SETTINGS, columns=tuple(VM_SETTINGS.properties), where=where)
+    by_id = {owner(row["InstanceID"]): row for row in rows}
+    for vm in vms:
+        row = by_id.get(vm.id, {})
+        facts[vm.id] |= {
+            "generation": int((row.get("VirtualSystemSubType") or "").rpartition(":")[2] or 1),
+            "version": row.get("Version"),
+            "notes": "\n".join(row.get("Notes") or []),
+        }
+
+
+def _processor(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
+    by_id = _rows(host, PROCESSOR, vms)
+    for vm in vms:
+        row = by_id.get(vm.id, {})
+        if "processor" in groups:
+            facts[vm.id]["processor"] = table.read(processor.PROPERTIES, row)
+        if "nesting" in groups:
+            facts[vm.id]["nesting"] = table.read(processor.NESTING, row)
+
+
+def _memory_and_summary(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
+    settings = _rows(host, MEMORY, vms) if "memory" in groups else {}
+    summaries = _summaries(host, vms)
+    for vm in vms:
+        summary = summaries.get(vm.id, {})
+        if "memory" in groups:
+            facts[vm.id]["memory"] = table.read(memory.PROPERTIES, settings.get(vm.id, {})) | _memory_now(vm, summary)
+        if "guest" in groups:
+            facts[vm.id]["guest"] = {
+                "heartbeat": HEARTBEATS.get(summary.get("Heartbeat") or 0),
+                "os": summary.get("GuestOperatingSystem") or None,
+            }
+
+
+def _summaries(host: Host, vms: list[VM]) -> dict[str, Mapping[str, Any]]:
+    """Msvm_SummaryInformation by VM id, in portions that fit an envelope."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for first in range(0, len(vms), _PORTION):
+        arguments = {
+            "SettingData": [vm.settings_reference for vm in vms[first : first + _PORTION]],
+            "RequestedInformation": [_NAME, _MEMORY_USAGE, _HEARTBEAT, _GUEST_OS, _MEMORY_AVAILABLE],
+        }
+        answer = jobs.call(
+            host,
+            VM_SERVICE,
+            "GetSummaryInformation",
+            arguments,
+            returns={"SummaryInformation": [SUMMARY]},
+            what="read the summaries of the VMs",
+        )
+        found |= {row["Name"].upper(): row for row in answer["SummaryInformation"] if row["Name"]}
+    return found
+
+
+def _memory_now(vm: VM, summary: Mapping[str, Any]) -> dict[str, int | None]:
+    """Assigned and demanded bytes; MemoryAvailable is the percentage of the assigned memory that isn't demanded."""
+    usage, available = summary.get("MemoryUsage"), summary.get("MemoryAvailable")
+    if vm.state == "off" or usage is None or usage > _NONSENSE_MEMORY:
+        return {"assigned": 0 if vm.state == "off" else None, "demand": 0 if vm.state == "off" else None}
+    known = available is not None and 0 <= available <= 100
+    return {"assigned": usage * _MB, "demand": usage * (100 - available) // 100 * _MB if known else None}
+
+
+def _network(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
+    full = "network_adapters" in groups
+    found = adapters.read(host, vms, (PORT_SECURITY, PORT_VLAN) if full else (PORT_SECURITY,))
+    addresses = _addresses(host, vms) if full else {}
+    switches = _switches(host) if full else {}
+    by_vm: dict[str, list[Adapter]] = {vm.id: [] for vm in vms}
+    for one in found:
+        by_vm[one.vm].append(one)
+    for vm in vms:
+        if full:
+            facts[vm.id]["network_adapters"] = [
+                describe_adapter(one, switches, addresses.get(one.id.lower(), [])) for one in by_vm[vm.id]
+            ]
+        if "nesting" in groups:
+            facts[vm.id]["nesting"]["adapters"] = [
+                {"name": one.name, "id": one.id, "mac_spoofing": one.feature(PORT_SECURITY)["AllowMacSpoofing"]}
+                for one in by_vm[vm.id]
+            ]
+
+
+def describe_adapter(one: Adapter, switches: Mapping[str, str], addresses: list[str]) -> dict[str, Any]:
+    """One adapter as results show it."""
+    security, vlan = one.feature(PORT_SECURITY), one.feature(PORT_VLAN)
+    mode = VLAN_MODES.get(vlan["OperationMode"] or 0, "untagged")
+    return {
+        "id": one.id,
+        "name": one.name,
+        "switch": switches.get(one.switch or ""),
+        "mac_address": format_mac(one.instance["Address"]),
+        "dynamic_mac_address": not one.instance["StaticMacAddress"],
+        "mac_spoofing": security["AllowMacSpoofing"],
+        "allow_teaming": security["AllowTeaming"],
+        "vlan": {"mode": mode}
+        | ({"id": vlan["AccessVlanId"]} if mode == "access" else {})
+        | ({"native_id": vlan["NativeVlanId"], "allowed_ids": vlan["TrunkVlanIdArray"]} if mode == "trunk" else {}),
+        "ip_addresses": addresses,
+    }
+
+
+def _switches(host: Host) -> dict[str, str]:
+    rows = host.client.query(SWITCH, columns=("Name", "ElementName"))
+    return {row["Name"].upper(): row["ElementName"] for row in rows}
+
+
+def _addresses(host: Host, vms: list[VM]) -> dict[str, list[str]]:
+    """Guest IP addresses by adapter id in lower case (``Microsoft:GuestNetwork\\<vm>\\<adapter>``)."""
+    prefix = "Microsoft:GuestNetwork\\"
+    where = None
+    if of_vms(vms):
+        where = " OR ".join(f"InstanceID LIKE {cim.like_prefix(prefix + vm.id)}" for vm in vms)
+    rows = host.client.query(GUEST_NETWORK, columns=tuple(GUEST_NETWORK.properties), where=where)
+    return {row["InstanceID"].lower().replace("guestnetwork\\", "", 1): row["IPAddresses"] for row in rows}
+
+
+def _guest(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _groups: set[str]) -> None:
+    """What the guest's data exchange service tells of its operating system; absent where it doesn't run."""
+    where = None
+    if of_vms(vms):
+        where = " OR ".join(f"SystemName = {cim.quote(vm.id)}" for vm in vms)
+    rows = host.client.query(KVP, columns=tuple(KVP.properties), where=where)
+    by_id = {row["SystemName"].upper(): row["GuestIntrinsicExchangeItems"] for row in rows}
+    for vm in vms:
+        items = (cim.from_embedded(text, KVP_ITEM) for text in by_id.get(vm.id, []))
+        told = {item["Name"]: item["Data"] for item in items}
+        facts[vm.id]["guest"] |= {
+            "os": told.get("OSName") or facts[vm.id]["guest"]["os"],
+            "os_version": told.get("OSVersion"),
+            "computer_name": told.get("FullyQualifiedDomainName"),
+        }

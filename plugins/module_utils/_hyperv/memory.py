@@ -1,0 +1,118 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory of a VM (Msvm_MemorySettingData) and what a running VM allows to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import table
+from . import vm as vms
+from .errors import Invalid
+from .schema import MEMORY, PROCESSOR, VM_SETTINGS
+from .session import Host
+from .table import MEGABYTES, PRIORITY, Change, Property, shown
+from .units import format_size
+from .vm import OFF, RUNNING, VM
+
+OPTIONS: dict[str, Any] = {
+    "dynamic": {"type": "bool"},
+    "startup": {"type": "str"},
+    "minimum": {"type": "str"},
+    "maximum": {"type": "str"},
+    "buffer": {"type": "int"},
+    "priority": {"type": "int"},
+}
+
+_MB = 1 << 20
+LEAST = 32 * _MB  # smallest startup and minimum that Hyper-V takes
+MOST = 240 * 1024 * 1024 * _MB  # 240 TB, a generation 2 VM on Windows Server 2025
+ALIGNMENT = 2 * _MB
+
+PROPERTIES = (
+    Property("dynamic", "DynamicMemoryEnabled", needs_off=True),
+    Property("startup", "VirtualQuantity", MEGABYTES, least=LEAST, most=MOST),
+    Property("minimum", "Reservation", MEGABYTES, least=LEAST, most=MOST),
+    Property("maximum", "Limit", MEGABYTES, least=LEAST, most=MOST),
+    Property("buffer", "TargetMemoryBuffer", least=5, most=2000),
+    Property("priority", "Weight", PRIORITY, least=0, most=100),
+)
+
+
+def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise Invalid where the memory that would result can't be, before anything is written."""
+    result = shown(PROPERTIES, instance, wanted)
+    for option in ("startup", "minimum", "maximum"):
+        if option in wanted and wanted[option] % ALIGNMENT:
+            raise Invalid(f"{option}: {format_size(wanted[option])} of {vm} is not a multiple of 2MB")
+    if not result["dynamic"]:
+        useless = [option for option in ("minimum", "maximum") if option in wanted]
+        if useless:
+            raise Invalid(
+                f"{', '.join(useless)}: {vm} has static memory, where only 'startup' counts; "
+                "add 'dynamic: true', or leave it out"
+            )
+        return
+    low, start, high = (result[option] for option in ("minimum", "startup", "maximum"))
+    if not low <= start <= high:
+        raise Invalid(
+            f"{vm} would get minimum {format_size(low)}, startup {format_size(start)} and maximum {format_size(high)}; "
+            "they must not decrease in this order, so give those of the three that have to move along"
+        )
+
+
+def values(changes: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]:
+    """The CIM properties to write.
+
+    Limit and Reservation of a static VM are invisible to people, but the provider wants them around the quantity.
+    """
+    written = table.values(changes)
+    quantity = written.get("VirtualQuantity")
+    if quantity and not {**instance, **written}["DynamicMemoryEnabled"]:
+        if (instance["Reservation"] or 0) > quantity:
+            written["Reservation"] = quantity
+        if (instance["Limit"] or 0) < quantity:
+            written["Limit"] = quantity
+    return written
+
+
+def needing_off(vm: VM, changes: list[Change], instance: Mapping[str, Any], hypervisor_inside: bool) -> list[str]:
+    """The options of these changes that the VM in its present state doesn't allow (as Set-VMMemory)."""
+    if vm.state == OFF:
+        return []
+    if vm.state != RUNNING or hypervisor_inside:
+        return [change.option for change in changes]
+    return [change.option for change in changes if not _live(change, instance["DynamicMemoryEnabled"])]
+
+
+def _live(change: Change, dynamic: bool) -> bool:
+    """Whether a running VM takes this change: dynamic memory widens only, static memory is resized."""
+    match change.option:
+        case "minimum":
+            return dynamic and change.after < change.before
+        case "maximum":
+            return dynamic and change.after > change.before
+        case "startup":
+            return not dynamic
+        case "buffer" | "priority":
+            return True
+    return False
+
+
+def hypervisor_inside(host: Host, vm: VM, belief: str) -> bool:
+    """Whether a running VM counts as one in which Hyper-V runs, which its host can't see; at most one request."""
+    if vm.state == OFF or belief == "ignore":
+        return False
+    return belief == "assume" or bool(vms.setting(host, vm, PROCESSOR)["ExposeVirtualizationExtensions"])
+
+
+def write(host: Host, vm: VM, instance: Mapping[str, Any], changes: list[Change]) -> None:
+    """Write memory changes; dynamic memory and virtual NUMA exclude each other, so the latter goes first."""
+    written = values(changes, instance)
+    if written.get("DynamicMemoryEnabled"):
+        settings = vms.setting(host, vm, VM_SETTINGS)
+        if settings["VirtualNumaEnabled"]:
+            vms.modify_system(host, vm, {"VirtualNumaEnabled": False})
+    vms.modify_resource(host, vm, MEMORY, instance["InstanceID"], written)

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What decides whether Hyper-V can run inside a VM, read from the host that it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._policy import nesting as policy
+from . import memory, table
+from .errors import Refused
+from .schema import CPU, OPERATING_SYSTEM, VM_SETTINGS
+from .session import Host
+from .table import MEGABYTES, Property
+from .vm import VM, setting
+
+OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+    "mac_spoofing": {"type": "bool"},
+    "adapters": {"type": "list", "elements": "str"},
+    "static_memory": {"type": "bool", "default": False},
+    "minimum_startup_memory": {"type": "str"},
+}
+
+_MINIMUM = (Property("minimum_startup_memory", "VirtualQuantity", MEGABYTES, least=memory.LEAST, most=memory.MOST),)
+
+
+def minimum_startup_memory(params: Mapping[str, Any]) -> int | None:
+    """The option in bytes, or None where it isn't given. Raises Invalid."""
+    return table.parse(_MINIMUM, params).get("minimum_startup_memory")
+
+
+def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None) -> dict[str, Any]:
+    """The memory options that nesting asks for; a maximum below the raised startup memory moves along."""
+    current = table.read(memory.PROPERTIES, instance)
+    wanted: dict[str, Any] = {"dynamic": False} if static else {}
+    if minimum is not None and current["startup"] < minimum:
+        wanted["startup"] = minimum
+        if current["dynamic"] and not static and current["maximum"] < minimum:
+            wanted["maximum"] = minimum
+    return wanted
+
+
+def lacks(host: Host, vm: VM) -> list[policy.Lack]:
+    """The rules of nesting that this host's processor and build and the VM's version break; three requests."""
+    vendor = host.client.query(CPU, columns=("DeviceID", "Manufacturer"))[0]["Manufacturer"] or ""
+    build = host.client.query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0]["BuildNumber"]
+    return policy.lacks(vendor, int(build), setting(host, vm, VM_SETTINGS)["Version"])
+
+
+def check(host: Host, vm: VM) -> None:
+    """Raise Refused, with the rule's id and source, where this VM can't nest on this host."""
+    broken = lacks(host, vm)
+    if broken:
+        raise Refused(
+            f"{vm} can't run Hyper-V on this host: {'; '.join(one.sentence() for one in broken)}. "
+            f"Move it to a host that can, or upgrade the VM's configuration version while it is off "
+            f"(it can't be taken back)",
+            vm=vm.name,
+            lacks=[{**one.rule.details(), "found": one.found} for one in broken],
+            **broken[0].rule.details(),
+        )

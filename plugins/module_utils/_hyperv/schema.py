@@ -1,0 +1,150 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CIM classes and properties that this collection reads and writes, typed as in the host's own schema.
+
+Only what is listed is asked for: every query projects its columns, which makes pages hold more rows.
+"""
+
+from __future__ import annotations
+
+from .._wsman.cim import CimClass
+
+V2 = "root/virtualization/v2"
+CIMV2 = "root/cimv2"
+
+
+def _class(namespace: str, name: str, keys: str, **names_by_type: str) -> CimClass:
+    types = {
+        property_name: type_name.replace("_array", "[]")
+        for type_name, names in names_by_type.items()
+        for property_name in names.split()
+    }
+    return CimClass(namespace, name, tuple(keys.split()), types)
+
+
+COMPUTER_SYSTEM = _class(
+    V2,
+    "Msvm_ComputerSystem",
+    "CreationClassName Name",
+    string="CreationClassName Name ElementName",
+    uint16="EnabledState",
+    uint16_array="OperationalStatus",
+    uint64="OnTimeInMilliseconds",
+    datetime="InstallDate",
+)
+VM_SETTINGS = _class(
+    V2,
+    "Msvm_VirtualSystemSettingData",
+    "InstanceID",
+    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType VirtualSystemSubType Version",
+    string_array="Notes",
+    boolean="VirtualNumaEnabled",
+)
+PROCESSOR = _class(
+    V2,
+    "Msvm_ProcessorSettingData",
+    "InstanceID",
+    string="InstanceID",
+    uint64="VirtualQuantity Reservation Limit HwThreadsPerCore",
+    uint32="Weight",
+    boolean="LimitProcessorFeatures ExposeVirtualizationExtensions",
+)
+MEMORY = _class(
+    V2,
+    "Msvm_MemorySettingData",
+    "InstanceID",
+    string="InstanceID",
+    uint64="VirtualQuantity Reservation Limit",
+    boolean="DynamicMemoryEnabled",
+    uint32="TargetMemoryBuffer Weight",
+)
+SYNTHETIC_ADAPTER = _class(
+    V2,
+    "Msvm_SyntheticEthernetPortSettingData",
+    "InstanceID",
+    string="InstanceID ElementName Address",
+    boolean="StaticMacAddress",
+)
+LEGACY_ADAPTER = _class(
+    V2,
+    "Msvm_EmulatedEthernetPortSettingData",
+    "InstanceID",
+    string="InstanceID ElementName Address",
+    boolean="StaticMacAddress",
+)
+CONNECTION = _class(
+    V2,
+    "Msvm_EthernetPortAllocationSettingData",
+    "InstanceID",
+    string="InstanceID Parent ResourceSubType",
+    string_array="HostResource",
+    uint16="EnabledState ResourceType",
+)
+PORT_SECURITY = _class(
+    V2,
+    "Msvm_EthernetSwitchPortSecuritySettingData",
+    "InstanceID",
+    string="InstanceID",
+    boolean="AllowMacSpoofing AllowTeaming EnableDhcpGuard EnableRouterGuard",
+)
+PORT_VLAN = _class(
+    V2,
+    "Msvm_EthernetSwitchPortVlanSettingData",
+    "InstanceID",
+    string="InstanceID",
+    uint32="OperationMode",
+    uint16="AccessVlanId NativeVlanId",
+    uint16_array="TrunkVlanIdArray",
+)
+GUEST_NETWORK = _class(
+    V2, "Msvm_GuestNetworkAdapterConfiguration", "InstanceID", string="InstanceID", string_array="IPAddresses"
+)
+SWITCH = _class(V2, "Msvm_VirtualEthernetSwitch", "CreationClassName Name", string="CreationClassName Name ElementName")
+SUMMARY = _class(
+    V2,
+    "Msvm_SummaryInformation",
+    "InstanceID",
+    string="Name GuestOperatingSystem",
+    uint64="MemoryUsage",
+    sint32="MemoryAvailable",
+    uint16="Heartbeat",
+)
+KVP = _class(
+    V2,
+    "Msvm_KvpExchangeComponent",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="SystemName",
+    string_array="GuestIntrinsicExchangeItems",
+)
+KVP_ITEM = _class(V2, "Msvm_KvpExchangeDataItem", "", string="Name Data")
+SHUTDOWN = _class(
+    V2,
+    "Msvm_ShutdownComponent",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="CreationClassName DeviceID SystemCreationClassName SystemName",
+)
+JOB = _class(
+    V2,
+    "Msvm_ConcreteJob",
+    "InstanceID",
+    string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
+    uint16="JobState PercentComplete ErrorCode",
+)
+STORAGE_JOB = _class(
+    V2,
+    "Msvm_StorageJob",
+    "InstanceID",
+    string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
+    uint16="JobState PercentComplete ErrorCode",
+)
+VM_SERVICE = _class(
+    V2,
+    "Msvm_VirtualSystemManagementService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name",
+)
+OPERATING_SYSTEM = _class(
+    CIMV2, "Win32_OperatingSystem", "Name", string="Name Caption BuildNumber", uint32="ProductType OperatingSystemSKU"
+)
+CPU = _class(CIMV2, "Win32_Processor", "DeviceID", string="DeviceID Name Manufacturer")

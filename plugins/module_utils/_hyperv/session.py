@@ -1,0 +1,24 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An open Hyper-V host, as the functions of this package take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .._wsman.client import Client
+
+
+def silent(_line: str) -> None:
+    """Report nothing (the default where nobody watches)."""
+
+
+class Host(NamedTuple):
+    """Name for messages, client for requests, and where progress of long work is told."""
+
+    name: str
+    client: Client
+    report: Callable[[str], None] = silent
+    warn: Callable[[str], None] = silent

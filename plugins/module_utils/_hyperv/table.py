@@ -1,0 +1,103 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Property tables: which option stands for which CIM property, and how a value gets from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .errors import Invalid
+from .units import format_size, parse_size
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+class Kind(NamedTuple):
+    """How a value is written by people (parse), shown (show), and kept in CIM (read, write)."""
+
+    parse: Callable[[Any], Any] = _same
+    read: Callable[[Any], Any] = _same
+    write: Callable[[Any], Any] = _same
+    show: Callable[[Any], Any] = _same
+
+
+AS_IS = Kind()
+MEGABYTES = Kind(parse_size, lambda mb: None if mb is None else mb << 20, lambda size: size >> 20, format_size)
+# Processor reserve and limit: percent for people, thousandths of a percent in CIM (Msvm_ProcessorSettingData).
+PERCENT = Kind(read=lambda value: None if value is None else value // 1000, write=lambda value: value * 1000)
+# Memory priority: 0-100 for people (as in Set-VMMemory), 0-10000 in CIM (Msvm_MemorySettingData.Weight).
+PRIORITY = Kind(read=lambda value: None if value is None else value // 100, write=lambda value: value * 100)
+
+
+def choice(values: Mapping[str, Any]) -> Kind:
+    """Words for people, numbers in CIM; a number without a word is shown as it is."""
+    words = {number: word for word, number in values.items()}
+    return Kind(read=lambda number: words.get(number, number), write=lambda word: values[word])
+
+
+class Property(NamedTuple):
+    """One row of a table: the option, its CIM property, its kind, its bounds, and whether the VM must be off."""
+
+    option: str
+    cim: str
+    kind: Kind = AS_IS
+    needs_off: bool = False
+    least: int | None = None
+    most: int | None = None
+
+
+class Change(NamedTuple):
+    """One property whose wanted value differs from the current one, in the option's own units."""
+
+    property: Property
+    before: Any
+    after: Any
+
+    @property
+    def option(self) -> str:
+        return self.property.option
+
+
+def read(table: Iterable[Property], instance: Mapping[str, Any]) -> dict[str, Any]:
+    """The current options of an instance."""
+    return {row.option: row.kind.read(instance.get(row.cim)) for row in table}
+
+
+def shown(table: Iterable[Property], instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they are after the wanted ones were written."""
+    return {**read(table, instance), **wanted}
+
+
+def parse(table: Iterable[Property], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were asked for, parsed and within their bounds. Raises Invalid."""
+    return {row.option: _parse(row, params[row.option]) for row in table if params.get(row.option) is not None}
+
+
+def _parse(row: Property, value: Any) -> Any:
+    try:
+        parsed = row.kind.parse(value)
+    except Invalid as error:
+        raise Invalid(f"{row.option}: {error.message}") from error
+    if (row.least is not None and parsed < row.least) or (row.most is not None and parsed > row.most):
+        least, most = row.kind.show(row.least), row.kind.show(row.most)
+        raise Invalid(f"{row.option}: {value} is out of range, choose a value from {least} to {most}")
+    return parsed
+
+
+def changes(table: Iterable[Property], instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:
+    """What differs between the instance and the wanted (parsed) options; options left out are left alone."""
+    current = read(table, instance)
+    return [
+        Change(row, current[row.option], wanted[row.option])
+        for row in table
+        if row.option in wanted and wanted[row.option] != current[row.option]
+    ]
+
+
+def values(found: Iterable[Change]) -> dict[str, Any]:
+    """The CIM properties to write for these changes, and no others."""
+    return {change.property.cim: change.property.kind.write(change.after) for change in found}

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Units: sizes as people write them, and the ones that CIM properties count in."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import Invalid
+
+_FACTORS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of ``4GB``, ``4096MB``, ``1.5 TiB`` or a plain number of bytes; powers of 1024 as in Hyper-V.
+
+    Raises Invalid for anything else, and for a fraction that isn't a whole number of bytes.
+    """
+    match = _SIZE.fullmatch(str(text))
+    if not match:
+        raise Invalid(f"'{text}' is not a size: write a number with MB, GB or TB, such as 4GB, or a number of bytes")
+    number, unit = match.groups()
+    size = float(number) * _FACTORS[unit.upper()] if "." in number else int(number) * _FACTORS[unit.upper()]
+    if size != int(size):
+        raise Invalid(f"'{text}' is not a whole number of bytes")
+    return int(size)
+
+
+def format_size(size: int) -> str:
+    """The shortest exact writing: 4294967296 -> 4GB."""
+    for unit in ("TB", "GB", "MB", "KB"):
+        factor = _FACTORS[unit[0]]
+        if size and size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{size} bytes"

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Support rules of nested virtualization: data, each with an id, a severity and its source."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_LEARN = "https://learn.microsoft.com/windows-server/virtualization/hyper-v"
+NESTED = f"{_LEARN}/nested-virtualization"
+ENABLE = f"{_LEARN}/enable-nested-virtualization"
+
+
+class Rule(NamedTuple):
+    """One rule: a stable id for tools, fail or warn, what it says, and where Microsoft says it."""
+
+    id: str
+    severity: str
+    text: str
+    source: str
+
+    def details(self) -> dict[str, str]:
+        return {"rule": self.id, "source": self.source}
+
+
+MEMORY_WHILE_NESTED = Rule(
+    "nested-memory-off",
+    "fail",
+    "while Hyper-V runs inside a VM, the VM must be turned off to change its memory",
+    NESTED,
+)
+DYNAMIC_MEMORY_WHILE_NESTED = Rule(
+    "nested-dynamic-memory",
+    "warn",
+    "while Hyper-V runs inside a VM, its memory doesn't fluctuate even where dynamic memory is on",
+    NESTED,
+)
+HOST_TOO_OLD = Rule(
+    "nested-host-build",
+    "fail",
+    "nested virtualization needs a host of Windows Server 2016 or Windows 10 (build 14393) or later on Intel "
+    "processors, of Windows Server 2022 (build 20348) or Windows 11 (build 22000) or later on AMD processors",
+    ENABLE,
+)
+VM_VERSION_TOO_OLD = Rule(
+    "nested-vm-version",
+    "fail",
+    "nested virtualization needs VM configuration version 8.0 or later on Intel processors, "
+    "9.3 or later on AMD processors",
+    ENABLE,
+)
+PROCESSOR_UNSUPPORTED = Rule(
+    "nested-processor",
+    "fail",
+    "nested virtualization needs an Intel processor with VT-x and EPT, or an AMD EPYC or Ryzen processor or later",
+    ENABLE,
+)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vm_info
+short_description: Tell what the VMs of a Hyper-V host are
+version_added: 0.1.0
+description:
+  - Returns state, nesting, processor, memory, network adapters and what is known of the guest, for all VMs of a host or
+    for those that are named.
+  - Reads each CIM class of the host once, whatever the number of VMs. O(include) leaves out what isn't needed.
+options:
+  name:
+    description:
+      - Names of VMs, taken literally (no wildcards) and compared without case. All VMs that have one of the names are
+        returned. A name that no VM has is an error.
+      - All VMs of the host where neither O(name) nor O(id) is given.
+    type: list
+    elements: str
+  id:
+    description: Ids (GUIDs) of VMs. An id that no VM has is an error.
+    type: list
+    elements: str
+  include:
+    description:
+      - Groups of facts to return besides id, name, state and uptime.
+      - V(settings) are generation, configuration version and notes.
+      - V(guest) are heartbeat, operating system and computer name, which the guest's integration services tell.
+    type: list
+    elements: str
+    choices: [settings, nesting, processor, memory, network_adapters, guest]
+    default: [settings, nesting, processor, memory, network_adapters, guest]
+extends_documentation_fragment:
+  - nested.hyperv._module
+  - nested.hyperv._module.info
+author:
+  - nested.hyperv contributors (@nested-hyperv)
+"""
+
+EXAMPLES = r"""
+- name: Read all VMs of the host
+  nested.hyperv.vm_info:
+  register: all_vms
+
+- name: Read only what nesting needs of two VMs
+  nested.hyperv.vm_info:
+    name:
+      - web01
+      - lab01
+    include:
+      - nesting
+      - memory
+
+- name: Show the VMs that can run Hyper-V
+  ansible.builtin.debug:
+    msg: "{{ all_vms.vms | selectattr('nesting.virtualization_extensions') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+vms:
+  description: The VMs, sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Id of the VM.
+      type: str
+      sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
+    name:
+      description: Name of the VM.
+      type: str
+      sample: lab01
+    state:
+      description: State of the VM, C(running), C(off), C(saved), C(paused), C(starting), C(stopping) or C(busy).
+      type: str
+      sample: running
+    uptime:
+      description: Seconds since the VM was started, 0 where it isn't running.
+      type: int
+      sample: 86400
+    generation:
+      description: Generation of the VM. In group V(settings).
+      type: int
+      sample: 2
+    version:
+      description: Configuration version of the VM. In group V(settings).
+      type: str
+      sample: "10.0"
+    notes:
+      description: Notes of the VM. In group V(settings).
+      type: str
+      sample: build agent
+    nesting:
+      description: What nested virtualization needs. In group V(nesting).
+      type: dict
+      contains:
+        virtualization_extensions:
+          description: Whether virtualization extensions are exposed to the VM.
+          type: bool
+          sample: true
+        adapters:
+          description: Whether each adapter may send from other MAC addresses than its own.
+          type: list
+          elements: dict
+          sample:
+            - name: Network Adapter
+              id: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
+              mac_spoofing: true
+    processor:
+      description: As M(nested.hyperv.vm_processor) sets it. In group V(processor).
+      type: dict
+      sample: {count: 4, reserve: 0, limit: 100, weight: 100, threads_per_core: 0, migration_compatibility: false}
+    memory:
+      description:
+        - As M(nested.hyperv.vm_memory) sets it, and what is assigned to the VM and demanded by it now. Sizes in bytes.
+          In group V(memory).
+      type: dict
+      sample:
+        dynamic: false
+        startup: 8589934592
+        minimum: 536870912
+        maximum: 1099511627776
+        buffer: 20
+        priority: 50
+        assigned: 8589934592
+        demand: 6442450944
+    network_adapters:
+      description: Network adapters of the VM. In group V(network_adapters).
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: Id (CIM InstanceID) of the adapter.
+          type: str
+          sample: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
+        name:
+          description: Name of the adapter.
+          type: str
+          sample: Network Adapter
+        switch:
+          description: Name of the virtual switch that it is connected to, null where it isn't connected.
+          type: str
+          sample: External
+        mac_address:
+          description: MAC address, null where the host hasn't given one out yet.
+          type: str
+          sample: 00:15:5D:01:02:03
+        dynamic_mac_address:
+          description: Whether the host gives out the MAC address.
+          type: bool
+          sample: true
+        mac_spoofing:
+          description: Whether the adapter may send from other MAC addresses.
+          type: bool
+          sample: true
+        allow_teaming:
+          description: Whether the guest may team the adapter.
+          type: bool
+          sample: false
+        vlan:
+          description: VLAN mode, and the ids that belong to it.
+          type: dict
+          sample: {mode: access, id: 42}
+        ip_addresses:
+          description: IP addresses that the guest tells.
+          type: list
+          elements: str
+          sample: [192.168.100.2]
+    guest:
+      description: What the integration services tell of the guest, null where they don't. In group V(guest).
+      type: dict
+      sample:
+        heartbeat: ok
+        os: Windows Server 2022 Datacenter
+        os_version: 10.0.20348
+        computer_name: lab01.example.com
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._ensure import Task
+from ..module_utils._hyperv import info, vm
+from ..module_utils._hyperv.session import Host
+from ..module_utils._standalone import run_alone
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        "name": {"type": "list", "elements": "str"},
+        "id": {"type": "list", "elements": "str"},
+        "include": {"type": "list", "elements": "str", "choices": list(info.GROUPS), "default": list(info.GROUPS)},
+    },
+    "supports_check_mode": True,
+}
+
+
+def run(host: Host, task: Task) -> dict[str, Any]:
+    found = info.find(host, task.params["name"] or [], [vm.vm_id(one) for one in task.params["id"] or []])
+    return {"changed": False, "vms": info.describe(host, found, task.params["include"])}
+
+
+def main() -> None:
+    run_alone(AnsibleModule(**SPEC), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vm_nesting
+short_description: Let Hyper-V run inside a Hyper-V VM
+version_added: 0.1.0
+description:
+  - Exposes the processor's virtualization extensions to a VM, or hides them, and sets what else nesting needs, which is
+    MAC address spoofing for the packets of nested guests, static memory, and enough of it.
+  - Before it exposes extensions, it checks processor vendor, host build and VM configuration version against
+    Microsoft's rules, and refuses with the rule that is broken.
+  - Exposing extensions doesn't install Hyper-V inside the VM.
+options:
+  state:
+    description: Whether virtualization extensions are exposed to the VM. Needs the VM off to change.
+    type: str
+    choices: [enabled, disabled]
+    default: enabled
+  mac_spoofing:
+    description:
+      - Whether the adapters of the VM may send from other MAC addresses than their own. Packets of nested guests cross
+        two switches, so either this is on, or the VM does network address translation for its guests.
+      - Left alone where it isn't given. Changes while the VM runs.
+    type: bool
+  adapters:
+    description: Names of the network adapters that O(mac_spoofing) is for. All adapters of the VM where it isn't given.
+    type: list
+    elements: str
+  static_memory:
+    description:
+      - Whether to turn dynamic memory off, which has no effect anyway while Hyper-V runs inside. Needs the VM off.
+      - V(false) leaves it as it is. Use M(nested.hyperv.vm_memory) to turn it on.
+    type: bool
+    default: false
+  minimum_startup_memory:
+    description:
+      - Raise the startup memory to this size where it is smaller. Microsoft asks for at least 4 GB in a VM that runs
+        Hyper-V. More memory is left as it is.
+      - A number with C(MB), C(GB) or C(TB) (powers of 1024), or a number of bytes. Needs the VM off to change.
+    type: str
+extends_documentation_fragment:
+  - nested.hyperv._module
+  - nested.hyperv._vm
+  - nested.hyperv._vm.power
+seealso:
+  - module: nested.hyperv.vm_memory
+  - name: Run Hyper-V in a virtual machine with nested virtualization
+    description: Prerequisites and networking of nested VMs.
+    link: https://learn.microsoft.com/windows-server/virtualization/hyper-v/enable-nested-virtualization
+author:
+  - nested.hyperv contributors (@nested-hyperv)
+"""
+
+EXAMPLES = r"""
+- name: Make a VM fit to run Hyper-V, in one restart at most
+  nested.hyperv.vm_nesting:
+    name: lab01
+    state: enabled
+    mac_spoofing: true
+    static_memory: true
+    minimum_startup_memory: 4GB
+    allow_power_cycle: true
+
+- name: Let nested guests use one adapter of a running VM
+  nested.hyperv.vm_nesting:
+    name: web01
+    mac_spoofing: true
+    adapters:
+      - Network Adapter
+    allow_power_cycle: true
+
+- name: Take virtualization extensions back
+  nested.hyperv.vm_nesting:
+    name: lab01
+    state: disabled
+    mac_spoofing: false
+    allow_power_cycle: true
+"""
+
+RETURN = r"""
+id:
+  description: Id of the VM.
+  returned: success
+  type: str
+  sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
+name:
+  description: Name of the VM.
+  returned: success
+  type: str
+  sample: lab01
+power_cycle_required:
+  description: Whether the changes need a VM off that isn't.
+  returned: success, or when refused for it
+  type: bool
+  sample: true
+power_cycled:
+  description: Whether the VM was turned off and started again.
+  returned: success
+  type: bool
+  sample: true
+lacks:
+  description: The rules that keep the VM from nesting on this host.
+  returned: when refused for them
+  type: list
+  elements: dict
+  contains:
+    rule:
+      description: Id of the rule.
+      type: str
+      sample: nested-vm-version
+    source:
+      description: Where Microsoft states it.
+      type: str
+      sample: https://learn.microsoft.com/windows-server/virtualization/hyper-v/enable-nested-virtualization
+    found:
+      description: What was found instead.
+      type: str
+      sample: version 8.0 with AuthenticAMD
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._ensure import Step, Task, ensure, step
+from ..module_utils._hyperv import adapter, memory, nesting, power, processor, vm
+from ..module_utils._hyperv.schema import MEMORY, PORT_SECURITY, PROCESSOR
+from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.table import changes, values
+from ..module_utils._standalone import run_alone
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {**vm.OPTIONS, **nesting.OPTIONS, **power.OPTIONS},
+    **vm.ONE,
+    "required_by": {"adapters": ("mac_spoofing",)},
+    "supports_check_mode": True,
+}
+
+
+def run(host: Host, task: Task) -> dict[str, Any]:
+    minimum = nesting.minimum_startup_memory(task.params)
+    found = vm.find_by(host, task.params)
+    steps = [
+        *_extensions(host, found, task.params["state"] == "enabled"),
+        *_memory(host, found, task.params["static_memory"], minimum),
+        *_mac_spoofing(host, found, task.params["mac_spoofing"], task.params["adapters"]),
+    ]
+    return {**ensure(host, task, steps, found), "id": found.id, "name": found.name}
+
+
+def _extensions(host: Host, found: vm.VM, enabled: bool) -> Iterator[Step]:
+    instance = vm.setting(host, found, PROCESSOR)
+    differences = changes(processor.NESTING, instance, {"virtualization_extensions": enabled})
+    if differences and enabled:
+        nesting.check(host, found)
+    # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
+    yield step(
+        f"set virtualization extensions of {found}",
+        differences,
+        lambda: vm.modify_resource(host, found, PROCESSOR, instance["InstanceID"], values(differences)),
+    )
+
+
+def _memory(host: Host, found: vm.VM, static: bool, minimum: int | None) -> Iterator[Step]:
+    if not static and minimum is None:
+        return
+    instance = vm.setting(host, found, MEMORY)
+    wanted = nesting.wanted_memory(instance, static, minimum)
+    memory.check(found, instance, wanted)
+    differences = changes(memory.PROPERTIES, instance, wanted)
+    yield step(
+        f"set memory of {found}",
+        differences,
+        lambda: memory.write(host, found, instance, differences),
+        needs_off=[change.option for change in differences],
+    )
+
+
+def _mac_spoofing(host: Host, found: vm.VM, allowed: bool | None, names: list[str] | None) -> Iterator[Step]:
+    if allowed is None:
+        return
+    adapters = adapter.read(host, [found])
+    for one in adapter.select(found, adapters, names):
+        current, label = one.feature(PORT_SECURITY)["AllowMacSpoofing"], adapter.label(one, adapters)
+        yield Step(
+            f"set MAC address spoofing of adapter '{label}' of {found}",
+            {"mac_spoofing": {label: current}},
+            {"mac_spoofing": {label: allowed}},
+            lambda one=one: adapter.set_feature(host, found, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+        )
+
+
+def main() -> None:
+    run_alone(AnsibleModule(**SPEC), run)
+
+
+if __name__ == "__main__":
+    main()
