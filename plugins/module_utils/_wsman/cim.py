@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 from .faults import HostError
 
 URI_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
-UTC = timezone.utc
 
 
 def class_uri(namespace: str, class_name: str) -> str:
@@ -79,8 +78,23 @@ def key_text(value: Any) -> str:
 
 # ---- object paths ----
 
-_PATH = re.compile(r"^(?:\\\\[^\\/]+[\\/]|//[^\\/]+[\\/])?(?:(?P<namespace>[\w\\/]+):)?(?P<name>\w+)(?:(?P<dot>\.)|=|$)")
-_KEY = re.compile(r"""\s*(?P<name>\w+)\s*=\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^,"']+))\s*(?:,|$)""", re.DOTALL)
+_PATH = re.compile(
+    r"""
+    ^(?:\\\\[^\\/]+[\\/] | //[^\\/]+[\\/])?   # host
+    (?:(?P<namespace>[\w\\/]+):)?
+    (?P<name>\w+)
+    (?:(?P<dot>\.) | = | $)
+    """,
+    re.VERBOSE,
+)
+_KEY = re.compile(
+    r"""
+    \s*(?P<name>\w+)\s*=\s*
+    (?: "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | (?P<bare>[^,"']+) )
+    \s*(?:,|$)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def _in_path(text: str) -> str:
@@ -130,7 +144,9 @@ def _folded_namespace(reference: Reference) -> str:
 
 
 def _folded_keys(reference: Reference) -> dict[str, str]:
-    return {name.lower(): str(value).lower() for name, value in reference.keys.items() if name.lower() != "__cimnamespace"}
+    return {
+        name.lower(): str(value).lower() for name, value in reference.keys.items() if name.lower() != "__cimnamespace"
+    }
 
 
 # ---- WQL literals ----
@@ -216,7 +232,9 @@ def native_datetime(value: datetime | timedelta) -> str:
 
 def iso_datetime(value: datetime | timedelta) -> str:
     """DSP0230 form: PnDTnHnMnS, or ISO 8601 in UTC, fractions without trailing zeros."""
-    fraction = f".{value.microseconds if isinstance(value, timedelta) else value.microsecond:06d}".rstrip("0").rstrip(".")
+    fraction = f".{value.microseconds if isinstance(value, timedelta) else value.microsecond:06d}".rstrip("0").rstrip(
+        "."
+    )
     if isinstance(value, timedelta):
         minutes, seconds = divmod(value.seconds, 60)
         return f"P{value.days}DT{minutes // 60}H{minutes % 60}M{seconds}{fraction}S"
@@ -274,7 +292,9 @@ def checked(text: str) -> str:
 
 # Hyper-V hosts refuse &amp; and &lt; inside an embedded instance (return codes 32768 and 32773) and read numeric
 # references right: captured from a Windows 11 host. Line breaks go the same way, so that no XML layer changes them.
-_EMBEDDED = str.maketrans({"&": "&#38;", "<": "&#60;", ">": "&#62;", '"': "&#34;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+_EMBEDDED = str.maketrans(
+    {"&": "&#38;", "<": "&#60;", ">": "&#62;", '"': "&#34;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
 
 
 def embedded(cls: CimClass, values: Mapping[str, Any]) -> str:
@@ -313,7 +333,7 @@ def _embedded_text(value: Any) -> str:
 
 
 def from_embedded(text: str, cls: CimClass | None = None) -> Instance:
-    """Read the CIM-XML text of an instance, typed by the TYPE attributes; with a class, its absent properties are filled."""
+    """Read the CIM-XML text of an instance, typed by its TYPE attributes; with `cls`, absent properties are filled."""
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:

@@ -1,75 +1,139 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask a host over WS-Management: one client, one session."""
+"""Typed CIM operations on a host over WS-Management."""
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from xml.etree.ElementTree import Element
 
-from .cim import CimClass, Instance, Reference
+from . import envelope
+from .cim import CimClass, Instance, Reference, class_uri, literal
+from .envelope import Types
+from .faults import (
+    ConnectionFailed,
+    ContextExpired,
+    FilterRefused,
+    HostBusy,
+    HostError,
+    InvalidClass,
+    InvalidNamespace,
+    NotFound,
+    NotWSMan,
+    QuotaExceeded,
+)
+from .transport import ConnectionOptions, HttpTransport, endpoint_url
 
-Types = CimClass | Mapping[str, CimClass] | None
+__all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint_url"]
+
 Where = str | Mapping[str, str | bool | int | None] | None
+Result = TypeVar("Result")
 
-
-@dataclass(frozen=True)
-class ConnectionOptions:
-    """Where and as whom to connect; times in seconds. `extras` go to pywinrm's Transport where it knows them."""
-
-    endpoint: str
-    transport: str = "negotiate"
-    user: str = ""
-    password: str = field(default="", repr=False)
-    certificate_pem: str | None = None
-    certificate_key_pem: str | None = None
-    server_cert_validation: str = "validate"
-    ca_trust_path: str | None = None
-    proxy: str | None = "legacy_requests"
-    connection_timeout: float = 30
-    operation_timeout: float = 60
-    read_timeout: float = 70
-    message_encryption: str = "auto"
-    kerberos_delegation: bool = False
-    kerberos_hostname_override: str | None = None
-    kerberos_service: str = "HTTP"
-    credssp_disable_tlsv1_2: bool = False
-    send_cbt: bool = True
-    extras: Mapping[str, Any] = field(default_factory=dict)
-
-
-def endpoint_url(scheme: str, host: str, port: int, path: str = "/wsman") -> str:
-    """URL of the service; an IPv6 address gets its brackets."""
-    raise NotImplementedError
+# MaxBatchItems of WinRM; more is clamped or refused (MS-WSMV 3.1.4.1.17).
+MAX_ELEMENTS = 32000
+RETRY_PAUSES = (0.2, 0.6, 1.5)
+EMPTY_PAGES = 100
 
 
 class Client:
-    """Typed CIM operations over `send`, a callable that takes an envelope (bytes) and returns the answer (bytes)."""
+    """CIM operations over `send`, which takes an envelope and returns the answer's, faults included.
 
-    def __init__(self, send: Callable[[bytes], bytes | str], *, to: str = "http://host:5985/wsman", operation_timeout: float = 60) -> None:
-        raise NotImplementedError
+    Reads are repeated when the connection breaks or the host is busy; what writes is sent once. All methods raise
+    HostError and its kin.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[bytes], bytes | str],
+        *,
+        to: str = "http://windows-host:5985/wsman",
+        operation_timeout: float = 60,
+        max_elements: int = MAX_ELEMENTS,
+        close: Callable[[], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.to = to
+        self.operation_timeout = operation_timeout
+        self.max_elements = max_elements
+        self._send = send
+        self._close = close
+        self._sleep = sleep
+        self._without_wql: set[str] = set()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; the next request opens a new one."""
+        if self._close is not None:
+            self._close()
+
+    # ---- reading ----
 
     def identify(self) -> dict[str, str]:
-        """ProtocolVersion, ProductVendor, ProductVersion."""
-        raise NotImplementedError
+        """ProtocolVersion, ProductVendor and ProductVersion, such as "OS: 10.0.20348 SP: 0.0 Stack: 3.0"."""
+        return self._repeat(lambda: envelope.parse_identify(self._exchange(envelope.build_identify())))
 
     def get(self, cls: CimClass, keys: Mapping[str, Any]) -> Instance:
-        """All key properties are needed; raises NotFound."""
-        raise NotImplementedError
+        """One instance; hosts want all key properties. Raises NotFound."""
+        body = self.call(envelope.ACTION_GET, cls.uri, selectors=keys, repeatable=True)
+        instance = envelope.parse_first(body, cls)
+        if instance is None:
+            raise NotWSMan(f"The host answered Get {cls.name} with an empty body.", endpoint=self.to)
+        return instance
 
     def enumerate(self, cls: CimClass, mode: str | None = None) -> list[Instance]:
-        """All instances of the class and its subclasses."""
-        raise NotImplementedError
+        """All instances of the class and of its subclasses, without a filter.
 
-    def query(self, cls: CimClass, columns: Sequence[str] | None = None, where: Where = None, limit: int | None = None) -> list[Instance]:
-        """SELECT; `where` is WQL text, or a mapping of equalities."""
-        raise NotImplementedError
+        Mode EnumerateEPR gives {"__REFERENCE": Reference}, EnumerateObjectAndEPR adds that to the instances.
+        """
+        return [envelope.parse_item(item, cls) for item in self._enumerate_class(cls, mode)]
+
+    def query(
+        self,
+        cls: CimClass,
+        columns: Sequence[str] | None = None,
+        where: Where = None,
+        limit: int | None = None,
+    ) -> list[Instance]:
+        """SELECT from the class; `where` is WQL, or a mapping of equalities (which survives hosts that refuse WQL).
+
+        With columns the results hold just these.
+        """
+        shape = cls if columns is None else _projected(cls, columns)
+        if cls.namespace not in self._without_wql:
+            text = f"SELECT {', '.join(columns) if columns else '*'} FROM {cls.name}"
+            condition = where if isinstance(where, str) else _condition(cls, where or {})
+            try:
+                return self.wql(cls.namespace, f"{text} WHERE {condition}" if condition else text, shape, limit)
+            except FilterRefused as refusal:
+                if isinstance(where, str) or refusal.wmi_status is not None:
+                    raise
+                rows = self._query_by_enumeration(cls, shape, where or {}, refusal)
+                self._without_wql.add(cls.namespace)
+                return rows[:limit]
+        if isinstance(where, str):
+            raise HostError(f"The host takes no WQL for {cls.namespace}; asked was: {where}", endpoint=self.to)
+        return self._query_by_enumeration(cls, shape, where or {}, None)[:limit]
 
     def wql(self, namespace: str, text: str, cls: Types = None, limit: int | None = None) -> list[Instance]:
-        """Any WQL; instances typed by `cls`, or by a mapping of class name -> CimClass."""
-        raise NotImplementedError
+        """Any WQL; instances typed by one class, or by a mapping of class name to class."""
+        try:
+            items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit))
+        except NotFound as fault:
+            # No selector was sent, so what the host didn't find is the namespace.
+            raise InvalidNamespace(fault.parts, resource=fault.resource, action=fault.action) from fault
+        except FilterRefused as fault:
+            fault.details["query"] = text
+            raise
+        return [envelope.parse_item(item, cls) for item in items[:limit]]
 
     def associators(
         self,
@@ -81,12 +145,21 @@ class Client:
         role: str | None = None,
         result_role: str | None = None,
     ) -> list[Instance]:
-        """ASSOCIATORS OF; result_class defaults to the name of `cls`."""
-        raise NotImplementedError
+        """Instances associated with one; `result_class` defaults to the name of `cls`."""
+        return self._related("ASSOCIATORS", reference, cls, result_class, role, assoc_class, result_role)
 
-    def references(self, reference: Reference, cls: Types = None, *, result_class: str | None = None, role: str | None = None) -> list[Instance]:
-        """REFERENCES OF: the association instances themselves."""
-        raise NotImplementedError
+    def references(
+        self,
+        reference: Reference,
+        cls: Types = None,
+        *,
+        result_class: str | None = None,
+        role: str | None = None,
+    ) -> list[Instance]:
+        """The associations that refer to an instance; `result_class` defaults to the name of `cls`."""
+        return self._related("REFERENCES", reference, cls, result_class, role)
+
+    # ---- writing ----
 
     def invoke(
         self,
@@ -96,22 +169,195 @@ class Client:
         arguments: Mapping[str, Any] | None = None,
         returns: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Run a method once, never repeated. `returns` types outputs: {name: "string[]" | CimClass | [CimClass]}."""
-        raise NotImplementedError
+        """Run a method, of the class itself when `keys` is empty; sent once.
+
+        Arguments: None is null, lists repeat, References, bytes (base64) and dicts with `__CLASS` (embedded objects)
+        go as such. `returns` types the outputs, {name: "ref", "string[]", CimClass, [CimClass], …}; others come as
+        they look. `ReturnValue` is an int.
+        """
+        body = envelope.build_invoke(cls, method, arguments or {})
+        try:
+            answer = self.call(f"{cls.uri}/{method}", cls.uri, body, keys)
+        except NotFound as fault:
+            if keys:
+                raise
+            raise InvalidClass(fault.parts, resource=fault.resource, action=fault.action) from fault
+        return envelope.parse_output(answer, method, returns or {})
 
     def create(self, cls: CimClass, values: Mapping[str, Any]) -> Reference:
-        raise NotImplementedError
+        """WS-Transfer Create; sent once."""
+        answer = self.call(envelope.ACTION_CREATE, cls.uri, envelope.build_instance(cls, values))
+        return envelope.parse_created(answer, cls)
 
     def put(self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any]) -> Instance:
-        raise NotImplementedError
+        """WS-Transfer Put; sent once. Providers may null what `values` leaves out. Returns the instance as it is now."""
+        answer = self.call(envelope.ACTION_PUT, cls.uri, envelope.build_instance(cls, values), keys)
+        return envelope.parse_first(answer, cls) or {}
 
     def delete(self, cls: CimClass, keys: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """WS-Transfer Delete; sent once. Raises NotFound."""
+        self.call(envelope.ACTION_DELETE, cls.uri, selectors=keys)
 
-    def close(self) -> None:
-        raise NotImplementedError
+    # ---- requests ----
+
+    def call(
+        self,
+        action: str,
+        resource: str,
+        body: str = "",
+        selectors: Mapping[str, Any] | None = None,
+        *,
+        extra_headers: str = "",
+        repeatable: bool = False,
+    ) -> Element:
+        """One operation; `body` and `extra_headers` are XML with the prefixes s, a, w. Returns the s:Body."""
+
+        def once() -> Element:
+            request = envelope.build_request(
+                action,
+                resource,
+                body,
+                to=self.to,
+                selectors=selectors,
+                timeout=self.operation_timeout,
+                extra_headers=extra_headers,
+            )
+            return self._exchange(request, resource, action)
+
+        return self._repeat(once) if repeatable else once()
+
+    def _exchange(self, request: bytes, resource: str = "", action: str = "") -> Element:
+        try:
+            return envelope.parse_response(self._send(request), resource=resource, action=action)
+        except HostError as error:
+            error.details.setdefault("endpoint", self.to)
+            raise
+
+    def _repeat(self, read: Callable[[], Result]) -> Result:
+        """Run a read; again after a pause if the connection broke or the host was too busy."""
+        for pause in RETRY_PAUSES:
+            try:
+                return read()
+            except (QuotaExceeded, HostBusy):
+                pass
+            except ConnectionFailed as error:
+                if not error.sent:  # refused, unknown, wrong certificate: no better in a second
+                    raise
+            self._sleep(pause)
+        return read()
+
+    def _enumerate_class(self, cls: CimClass, mode: str | None = None) -> list[Element]:
+        try:
+            return self._repeat(lambda: self._collect(cls.uri, None, mode, None))
+        except NotFound as fault:
+            # No selector was sent, so what the host didn't find is the class.
+            raise InvalidClass(fault.parts, resource=fault.resource, action=fault.action) from fault
+
+    def _collect(self, resource: str, query: str | None, mode: str | None, limit: int | None) -> list[Element]:
+        """Enumerate and Pull to the end, or to `limit`; what is abandoned is released."""
+        size = self.max_elements if limit is None else max(1, min(limit, self.max_elements))
+        page = envelope.parse_page(
+            self.call(envelope.ACTION_ENUMERATE, resource, envelope.build_enumerate(query, mode, size))
+        )
+        items, context, empty = page.items, page.context, 0
+        try:
+            while context is not None and (limit is None or len(items) < limit):
+                page = envelope.parse_page(
+                    self.call(envelope.ACTION_PULL, resource, envelope.build_pull(context, size))
+                )
+                items.extend(page.items)
+                context = page.context  # each answer brings a new one; the old is void
+                empty = 0 if page.items else empty + 1
+                if empty > EMPTY_PAGES:
+                    raise NotWSMan("The host keeps answering Pull with empty pages.", endpoint=self.to)
+        except (ConnectionFailed, ContextExpired):
+            context = None
+            raise
+        finally:
+            if context is not None:
+                self._release(resource, context)
+        return items
+
+    def _release(self, resource: str, context: str) -> None:
+        """An abandoned enumeration counts against the user's quota for a minute."""
+        with contextlib.suppress(HostError):
+            self.call(envelope.ACTION_RELEASE, resource, envelope.build_release(context))
+
+    def _related(
+        self,
+        kind: str,
+        reference: Reference,
+        cls: Types,
+        result_class: str | None,
+        role: str | None,
+        assoc_class: str | None = None,
+        result_role: str | None = None,
+    ) -> list[Instance]:
+        if result_class is None and isinstance(cls, CimClass):
+            result_class = cls.name
+        conditions = {
+            "AssocClass": assoc_class,
+            "ResultClass": result_class,
+            "Role": role,
+            "ResultRole": result_role,
+        }
+        text = f"{kind} OF {{{reference.relative_path()}}}"
+        chosen = " ".join(f"{name} = {value}" for name, value in conditions.items() if value)
+        return self.wql(reference.namespace, f"{text} WHERE {chosen}" if chosen else text, cls)
+
+    def _query_by_enumeration(
+        self,
+        cls: CimClass,
+        shape: CimClass,
+        where: Mapping[str, Any],
+        refusal: FilterRefused | None,
+    ) -> list[Instance]:
+        """What a query with equalities would give, for hosts that take no WQL; the refusal stands if it was deserved."""
+        rows: list[Instance] = []
+        for item in self._enumerate_class(cls):
+            found = envelope.parse_properties(item, cls.properties, fill=False)
+            scalars = {name for name in (*shape.properties, *where) if not cls.properties[name].endswith("[]")}
+            if shape is not cls and not scalars <= found.keys():
+                # Null scalars are there as nil: this host's class lacks a column, which is what it refused.
+                raise refusal or HostError(
+                    f"{cls.name} lacks {', '.join(sorted(scalars - found.keys()))} on this host.", endpoint=self.to
+                )
+            if all(_equal(found.get(name), value) for name, value in where.items()):
+                # A shape with columns types those only; what else the item holds is dropped.
+                row = envelope.parse_item(item, cls)
+                rows.append(row if shape is cls else {name: row[name] for name in shape.properties})
+        return rows
 
 
 def connect(options: ConnectionOptions) -> Client:
-    """Client over pywinrm's transport; connects with the first request."""
-    raise NotImplementedError
+    """Client over pywinrm's transport; the first request connects. Raises HostError when options don't make sense."""
+    transport = HttpTransport(options)
+    return Client(
+        transport.send,
+        to=transport.name,
+        operation_timeout=options.operation_timeout,
+        close=transport.close,
+    )
+
+
+def _projected(cls: CimClass, columns: Sequence[str]) -> CimClass:
+    unknown = [name for name in columns if name not in cls.properties]
+    if unknown:
+        raise HostError(f"{cls.name} has no property {', '.join(unknown)}.", **{"class": cls.name})
+    return cls._replace(properties={name: cls.properties[name] for name in columns})
+
+
+def _condition(cls: CimClass, where: Mapping[str, str | bool | int | None]) -> str:
+    unknown = [name for name in where if name not in cls.properties]
+    if unknown:
+        raise HostError(f"{cls.name} has no property {', '.join(unknown)}.", **{"class": cls.name})
+    return " AND ".join(
+        f"{name} IS NULL" if value is None else f"{name} = {literal(value)}" for name, value in where.items()
+    )
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    """WQL compares text without case."""
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.lower() == wanted.lower()
+    return found == wanted

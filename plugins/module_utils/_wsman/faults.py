@@ -15,7 +15,9 @@ class HostError(Exception):
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.message = message
-        self.details: dict[str, Any] = {name: value for name, value in details.items() if value not in (None, "", (), {})}
+        self.details: dict[str, Any] = {
+            name: value for name, value in details.items() if value not in (None, "", (), {})
+        }
 
 
 class WSManError(HostError):
@@ -23,7 +25,10 @@ class WSManError(HostError):
 
 
 class ConnectionFailed(WSManError):
-    """No HTTP answer: name resolution, refusal, reset, proxy. `sent` is false when the host can't have seen the request."""
+    """No HTTP answer: name resolution, refusal, reset, proxy.
+
+    `sent` is false when the host can't have seen the request.
+    """
 
     def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
         super().__init__(message, **details)
@@ -78,7 +83,7 @@ class Fault(WSManError):
 
     meaning = "the host refused the request"
 
-    def __init__(self, parts: FaultParts = FaultParts(), *, resource: str = "", action: str = "") -> None:
+    def __init__(self, parts: FaultParts, *, resource: str = "", action: str = "") -> None:
         self.code = parts.code
         self.subcode = parts.subcode
         self.reason = parts.reason
@@ -204,9 +209,14 @@ class _Rule(NamedTuple):
     cim_statuses: frozenset[int] = frozenset()
 
 
-def _rule(fault: type[Fault], codes: tuple[int, ...] = (), subcodes: tuple[str, ...] = (), cim: tuple[int, ...] = ()) -> _Rule:
+def _rule(
+    fault: type[Fault], codes: tuple[int, ...] = (), subcodes: tuple[str, ...] = (), cim: tuple[int, ...] = ()
+) -> _Rule:
     return _Rule(fault, frozenset(codes), frozenset(subcodes), frozenset(cim))
 
+
+# ERROR_WSMAN_QUOTA_* (wsmerror.h): shells, operations, user, system, shell users, and the plugin's own.
+_QUOTAS = (0x803381A5, 0x803381A6, 0x803381A7, 0x803381A8, 0x803381AB, *range(0x803381E4, 0x803381EB))
 
 # WBEM_E_*: WMI error constants; 0x8033xxxx: ERROR_WSMAN_* of MS-WSMV 2.2.4.43; CIM status codes: DSP0223.
 # Precise numbers of the provider come before the wide categories of WS-Management around them.
@@ -215,7 +225,7 @@ _RULES = (
     _rule(InvalidClass, codes=(0x80041010,), cim=(5,)),
     _rule(AccessDenied, codes=(5, 0x80041003, 0x80070005), cim=(2,)),
     _rule(AlreadyExists, codes=(0x80041019,), cim=(11,)),
-    _rule(QuotaExceeded, codes=(0x803381A6,), cim=(27,)),
+    _rule(QuotaExceeded, codes=_QUOTAS, cim=(27,)),
     _rule(InvalidMethod, codes=(0x8004102E, 0x80041055), cim=(16, 17)),
     _rule(InvalidParameter, codes=(0x80041008, 0x8004102F), cim=(4,)),
     _rule(NotSupported, codes=(0x8004100C,), cim=(7,)),
