@@ -1,0 +1,56 @@
+"""What users get: the built collection holds what they need and nothing else, and works on its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+PARTS = {"CHANGELOG.md", "LICENSE", "README.md", "changelogs", "meta", "playbooks", "plugins", "roles"}
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    process = subprocess.run(command, env=os.environ | environment, cwd="/", capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the collection was installed as users do it, from a build of this checkout."""
+    folder = tmp_path_factory.mktemp("galaxy")
+    galaxy = Path(sys.executable).with_name("ansible-galaxy")
+    run(galaxy, "collection", "build", checkout, "--output-path", folder)
+    (archive,) = folder.glob("*.tar.gz")
+    run(galaxy, "collection", "install", archive, "--offline", ANSIBLE_COLLECTIONS_PATH=str(folder))
+    return folder
+
+
+def test_contents(installed: Path) -> None:
+    root = installed / "ansible_collections" / "nested" / "hyperv"
+    assert {path.name for path in root.iterdir()} <= PARTS | {"FILES.json", "MANIFEST.json"}
+    assert {path.name for path in (root / "changelogs").iterdir()} <= {"changelog.yaml"}
+
+
+def test_imports(installed: Path) -> None:
+    code = "import ansible_collections.nested.hyperv.plugins.action.host as host; print(host.__file__)"
+    assert run(sys.executable, "-c", code, PYTHONPATH=str(installed)).startswith(str(installed))
+
+
+def test_every_module_is_documented_routed_and_in_the_action_group(checkout: Path, installed: Path) -> None:
+    modules = {path.stem for path in (checkout / "plugins" / "modules").glob("*.py")}
+    documentation = run(
+        Path(sys.executable).with_name("ansible-doc"),
+        *("--json", *(f"nested.hyperv.{module}" for module in sorted(modules))),
+        ANSIBLE_COLLECTIONS_PATH=str(installed),
+    )
+    assert set(json.loads(documentation)) == {f"nested.hyperv.{module}" for module in modules}
+
+    runtime = yaml.safe_load((checkout / "meta" / "runtime.yml").read_text())
+    assert set(runtime["action_groups"]["all"]) == modules
+    assert runtime["plugin_routing"]["modules"] == {m: {"action_plugin": "nested.hyperv.host"} for m in modules}
