@@ -11,7 +11,6 @@ STEPS = lint layers units sanity molecule
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
-export PYTHONPATH := $(CURDIR)/.build
 export PYTHONDONTWRITEBYTECODE = 1
 export PIP_CONSTRAINT := $(CURDIR)/tests/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
@@ -76,7 +75,7 @@ lint: $(VENV)/test.stamp $(LINK)
 	ansible-lint --offline --strict
 
 layers: $(VENV)/test.stamp $(LINK)
-	lint-imports --config tests/layers.ini --no-cache
+	PYTHONPATH='$(CURDIR)/.build' lint-imports --config tests/layers.ini --no-cache
 
 units: $(VENV)/test.stamp $(LINK)
 	pytest -n 2 tests/unit
@@ -89,7 +88,7 @@ sanity: $(VENV)/test.stamp
 	    | sort | uniq -u | tar cf - -T - | tar xf - -C $(COPY)
 	@git -C $(COPY) init -q && git -C $(COPY) add -A
 	@python .ci/bootstrap-pip.py
-	cd $(COPY) && env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT -u PYTHONPATH ansible-test sanity --venv \
+	cd $(COPY) && env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT ansible-test sanity --venv \
 	    --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 molecule: $(VENV)/test.stamp $(LINK)

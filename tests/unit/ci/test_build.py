@@ -15,7 +15,8 @@ PARTS = {"CHANGELOG.md", "LICENSE", "README.md", "changelogs", "meta", "playbook
 
 
 def run(*command: str | Path, **environment: str) -> str:
-    process = subprocess.run(command, env=os.environ | environment, cwd="/", capture_output=True, text=True)
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    process = subprocess.run(command, env=inherited | environment, cwd="/", capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
