@@ -1,4 +1,4 @@
-"""WMI failures of the simulated machine: raised by the repository and the providers, worded as faults by the protocol layer."""
+"""WMI failures of a simulated machine: raised by repository and providers, worded as faults by the protocol layer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ MESSAGES = {
 
 
 class CimError(Exception):
-    """A WMI operation failed; status is a WBEM_E_* code or an HRESULT, operation and parameter_info feed __ExtendedStatus."""
+    """A WMI operation failed; status is a WBEM_E_* code or an HRESULT, the rest feeds __ExtendedStatus."""
 
     def __init__(
         self, status: int, message: str = "", *, operation: str = "", parameter_info: str = "", provider: str = ""

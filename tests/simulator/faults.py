@@ -94,13 +94,18 @@ KINDS: dict[str, Kind] = {
         "s:Receiver", "w:TimedOut", _WSMAN, 0x80338029,
         "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.  ",
     ),
+    "ActionMismatch": Kind(
+        "s:Sender", "w:ActionMismatch", _WSMAN, 0x80338031,
+        f"{_REQUEST} because the WS-Addressing Action URI in the request is not compatible with the resource. ",
+    ),
     "AlreadyExists": Kind(
         "s:Sender", "w:AlreadyExists", _WSMAN, 0x80338033,
         "The WS-Management service cannot create the resource because it already exists. ",
     ),
     "SchemaValidationError": Kind(
         "s:Sender", "w:SchemaValidationError", _WSMAN, 0x80338041,
-        "The SOAP XML in the message does not match the corresponding XML schema definition. Change the XML and retry. ",
+        "The SOAP XML in the message does not match the corresponding XML schema definition. Change the XML and "
+        "retry. ",
     ),
     "InvalidXml": Kind(
         "s:Sender", "w:SchemaValidationError", _WSMAN, 0x80338043,

@@ -1,0 +1,39 @@
+"""What `winrm get winrm/config` says of a machine, and what the service does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits and switches of the WinRM service, with the defaults of Windows (Win32 "Installation and Configuration
+    for Windows Remote Management"); times in seconds.
+    """
+
+    max_envelope_kb: int = 500
+    # One page of an enumeration: 150 KB of UTF-16, where every full page captured from Windows Server 2012 ends,
+    # though its client asked for 512,000.
+    page_characters: int = 76_800
+    max_timeout: float = 60.0
+    max_batch_items: int = 32_000
+    max_operations_per_user: int = 1_500
+    max_shells_per_user: int = 30
+    enumeration_timeout: float = 60.0
+    shell_idle_timeout: float = 7_200.0
+    # The service's default; a host prepared for Ansible over plain Basic has it on.
+    allow_unencrypted: bool = False
+    basic: bool = True
+    negotiate: bool = True
+    certificate: bool = True
+    credssp: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any] | None) -> Settings:
+        """From the `winrm` part of a model file; ValueError names what it doesn't know."""
+        unknown = set(values or {}) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown winrm settings: {', '.join(sorted(unknown))}")
+        return cls(**(values or {}))
