@@ -92,6 +92,7 @@ sanity: $(VENV)/test.stamp
 	    --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 molecule: $(VENV)/test.stamp $(LINK)
+	@rm -f .build/molecule/state.yml
 	MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule test --all
 
 # --- To look at ---------------------------------------------------------------------------------------------------
