@@ -38,7 +38,7 @@ class Repository:
         self._rows: dict[CimClass, dict[tuple, Instance]] = {}
         self._live: dict[CimClass, dict[str, Live]] = {}
         self._providers: dict[CimClass, Callable[[], Iterable[Instance]]] = {}
-        self._rules: dict[CimClass, Association] = {}
+        self._rules: dict[CimClass, list[Association]] = {}
         self._owned: dict[str, dict[int, Instance]] = {}
 
     # --- for services
@@ -57,8 +57,10 @@ class Repository:
     def add(
         self, class_name: str, values: Mapping[str, Any], namespace: str = HYPERV, *, owner: str | None = None
     ) -> Instance:
-        """Store a row. `owner` is the GUID it dies with; a VM's rows are found by owned()."""
-        row = self.new(class_name, values, namespace)
+        return self.store(self.new(class_name, values, namespace), owner=owner)
+
+    def store(self, row: Instance, *, owner: str | None = None) -> Instance:
+        """Store a row made by new(). `owner` is the GUID it dies with; a VM's rows are found by owned()."""
         rows = self._rows.setdefault(row.cls, {})
         identity = row.identity()
         if identity in rows:
@@ -96,7 +98,8 @@ class Repository:
         self._providers[self.cls(class_name, namespace)] = function
 
     def associate(self, rule: Association) -> None:
-        self._rules[self.cls(rule.class_name, rule.namespace)] = rule
+        """Add a rule; a class may have several, each for other kinds of ends."""
+        self._rules.setdefault(self.cls(rule.class_name, rule.namespace), []).append(rule)
 
     def rows(self, class_name: str, namespace: str = HYPERV, *, deep: bool = True) -> Iterator[Instance]:
         """The rows themselves, not copies; derived classes too."""
@@ -105,8 +108,7 @@ class Repository:
             yield from tuple(self._rows.get(one, {}).values())
             if one in self._providers:
                 yield from self._providers[one]()
-            if one in self._rules:
-                rule = self._rules[one]
+            for rule in self._rules.get(one, ()):
                 for pair in rule.pairs():
                     yield self._association(rule, one, pair)
 
@@ -140,9 +142,9 @@ class Repository:
         for one in self.schema.family(cls):
             if one in self._providers:
                 yield from self._providers[one]()
-            if one in self._rules:
-                for pair in self._rules[one].pairs():
-                    yield self._association(self._rules[one], one, pair)
+            for rule in self._rules.get(one, ()):
+                for pair in rule.pairs():
+                    yield self._association(rule, one, pair)
 
     # --- for the protocol
 
@@ -193,13 +195,12 @@ class Repository:
         for cls in self.schema.classes(own.namespace):
             if assoc_class and not cls.is_a(assoc_class):
                 continue
-            rule = self._rules.get(cls)
-            if rule is not None:
+            for rule in self._rules.get(cls, ()):
                 for pair in rule.of(row) if rule.of else rule.pairs():
                     others = _other_ends(own, role, dict(zip(rule.ends, pair, strict=False)))
                     if others is not None:
                         yield self._association(rule, cls, pair), others
-            elif cls in self._rows or cls in self._providers:
+            if cls in self._rows or cls in self._providers:
                 refs = [name for name, prop in cls.properties.items() if prop.type == "ref"]
                 if len(refs) > 1:
                     for link in self.rows(cls.name, cls.namespace, deep=False):
