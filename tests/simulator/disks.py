@@ -1,0 +1,229 @@
+"""Virtual hard disks (VHD, VHDX): what their headers say, how they grow, how differencing chains hold together."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .files import BAD_PARAMETER, DISK_FULL, GB, MB, SHARING_VIOLATION, FileError, Files, HostFile, amount, times
+
+# Msvm_VirtualHardDiskSettingData docs: Format and Type.
+VHD, VHDX, VHD_SET = 2, 3, 4
+FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
+FORMATS = {"vhd": VHD, "vhdx": VHDX, "vhds": VHD_SET}
+TYPES = {"fixed": FIXED, "dynamic": DYNAMIC, "differencing": DIFFERENCING}
+EXTENSIONS = {VHD: (".vhd", ".avhd"), VHDX: (".vhdx", ".avhdx"), VHD_SET: (".vhds",)}
+
+# winerror.h, FACILITY_VIRTUALDISK
+FORMAT_UNKNOWN, PARENT_NOT_FOUND, ID_MISMATCH, TIMESTAMP_MISMATCH = 0xC03A0004, 0xC03A000D, 0xC03A000E, 0xC03A000F
+INVALID_SIZE, SIZE_MISMATCH, CHAIN_CYCLE = 0xC03A0012, 0xC03A0017, 0xC03A0018
+PARENT_ERROR, INVALID_TYPE = 0xC03A0019, 0xC03A001B
+
+# MS-VHDX 2.1: header section 1 MB, then log, block allocation table and metadata of 1 MB each at least. A VHD has a
+# footer of 512 bytes, a dynamic one a second footer, a header of 1 KB and its table (VHD Image Format Specification).
+OVERHEAD = {VHDX: 4 * MB, VHD_SET: 4 * MB}
+LIMITS = {VHD: (3 * MB, 2040 * GB), VHDX: (3 * MB, 64 << 40), VHD_SET: (3 * MB, 64 << 40)}
+
+
+def new_guid() -> str:
+    return str(uuid.uuid4()).upper()
+
+
+@dataclass(eq=False)
+class Disk:
+    """`data_id` changes with each writer that opens the disk (MS-VHDX 2.2.2 DataWriteGuid); a child remembers it.
+
+    Sizes are bytes; `used` is what blocks of this file hold, `minimum` (MinInternalSize) what the partitions need.
+    """
+
+    format: int
+    type: int
+    size: int
+    block_size: int = 0
+    logical_sector: int = 512
+    physical_sector: int = 4096
+    used: int = 0
+    id: str = field(default_factory=new_guid)
+    data_id: str = field(default_factory=new_guid)
+    parent: str = ""
+    parent_id: str = ""
+    parent_time: datetime | None = None
+    minimum: int = 0
+
+    @property
+    def file_size(self) -> int:
+        if self.type == FIXED:
+            return self.size + OVERHEAD.get(self.format, 512)
+        return self.used + OVERHEAD.get(self.format, 2 * 512 + 1024)
+
+
+def extension_of(path: str) -> str:
+    name = path.rsplit("\\", 1)[-1]
+    return "." + name.rsplit(".", 1)[-1].lower() if "." in name else ""
+
+
+def default_block(format_: int, type_: int) -> int:
+    """MS-VHDX and New-VHD docs: 32 MB for a dynamic VHDX, 2 MB for a differencing one and for VHD; fixed has none."""
+    if type_ == FIXED:
+        return 0 if format_ == VHD else 32 * MB
+    return 2 * MB if format_ == VHD or type_ == DIFFERENCING else 32 * MB
+
+
+def create(
+    files: Files,
+    path: str,
+    *,
+    format_: int,
+    type_: int,
+    size: int = 0,
+    parent: str = "",
+    block_size: int = 0,
+    logical_sector: int = 0,
+    physical_sector: int = 0,
+    disk_id: str = "",
+    used: int = 0,
+) -> HostFile:
+    """A new disk file; FileError for every reason Windows has to refuse it."""
+    if extension_of(path) not in EXTENSIONS[format_]:
+        raise FileError(BAD_PARAMETER, path)
+    base: HostFile | None = None
+    if type_ == DIFFERENCING:
+        base = need_disk(files, parent)
+        if base.disk.format != format_:  # type: ignore[union-attr]
+            raise FileError(BAD_PARAMETER, path)
+        if any(base.holders.values()):
+            raise FileError(SHARING_VIOLATION, parent)
+        size = size or base.disk.size  # type: ignore[union-attr]
+    sector = logical_sector or (base.disk.logical_sector if base and base.disk else 512)
+    size = -(-size // sector) * sector
+    low, high = LIMITS[format_]
+    if not low <= size <= high or (base and base.disk and size < base.disk.size):
+        raise FileError(INVALID_SIZE, path)
+    if sector not in (512, 4096) or (physical_sector or 512) not in (512, 4096):
+        raise FileError(BAD_PARAMETER, path)
+    disk = Disk(
+        format=format_,
+        type=type_,
+        size=size,
+        block_size=block_size or default_block(format_, type_),
+        logical_sector=sector,
+        physical_sector=physical_sector or (512 if format_ == VHD else 4096),
+        used=used,
+        minimum=size if type_ == DIFFERENCING else used,
+    )
+    disk.id = disk_id or disk.id
+    if base is not None and base.disk is not None:
+        link(disk, base)
+        disk.minimum = base.disk.minimum
+    return files.create(path, disk=disk)
+
+
+def link(disk: Disk, parent: HostFile) -> None:
+    """Let a differencing disk remember which state of which parent it stands on."""
+    assert parent.disk is not None
+    disk.parent, disk.parent_id, disk.parent_time = parent.path, parent.disk.data_id, parent.modified
+
+
+def need_disk(files: Files, path: str) -> HostFile:
+    """The file of a virtual hard disk; FileError for a missing file, or one that is no such disk."""
+    file = files.need(path)
+    if file.disk is None:
+        raise FileError(FORMAT_UNKNOWN, path)
+    return file
+
+
+def touch(files: Files, file: HostFile) -> None:
+    """Somebody opened the disk for writing: its children no longer fit it."""
+    if file.disk is not None:
+        file.disk.data_id = new_guid()
+        file.modified = files.clock.now()
+
+
+def chain(files: Files, path: str, *, check: bool = True) -> list[HostFile]:
+    """The disk and its parents, child first. FileError for a chain that is broken or, with `check`, doesn't match."""
+    found = [need_disk(files, path)]
+    while (disk := found[-1].disk) is not None and disk.type == DIFFERENCING:
+        parent = files.get(disk.parent)
+        if parent is None or parent.disk is None:
+            raise FileError(PARENT_NOT_FOUND, found[-1].path)
+        if parent in found:
+            raise FileError(CHAIN_CYCLE, found[-1].path)
+        if check and disk.parent_id != parent.disk.data_id:
+            # A VHD keeps the parent's time too, and says so (VHD Image Format Specification, "Parent Time Stamp").
+            newer = disk.format == VHD and disk.parent_time is not None and parent.modified != disk.parent_time
+            raise FileError(TIMESTAMP_MISMATCH if newer else ID_MISMATCH, found[-1].path)
+        if check and parent.disk.size > disk.size:
+            raise FileError(SIZE_MISMATCH, found[-1].path)
+        found.append(parent)
+    return found
+
+
+def children(files: Files, file: HostFile) -> list[HostFile]:
+    return [other for other in files if other.disk and other.disk.parent.lower() == file.path.lower()]
+
+
+def open_chain(files: Files, owner: str, path: str) -> None:
+    """Open a disk for writing and its parents for reading, as a starting VM does; after a FileError call release()."""
+    links = chain(files, path)
+    files.hold(owner, links[0], write=True)
+    for parent in links[1:]:
+        files.hold(owner, parent, write=False)
+    touch(files, links[0])
+
+
+def merge(files: Files, source: HostFile, target: HostFile) -> None:
+    """Write what a child (and those between) holds into a parent, delete the merged files, join what stands on them."""
+    between = chain(files, source.path)
+    if target not in between[1:]:
+        raise FileError(BAD_PARAMETER, source.path)
+    merged = between[: between.index(target)]
+    assert target.disk is not None and source.disk is not None
+    if target.disk.type != FIXED:
+        more = min(sum(file.disk.used for file in merged if file.disk), target.disk.size - target.disk.used)
+        if more > files.free(target.path[0]):
+            raise FileError(DISK_FULL, target.path)
+        target.disk.used += max(0, more)
+    target.disk.size = max(target.disk.size, source.disk.size)
+    standing = children(files, source)
+    target.disk.data_id, target.modified = new_guid(), files.clock.now()
+    for file in merged:
+        files.delete(file.path)
+    for child in standing:
+        assert child.disk is not None
+        link(child.disk, target)
+
+
+def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:
+    """A file of the model's `files` list: a disk where it has a format, by its extension or by name."""
+    path = spec["path"]
+    kind = spec.get("format") or {".vhd": "vhd", ".vhdx": "vhdx", ".avhdx": "vhdx", ".avhd": "vhd"}.get(
+        extension_of(path)
+    )
+    if kind:
+        type_ = TYPES[spec.get("type") or ("differencing" if spec.get("parent") else "dynamic")]
+        files.make_folder(path.rsplit("\\", 1)[0])
+        file = create(
+            files,
+            path,
+            format_=FORMATS[kind],
+            type_=type_,
+            size=amount(spec.get("size")) or (0 if spec.get("parent") else 127 * GB),
+            parent=spec.get("parent") or "",
+            used=amount(spec.get("used")),
+            disk_id=spec.get("disk_id") or "",
+        )
+        if spec.get("minimum_size") and file.disk:
+            file.disk.minimum = amount(spec["minimum_size"])
+        if spec.get("stale") and file.disk:
+            # The parent was written to after this child was made.
+            file.disk.parent_id = new_guid()
+    else:
+        file = files.create(path, bytes=amount(spec.get("size")), folders=True)
+    file.created = times(spec, "created", default_time)
+    file.modified = times(spec, "modified", file.created)
+    file.read_only = bool(spec.get("read_only"))
+    if spec.get("in_use"):
+        files.hold("another process", file, write=True)
+    return file
