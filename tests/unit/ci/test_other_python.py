@@ -26,5 +26,7 @@ def test_selection(checkout: Path, tmp_path: Path, found: dict[str, int | None],
         program.write_text("#!/bin/sh\n" + ("exit 1\n" if minor is None else f"echo {minor}\n"))
         program.chmod(0o755)
     script = checkout / ".ci" / "other-python"
-    output = subprocess.run(["/bin/sh", script, "python3"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    output = subprocess.run(
+        ["/bin/sh", script, "python3"], env={"PATH": str(tmp_path)}, capture_output=True, check=False, text=True
+    )
     assert (output.returncode, output.stdout.strip(), output.stderr) == (0, expected, "")
