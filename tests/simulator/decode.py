@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .cim import INTEGERS, CimClass, CimMethod, CimProperty, Instance, Reference, from_text
+from .cim import INTEGERS, CimClass, CimMethod, CimProperty, Instance, Reference, from_text, normal_namespace
 from .envelope import ADDRESSING, CIM, WMI, WSMAN, XSI, local_name, read_selectors
 from .faults import fault
 
@@ -33,7 +33,7 @@ def properties(body: Element | None, cls: CimClass, find: FindClass) -> dict[str
     """Properties of the instance that Put or Create carries; InvalidRepresentation when it is another class's."""
     if body is None or body.tag.lower() != f"{{{cls.uri}}}{cls.name}".lower():
         raise fault("InvalidRepresentation")
-    return _values(body, cls.property, cls, find)
+    return _values(body, cls.find_property, cls, find)
 
 
 def _values(
@@ -98,11 +98,13 @@ def reference(element: Element) -> Reference:
     return Reference(namespace, class_name, keys(read_selectors(selector_set) if selector_set is not None else ()))
 
 
-def keys(selectors: Iterable[tuple[str, str | Element]]) -> dict[str, Any]:
-    """Key values by name, without `__cimnamespace` (MS-WSMV 3.1.4.1.11: it only repeats the namespace of the URI)."""
+def keys(selectors: Iterable[tuple[str, str | Element]], namespace: str | None = None) -> dict[str, Any]:
+    """Key values by name, without `__cimnamespace`, which may only repeat the namespace of the URI (MS-WSMV 3.1.4.1)."""
     found: dict[str, Any] = {}
     for name, value in selectors:
         if name.lower() == "__cimnamespace":
+            if namespace is not None and normal_namespace(str(value)) != normal_namespace(namespace):
+                raise fault("NamespaceMismatch")
             continue
         if name.lower() in (known.lower() for known in found):
             raise fault("DuplicateSelectors")
@@ -116,7 +118,7 @@ def _embedded(element: Element, prop: CimProperty, cls: CimClass, find: FindClas
     if type_name := element.get(f"{{{XSI}}}type"):
         declared = type_name.rpartition(":")[2].removesuffix("_Type")
     own = find(cls.namespace, declared)
-    return Instance(own, _values(element, own.property, own, find))
+    return Instance(own, _values(element, own.find_property, own, find))
 
 
 _STAMP = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)

@@ -149,7 +149,7 @@ class Enumerations:
         namespace, class_name = request.target
         if not class_name:
             raise fault("InvalidResourceUri")
-        selectors = decode.keys(request.selectors)
+        selectors = decode.keys(request.selectors, namespace)
         if filter_element is None:
             if class_name == "*":
                 raise fault("CannotProcessFilter")
@@ -217,7 +217,7 @@ class Enumerations:
             raise fault("CannotProcessFilter")
         tests = []
         for name, text in decode.keys(read_selectors(selector_set)).items():
-            prop = cls.property(name)
+            prop = cls.find_property(name)
             if prop is None or prop.array or prop.type in ("ref", "instance", "datetime") or not isinstance(text, str):
                 raise fault("CannotProcessFilter")
             tests.append((prop.name, text.lower()))

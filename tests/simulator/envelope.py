@@ -99,7 +99,7 @@ def parse(data: bytes) -> Request:
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise fault("InvalidXml", str(error)) from error
+        raise fault("InvalidXml") from error
     if root.tag != f"{{{SOAP}}}Envelope":
         raise fault("VersionMismatch" if local_name(root.tag) == "Envelope" else "InvalidXml")
     header, body = root.find(f"{{{SOAP}}}Header"), root.find(f"{{{SOAP}}}Body")

@@ -171,7 +171,14 @@ KINDS: dict[str, Kind] = {
         "s:Sender", "w:UnsupportedFeature", _WSMAN, 0x80338102,
         f"{_REQUEST}. The WMI service or the WMI provider cannot perform the requested operation. ",
     ),
-    "InternalError": _INTERNAL,
+    "NamespaceMismatch": _INTERNAL._replace(
+        number=1359,  # ERROR_INTERNAL_ERROR; the number is ASSUMPTIONS PROTO-02, the words were seen by microsoft/omi
+        text=f"{_REQUEST}. The resource URI and __cimnamespace selector attempted to use different namespaces. Try "
+        "removing the __cimnamespace selector or using a DMTF resource URI. If a non-DMTF resource URI is used with a "
+        "__cimnamespace selector, the namespaces must match. ",
+    ),
+    "InternalError": _INTERNAL._replace(number=0x80338083, text=f"{_REQUEST}. The data source failed to return results "
+        "for the request. "),
 }  # fmt: skip
 
 
@@ -186,9 +193,9 @@ class Fault(Exception):
         self.relates_to = ""
 
 
-def fault(name: str, cim: CimError | str | None = None, namespace: str = "") -> Fault:
+def fault(name: str, cim: CimError | None = None, namespace: str = "") -> Fault:
     """A fault of KINDS; with the failure of the provider that caused it, where one did."""
-    return Fault(KINDS[name], cim=cim if isinstance(cim, CimError) else None, namespace=namespace)
+    return Fault(KINDS[name], cim=cim, namespace=namespace)
 
 
 # What WinRM's WMI plug-in makes of a failed WMI call; every other code comes as w:InternalError with its own number.
@@ -213,7 +220,9 @@ def from_cim(error: CimError, namespace: str = "", query: bool = False) -> Fault
         return fault("CannotProcessFilter", error, namespace)
     if name := _BY_STATUS.get(error.status):
         return fault(name, error, namespace)
-    kind = _INTERNAL._replace(number=error.status, text=f"{error.message} ")
+    # The words of Windows Server 2012 and later, seen with 0x80041001, 0x80041033 and other codes.
+    text = f"{_REQUEST}. The WMI service or the WMI provider returned an unknown error: HRESULT 0x{error.status:08x} "
+    kind = _INTERNAL._replace(number=error.status, text=text)
     return Fault(kind, cim=error, namespace=namespace)
 
 
@@ -242,30 +251,29 @@ def _wsman_fault(problem: Fault, address: str, machine: str) -> str:
     head = f'<f:WSManFault xmlns:f="{_FAULT_NS}" Code="{kind.number}" Machine="{_escape(address)}"><f:Message>'
     if cim is None:
         return f"{head}{_escape(kind.text)}</f:Message></f:WSManFault>"
-    # The nested fault repeats the number of the outer one where there is no better one; a WMI failure brings its own.
-    number = kind.number if cim.status == errors.NOT_FOUND else cim.status
-    text = kind.text if cim.status == errors.NOT_FOUND else f"{cim.message} "
+    # The inner fault repeats the number of the outer one (both captures do); the code of WMI itself shows only where
+    # the service has no number of its own for it. See ASSUMPTIONS PROTO-01.
+    unknown_class = cim.status == errors.INVALID_CLASS and kind is KINDS["CannotProcessFilter"]
+    text = "The specified class does not exist in the given namespace. " if unknown_class else kind.text
     return (
         f'{head}<f:ProviderFault provider="WMI Provider" path="C:\\Windows\\system32\\WsmWmiPl.dll">'
-        f'<f:WSManFault xmlns:f="{_FAULT_NS}" Code="{number}" Machine="{_escape(machine)}">'
+        f'<f:WSManFault xmlns:f="{_FAULT_NS}" Code="{kind.number}" Machine="{_escape(machine)}">'
         f"<f:Message>{_escape(text)}</f:Message></f:WSManFault>"
-        f"<f:ExtendedError>{_extended_status(cim)}</f:ExtendedError></f:ProviderFault></f:Message></f:WSManFault>"
+        f"<f:ExtendedError>{_extended_status(cim, problem.namespace)}</f:ExtendedError></f:ProviderFault></f:Message>"
+        "</f:WSManFault>"
     )
 
 
-def _extended_status(cim: CimError) -> str:
+def _extended_status(cim: CimError, namespace: str) -> str:
     def text(name: str, value: str) -> str:
-        if not value:
-            return f'<p:{name} xsi:nil="true" xsi:type="cim:cimString"/>'
-        return f'<p:{name} xsi:type="cim:cimString">{_escape(value)}</p:{name}>'
+        return f"<p:{name}>{_escape(value)}</p:{name}>" if value else f'<p:{name} xsi:nil="true"/>'
 
     return (
         '<p:__ExtendedStatus xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-        'xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/__ExtendedStatus" '
+        f'xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wmi/{_escape(namespace)}/__ExtendedStatus" '
         'xmlns:cim="http://schemas.dmtf.org/wbem/wscim/1/common" xsi:type="p:__ExtendedStatus_Type">'
         f"{text('Description', '')}{text('Operation', cim.operation)}{text('ParameterInfo', cim.parameter_info)}"
-        f"{text('ProviderName', cim.provider or 'WinMgmt')}"
-        '<p:StatusCode xsi:nil="true" xsi:type="cim:cimUnsignedInt"/></p:__ExtendedStatus>'
+        f"{text('ProviderName', cim.provider or 'WinMgmt')}{text('StatusCode', '')}</p:__ExtendedStatus>"
     )
 
 

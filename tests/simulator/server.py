@@ -10,6 +10,7 @@ import ssl
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
@@ -202,6 +203,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
         except Refused as refused:
             self._reply(refused.status)
+        except (OSError, ssl.SSLError):
+            raise
+        except Exception:
+            # A bug of the simulator: tell whoever runs it, and let the client see that it is the server's.
+            traceback.print_exc()
+            self._reply(500)
 
     def _handle(self, body: bytes, limit: int) -> None:
         service = self.endpoint.service

@@ -263,7 +263,7 @@ def columns(query: Select, cls: CimClass, text: str) -> tuple[str, ...] | None:
     """The columns in the spelling of the class; INVALID_QUERY for one that it doesn't have."""
     if query.columns is None:
         return None
-    names = [cls.property(name) for name in query.columns if not name.startswith("__")]
+    names = [cls.find_property(name) for name in query.columns if not name.startswith("__")]
     if None in names:
         raise _error(text)
     return tuple(prop.name for prop in names if prop)
@@ -302,7 +302,7 @@ def _compile(condition: tuple, cls: CimClass, text: str) -> Test:
 def _reader(name: str, cls: CimClass, text: str) -> tuple[Callable[[Instance], Any], str]:
     if name.lower() == "__class":
         return lambda item: item.cls.name, "string"
-    prop = cls.property(name)
+    prop = cls.find_property(name)
     if prop is None or prop.array:
         # Array properties can't stand in a WHERE clause (Win32 "WHERE Clause").
         raise _error(text)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .faultrules import FaultRules
     from .machine import Machine, User
 
+CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -113,6 +115,8 @@ class Service:
         if is_shell(request.resource_uri):
             kind, body = self.shells.handle(request, user, address, self._timeout(request))
             return self._answer(request, kind, body)
+        if request.resource_uri.lower() == CONFIG and request.action == f"{TRANSFER}/Get":
+            return self._answer(request, "transfer", self._config(user))
         if request.action in (f"{ENUMERATION}/{name}" for name in ("Enumerate", "Pull", "Release")):
             body = getattr(self.enumerations, method.lower())(request, user)
             return self._answer(request, "enumeration", body)
@@ -127,6 +131,36 @@ class Service:
         else:
             raise fault("InvalidAction")
         return self._answer(request, "transfer", body)
+
+    def _config(self, user: User) -> str:
+        """What `winrm get winrm/config` reads (MS-WSMV 2.2.4.10)."""
+        if not user.administrator:
+            raise fault("AccessDenied")
+        settings = self.settings
+
+        def element(name: str, value: bool | float) -> str:
+            return f"<cfg:{name}>{str(value).lower() if isinstance(value, bool) else int(value)}</cfg:{name}>"
+
+        auth = "".join(
+            element(name, value)
+            for name, value in (
+                ("Basic", settings.basic),
+                ("Kerberos", settings.negotiate),
+                ("Negotiate", settings.negotiate),
+                ("Certificate", settings.certificate),
+                ("CredSSP", settings.credssp),
+            )
+        )
+        return (
+            f'<cfg:Config xmlns:cfg="{CONFIG}" xml:lang="{self.machine.locale}">'
+            f"{element('MaxEnvelopeSizekb', settings.max_envelope_kb)}"
+            f"{element('MaxTimeoutms', settings.max_timeout * 1000)}"
+            f"{element('MaxBatchItems', settings.max_batch_items)}"
+            f"<cfg:Service>{element('MaxConcurrentOperationsPerUser', settings.max_operations_per_user)}"
+            f"{element('EnumerationTimeoutms', settings.enumeration_timeout * 1000)}"
+            f"{element('AllowUnencrypted', settings.allow_unencrypted)}<cfg:Auth>{auth}</cfg:Auth></cfg:Service>"
+            f"<cfg:Winrs>{element('MaxShellsPerUser', settings.max_shells_per_user)}</cfg:Winrs></cfg:Config>"
+        )
 
     def _timeout(self, request: Request) -> float:
         """OperationTimeout, never longer than MaxTimeoutms (MS-WSMV 3.1.4.1.8)."""
@@ -187,7 +221,7 @@ class Service:
 
     def _keys(self, request: Request, cls: CimClass) -> dict[str, object]:
         """The selectors, which must be keys of the class (captured: InvalidSelectors for any other)."""
-        keys = decode.keys(request.selectors)
+        keys = decode.keys(request.selectors, request.target[0])
         known = {name.lower() for name in cls.keys}
         if any(name.lower() not in known for name in keys):
             raise fault("InvalidSelectors")
