@@ -190,7 +190,7 @@ class Client:
         return envelope.parse_created(answer, cls)
 
     def put(self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any]) -> Instance:
-        """WS-Transfer Put; sent once. Providers may null what `values` leaves out. Returns the instance as it is now."""
+        """WS-Transfer Put; sent once; providers may null what `values` leaves out. Returns the new instance."""
         answer = self.call(envelope.ACTION_PUT, cls.uri, envelope.build_instance(cls, values), keys)
         return envelope.parse_first(answer, cls) or {}
 
@@ -312,7 +312,7 @@ class Client:
         where: Mapping[str, Any],
         refusal: FilterRefused | None,
     ) -> list[Instance]:
-        """What a query with equalities would give, for hosts that take no WQL; the refusal stands if it was deserved."""
+        """What a query with equalities gives, for hosts that take no WQL; a deserved refusal stands."""
         rows: list[Instance] = []
         for item in self._enumerate_class(cls):
             found = envelope.parse_properties(item, cls.properties, fill=False)

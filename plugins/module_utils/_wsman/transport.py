@@ -204,8 +204,8 @@ class HttpTransport:
                 **facts,
             )
         return AuthenticationFailed(
-            f"{self.name} rejects the credentials of the user {options.user} over {options.transport}. Check user name, "
-            "password, and that the account is neither locked nor denied network logon.",
+            f"{self.name} rejects the credentials of the user {options.user} over {options.transport}. Check user "
+            "name, password, and that the account is neither locked nor denied network logon.",
             offered=offered,
             **facts,
         )
