@@ -77,3 +77,11 @@ class CimError(Exception):
         self.parameter_info = parameter_info
         self.provider = provider
         super().__init__(f"0x{status:08X} {self.message}")
+
+
+class WindowsError(CimError):
+    """A Windows system error of an MI provider (MSFT_Net*): "Windows System Error 87" in PowerShell."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(0x80070000 | code, message)
+        self.code = code

@@ -293,9 +293,17 @@ _CIM_STATUS = {
 }
 
 
+# System errors of the MSFT_Net* providers: CIM status and category as PowerShell shows them (87 InvalidArgument, 1168
+# ObjectNotFound, 5010 and 32 NotSpecified, seen in reports of New-NetNat and New-NetIPAddress failures).
+_WINDOWS_STATUS = {5: (2, 18), 87: (4, 5), 1168: (6, 13), 5010: (11, 0)}
+
+
 def _wmi_error(cim: CimError, kind: Kind) -> str:
     """MSFT_WmiError, what MI providers (MSFT_Net*) answer with (shape: a fault captured by pywinrm)."""
-    status, category = _CIM_STATUS.get(cim.status, (1, 7))
+    windows = isinstance(cim, errors.WindowsError)
+    status, category = _WINDOWS_STATUS.get(cim.code, (1, 0)) if windows else _CIM_STATUS.get(cim.status, (1, 7))
+    code, kind_of_code = (cim.code, "WIN32") if windows else (cim.status, "HRESULT")
+    message_id = f"Windows System Error {code}" if windows else f"HRESULT 0x{code:08x}"
 
     def element(name: str, type_name: str, value: object | None) -> str:
         if value is None:
@@ -310,7 +318,7 @@ def _wmi_error(cim: CimError, kind: Kind) -> str:
         ("ErrorSourceFormat", "cimUnsignedShort", 0),
         ("ErrorType", "cimUnsignedShort", 0),
         ("Message", "cimString", cim.message),
-        ("MessageID", "cimString", f"HRESULT 0x{cim.status:08x}"),
+        ("MessageID", "cimString", message_id),
         ("OtherErrorSourceFormat", "cimString", None),
         ("OtherErrorType", "cimString", None),
         ("OwningEntity", "cimString", None),
@@ -318,8 +326,8 @@ def _wmi_error(cim: CimError, kind: Kind) -> str:
         ("ProbableCause", "cimUnsignedShort", 0),
         ("ProbableCauseDescription", "cimString", None),
         ("error_Category", "cimUnsignedInt", category),
-        ("error_Code", "cimUnsignedInt", cim.status),
-        ("error_Type", "cimString", "HRESULT"),
+        ("error_Code", "cimUnsignedInt", code),
+        ("error_Type", "cimString", kind_of_code),
         ("error_WindowsErrorMessage", "cimString", cim.message),
     )
     return (
