@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .files import BAD_PARAMETER, DISK_FULL, GB, MB, SHARING_VIOLATION, FileError, Files, HostFile, amount, times
+from .files import BAD_PARAMETER, DISK_FULL, GB, MB, SHARING_VIOLATION, Drive, FileError, Files, HostFile, amount, times
+
+if TYPE_CHECKING:
+    from .clock import Clock
 
 # Msvm_VirtualHardDiskSettingData docs: Format and Type.
 VHD, VHDX, VHD_SET = 2, 3, 4
@@ -179,7 +182,8 @@ def merge(files: Files, source: HostFile, target: HostFile) -> None:
     if target not in between[1:]:
         raise FileError(BAD_PARAMETER, source.path)
     merged = between[: between.index(target)]
-    assert target.disk is not None and source.disk is not None
+    assert target.disk is not None
+    assert source.disk is not None
     if target.disk.type != FIXED:
         more = min(sum(file.disk.used for file in merged if file.disk), target.disk.size - target.disk.used)
         if more > files.free(target.path[0]):
@@ -193,6 +197,38 @@ def merge(files: Files, source: HostFile, target: HostFile) -> None:
     for child in standing:
         assert child.disk is not None
         link(child.disk, target)
+
+
+# Where Hyper-V puts things unless told otherwise (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
+DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
+DISK_ROOT = r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks"
+
+
+def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
+    """The `drives`, `folders` and `files` of a machine's model; parents before children, whatever their order."""
+    files = Files(clock)
+    for number, drive in enumerate(spec.get("drives") or [{"letter": "C", "size": "2TB", "used": "60GB"}]):
+        files.add_drive(
+            Drive(
+                letter=str(drive["letter"]).rstrip(":\\").upper(),
+                size=amount(drive["size"]),
+                used=amount(drive.get("used")),
+                label=drive.get("label") or "",
+                file_system=drive.get("file_system") or "NTFS",
+                serial=f"{0x5A3C0000 + number:08X}",
+            )
+        )
+    for folder in (*([DATA_ROOT, DISK_ROOT] if "c" in files.drives else []), *(spec.get("folders") or ())):
+        files.make_folder(folder)
+    waiting = list(spec.get("files") or ())
+    while waiting:
+        ready = [one for one in waiting if not one.get("parent") or files.get(one["parent"])]
+        if not ready:
+            raise ValueError(f"the parent of {waiting[0]['path']} is not in the model")
+        for one in ready:
+            from_model(files, one, clock.now())
+            waiting.remove(one)
+    return files
 
 
 def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:

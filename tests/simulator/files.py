@@ -153,7 +153,7 @@ class Files:
             if folder and len(folder) > 3:
                 self._folders.setdefault(folder.lower(), folder)
 
-    def create(self, path: str, *, bytes: int = 0, disk: Disk | None = None, folders: bool = False) -> HostFile:  # noqa: A002
+    def create(self, path: str, *, bytes: int = 0, disk: Disk | None = None, folders: bool = False) -> HostFile:
         """A new file. FileError for a name that is taken, a folder that is missing (unless `folders`), a full drive."""
         where = normal(path)
         if where.lower() in self._files or self.has_folder(where):

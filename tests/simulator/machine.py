@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import pkgutil
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -11,17 +13,21 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import errors, services
+from . import errors, services, settings
 from .cim import CimClass, Instance, Reference, fits
 from .errors import CimError
+from .jobs import Jobs
 from .repository import Repository
-from .schema import HYPERV, load, read_yaml
+from .disks import load_files
+from .schema import DATA, HYPERV, load, read_yaml
 
 if TYPE_CHECKING:
     from .clock import Clock
     from .vm import Vm
 
 ADMINISTRATORS = "administrators"
+OWN_MEMORY = 2048  # MB that Windows keeps for itself
+VOLATILE = {"IsSaved", "SwapFilesInUse"}
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,14 @@ class Machine:
         self.os: dict[str, Any] = self.spec["os"]
         self.options: dict[str, Any] = self.spec["options"]
         self.locale: str = self.spec["locale"]
+        self.cpu: dict[str, Any] = self.spec["cpu"]
+        self.memory_total: int = self.spec["memory"]
+        self.created = self.booted_at = self.clock.now()
         self.schema = load(int(self.os["build"]))
         self.repository = Repository(self.schema)
-        self.jobs: Any = None
-        for module in service_modules():
+        self.jobs = Jobs(self)
+        self._macs = itertools.count()
+        for module in modules():
             if hasattr(module, "install"):
                 module.install(self)
 
@@ -103,6 +113,64 @@ class Machine:
     def hyperv(self) -> bool:
         """The Hyper-V role is there: only then does the namespace root/virtualization/v2 exist."""
         return bool(self.spec["hyperv"])
+
+    @property
+    def virtualization(self) -> bool:
+        """The processor's virtualization extensions are there for this machine to use."""
+        if self.vm is None:
+            return bool(self.cpu["virtualization"])
+        return bool(self.vm.processor["ExposeVirtualizationExtensions"])
+
+    @property
+    def hypervisor_running(self) -> bool:
+        """Its own hypervisor runs; in a VM only when the extensions were exposed at boot."""
+        return self.hyperv and (self.vm is None or self.vm.guest.hypervisor_running)
+
+    @property
+    def logical_processors(self) -> int:
+        return self.cpu["logical_processors"]
+
+    @property
+    def memory_free(self) -> int:
+        """MB that VMs can still have."""
+        used = sum(vm.guest.memory_assigned() for vm in self.vms.values() if vm.powered)
+        return self.memory_total - OWN_MEMORY - used
+
+    @property
+    def mac_prefix(self) -> str:
+        """First ten digits of the addresses it gives to dynamic adapters: Microsoft's OUI and two bytes of its own."""
+        return f"00155D{zlib.crc32(self.name.lower().encode()) & 0xFFFF:04X}"
+
+    def next_mac(self) -> str:
+        return f"{self.mac_prefix}{next(self._macs) % 256:02X}"
+
+    def switch_path(self, name: str) -> str:
+        """WMI path of a switch by its name, as it stands in HostResource."""
+        for row in self.repository.rows("Msvm_VirtualEthernetSwitch"):
+            if row["ElementName"].lower() == name.lower():
+                return row.reference().path(self.name)
+        raise KeyError(f"{self.name} has no switch {name}")
+
+    def find_vm(self, name: str) -> Vm:
+        """A VM by its name or id, for tests; KeyError unless there is exactly one."""
+        hits = [vm for vm in self.vms.values() if name.lower() in (vm.name.lower(), vm.id.lower())]
+        if len(hits) != 1:
+            raise KeyError(f"{len(hits)} VMs are called {name}")
+        return hits[0]
+
+    def dump(self) -> dict[str, dict[str, Any]]:
+        """All setting data by object path, without what changes by itself and without the templates."""
+        with self.clock.lock:
+            self.clock.settle()
+            classes = [cls for cls in self.schema.classes(HYPERV) if cls.is_a("CIM_SettingData") and not cls.abstract]
+            return {
+                row.reference().path(): {
+                    name: value for name, value in row.items() if value is not None and name not in VOLATILE
+                }
+                for cls in classes
+                for row in self.repository.rows(cls.name, HYPERV, deep=False)
+                if not str(row["InstanceID"]).startswith("Microsoft:Definition")
+            }
 
     @property
     def running(self) -> bool:
@@ -243,11 +311,11 @@ class Machine:
     def _transfer(self, cls: CimClass, name: str, user: User | None) -> Callable[..., Any]:
         if not self.may_read(cls, user) or (user is not None and not user.administrator):
             raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
-        module = _service(cls)
-        if module is None or not hasattr(module, name):
-            # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
-            raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
-        return getattr(module, name)
+        for module in _services(cls):
+            if hasattr(module, name):
+                return getattr(module, name)
+        # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
+        raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
 
 
 def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
@@ -256,20 +324,25 @@ def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def strings() -> dict[str, dict[str, str]]:
-    return read_yaml("strings.yml")
+    """Texts of all data/strings*.yml, by locale."""
+    texts: dict[str, dict[str, str]] = {}
+    for path in sorted(DATA.glob("strings*.yml")):
+        for locale, found in read_yaml(path.name).items():
+            texts.setdefault(locale, {}).update(found)
+    return texts
 
 
 @lru_cache(maxsize=1)
-def service_modules() -> tuple[ModuleType, ...]:
-    """Every file of services/, by name. See services/__init__.py for what such a file may define."""
+def modules() -> tuple[ModuleType, ...]:
+    """Every file of settings/ and services/; their __init__ say what such a file may define."""
     names = sorted(info.name for info in pkgutil.iter_modules(services.__path__))
-    return tuple(import_module(f"{services.__name__}.{name}") for name in names)
+    return (*settings.modules(), *(import_module(f"{services.__name__}.{name}") for name in names))
 
 
 @cache
 def _service(cls: CimClass) -> ModuleType | None:
     for name in (cls.name, *cls.superclasses):
-        for module in service_modules():
+        for module in modules()[len(settings.modules()) :]:
             if name in getattr(module, "CLASSES", ()):
                 return module
     return None
