@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, services, settings
 from .cim import CimClass, Instance, Reference, fits
+from .disks import load_files
 from .errors import CimError
 from .jobs import Jobs
 from .repository import Repository
-from .disks import load_files
 from .schema import DATA, HYPERV, load, read_yaml
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Machine:
         self.schema = load(int(self.os["build"]))
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
+        self.files = load_files(self.clock, self.spec)
         self._macs = itertools.count()
         for module in modules():
             if hasattr(module, "install"):
@@ -340,16 +341,16 @@ def modules() -> tuple[ModuleType, ...]:
 
 
 @cache
-def _service(cls: CimClass) -> ModuleType | None:
-    for name in (cls.name, *cls.superclasses):
-        for module in modules()[len(settings.modules()) :]:
-            if name in getattr(module, "CLASSES", ()):
-                return module
-    return None
+def _services(cls: CimClass) -> tuple[ModuleType, ...]:
+    """The modules that serve a class, those of the nearest class first; several may share a class and its methods."""
+    names = (cls.name, *cls.superclasses)
+    files = modules()[len(settings.modules()) :]
+    return tuple(module for name in names for module in files if name in getattr(module, "CLASSES", ()))
 
 
 def _function(cls: CimClass, method: str) -> Callable[[Call], Any] | None:
-    return getattr(_service(cls), snake_case(method), None)
+    name = snake_case(method)
+    return next((getattr(module, name) for module in _services(cls) if hasattr(module, name)), None)
 
 
 def snake_case(name: str) -> str:
