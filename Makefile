@@ -14,7 +14,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 export PYTHONDONTWRITEBYTECODE = 1
 export PIP_CONSTRAINT := $(CURDIR)/tests/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
-PIP = $(VENV)/bin/python -m pip -qq --no-input --disable-pip-version-check --log .build/pip.log
+pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version-check $(1) >.build/pip.log 2>&1 \
+    || { cat .build/pip.log >&2; exit 1; }
 
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
@@ -34,14 +35,14 @@ $(VENV)/run.stamp: tests/constraints.txt tests/requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is too old or not there: Python 3.11 or newer is needed (make PYTHON=python3.12 …)' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo '$(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv --clear '$(CURDIR)/$(VENV)'
 	@mkdir -p .build
-	@$(PIP) install -r tests/requirements-run.txt
+	@$(PYTHON) -m venv --clear '$(CURDIR)/$(VENV)'
+	@$(call pip-install,-r tests/requirements-run.txt)
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp tests/requirements.txt
 	@echo 'Adding the tools for tests'
-	@$(PIP) install -r tests/requirements.txt
+	@$(call pip-install,-r tests/requirements.txt)
 	@touch $@
 
 # Ansible and Python find the checkout as ansible_collections/nested/hyperv through this link.
@@ -102,8 +103,9 @@ demo: $(VENV)/run.stamp $(LINK)
 
 # win_powershell comes from the package ansible, of which nothing but its collections is wanted.
 .build/bench: $(VENV)/run.stamp
+	@echo 'Adding the package ansible'
 	@rm -rf $@
-	@$(PIP) install --no-deps --target $@ ansible
+	@$(call pip-install,--no-deps --no-compile --target $@ ansible)
 
 bench: $(VENV)/run.stamp $(LINK) .build/bench
 	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" python -m tests.benchmarks
