@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from ._hyperv import power
 from ._hyperv.session import Host
-from ._hyperv.table import Change
+from ._hyperv.step import Step, step
 from ._hyperv.vm import OFF, VM
-from ._policy.rules import Rule
 from ._wsman.faults import HostError
+
+__all__ = ("Step", "Task", "ensure", "step")
 
 
 class Task(NamedTuple):
@@ -24,34 +26,9 @@ class Task(NamedTuple):
     check_mode: bool = False
 
 
-class Step(NamedTuple):
-    """One write to the host: what it is in words, what it changes in the options' words, and how."""
-
-    what: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    apply: Callable[[], Any]
-    needs_off: tuple[str, ...] = ()  # the options that the VM must be off for
-
-
-def step(
-    what: str, changes: Iterable[Change], apply: Callable[[], Any], needs_off: Iterable[str] | None = None
-) -> Step:
-    """The step that writes these changes; what needs the VM off is in the property table unless said otherwise."""
-    changes = list(changes)
-    if needs_off is None:
-        needs_off = [change.option for change in changes if change.property.needs_off]
-    before = {change.option: change.before for change in changes}
-    after = {change.option: change.after for change in changes}
-    return Step(what, before, after, apply, tuple(needs_off))
-
-
-def ensure(
-    host: Host, task: Task, steps: Iterable[Step], vm: VM | None = None, rule: Rule | None = None
-) -> dict[str, Any]:
+def ensure(host: Host, task: Task, steps: Iterable[Step], vm: VM | None = None) -> dict[str, Any]:
     """Do the steps that change something, all in one power cycle where any of them needs the VM off.
 
-    ``rule`` is the support rule behind the need to turn the VM off, for the refusal.
     Check mode takes every decision and refusal of the real run, and stops before the first write.
     When a step fails, the error's details say what had been changed before it.
     """
@@ -60,7 +37,8 @@ def ensure(
     cycle = vm is not None and vm.state != OFF and bool(offline)
     permission = power.Permission.of(task.params)
     if cycle:
-        power.check_may_turn_off(vm, offline, permission, rule)
+        rules = (one.rule for one in steps if one.needs_off and one.rule)
+        power.check_may_turn_off(vm, offline, permission, next(rules, None))
     result = {"changed": bool(steps), "diff": _diff(steps), "power_cycle_required": cycle, "power_cycled": False}
     if task.check_mode or not steps:
         return result
@@ -97,4 +75,4 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+            into[key] = deepcopy(value)

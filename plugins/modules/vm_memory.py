@@ -124,11 +124,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure, step
+from ..module_utils._ensure import Task, ensure
 from ..module_utils._hyperv import memory, power, vm
 from ..module_utils._hyperv.schema import MEMORY
 from ..module_utils._hyperv.session import Host
-from ..module_utils._hyperv.table import changes, parse, shown
+from ..module_utils._hyperv.table import parse, shown
 from ..module_utils._standalone import run_alone
 
 SPEC: dict[str, Any] = {
@@ -147,16 +147,8 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     wanted = parse(memory.PROPERTIES, task.params)
     found = vm.find_by(host, task.params)
     instance = vm.setting(host, found, MEMORY)
-    memory.check(found, instance, wanted)
-    differences = changes(memory.PROPERTIES, instance, wanted)
-    inside = bool(differences) and memory.hypervisor_inside(host, found, task.params["hypervisor_in_guest"])
-    one = step(
-        f"set memory of {found}",
-        differences,
-        lambda: memory.write(host, found, instance, differences),
-        needs_off=memory.needing_off(found, differences, instance, inside),
-    )
-    result = ensure(host, task, [one], found, rule=memory.RULE if inside else None)
+    one = memory.plan(host, found, instance, wanted, task.params["hypervisor_in_guest"])
+    result = ensure(host, task, [one], found)
     return {**result, "id": found.id, "name": found.name, "memory": shown(memory.PROPERTIES, instance, wanted)}
 
 

@@ -122,16 +122,14 @@ lacks:
       sample: version 8.0 with AuthenticAMD
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Step, Task, ensure, step
-from ..module_utils._hyperv import adapter, memory, nesting, power, processor, vm
-from ..module_utils._hyperv.schema import MEMORY, PORT_SECURITY, PROCESSOR
+from ..module_utils._ensure import Task, ensure
+from ..module_utils._hyperv import adapter, nesting, power, vm
+from ..module_utils._hyperv.schema import MEMORY, PROCESSOR
 from ..module_utils._hyperv.session import Host
-from ..module_utils._hyperv.table import changes, values
 from ..module_utils._standalone import run_alone
 
 SPEC: dict[str, Any] = {
@@ -143,56 +141,18 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Host, task: Task) -> dict[str, Any]:
-    minimum = nesting.minimum_startup_memory(task.params)
-    found = vm.find_by(host, task.params)
-    steps = [
-        *_extensions(host, found, task.params["state"] == "enabled"),
-        *_memory(host, found, task.params["static_memory"], minimum),
-        *_mac_spoofing(host, found, task.params["mac_spoofing"], task.params["adapters"]),
-    ]
+    params = task.params
+    nesting.minimum_startup_memory(params)  # a size that can't be is refused before anything is read
+    found = vm.find_by(host, params)
+    steps = nesting.plan(
+        host,
+        found,
+        params,
+        processor_row=vm.setting(host, found, PROCESSOR),
+        memory_row=vm.setting(host, found, MEMORY) if nesting.needs_memory(params) else None,
+        adapters=adapter.read(host, [found]) if params["mac_spoofing"] is not None else [],
+    )
     return {**ensure(host, task, steps, found), "id": found.id, "name": found.name}
-
-
-def _extensions(host: Host, found: vm.VM, enabled: bool) -> Iterator[Step]:
-    instance = vm.setting(host, found, PROCESSOR)
-    differences = changes(processor.NESTING, instance, {"virtualization_extensions": enabled})
-    if differences and enabled:
-        nesting.check(host, found)
-    # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
-    yield step(
-        f"set virtualization extensions of {found}",
-        differences,
-        lambda: vm.modify_resource(host, found, PROCESSOR, instance["InstanceID"], values(differences)),
-    )
-
-
-def _memory(host: Host, found: vm.VM, static: bool, minimum: int | None) -> Iterator[Step]:
-    if not static and minimum is None:
-        return
-    instance = vm.setting(host, found, MEMORY)
-    wanted = nesting.wanted_memory(instance, static, minimum)
-    memory.check(found, instance, wanted)
-    differences = changes(memory.PROPERTIES, instance, wanted)
-    yield step(
-        f"set memory of {found}",
-        differences,
-        lambda: memory.write(host, found, instance, differences),
-        needs_off=[change.option for change in differences],
-    )
-
-
-def _mac_spoofing(host: Host, found: vm.VM, allowed: bool | None, names: list[str] | None) -> Iterator[Step]:
-    if allowed is None:
-        return
-    adapters = adapter.read(host, [found])
-    for one in adapter.select(found, adapters, names):
-        current, label = one.feature(PORT_SECURITY)["AllowMacSpoofing"], adapter.label(one, adapters)
-        yield Step(
-            f"set MAC address spoofing of adapter '{label}' of {found}",
-            {"mac_spoofing": {label: current}},
-            {"mac_spoofing": {label: allowed}},
-            lambda one=one: adapter.set_feature(host, found, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
-        )
 
 
 def main() -> None:

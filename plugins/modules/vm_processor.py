@@ -92,11 +92,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure, step
+from ..module_utils._ensure import Task, ensure
 from ..module_utils._hyperv import power, processor, vm
 from ..module_utils._hyperv.schema import PROCESSOR
 from ..module_utils._hyperv.session import Host
-from ..module_utils._hyperv.table import changes, parse, shown, values
+from ..module_utils._hyperv.table import parse, shown
 from ..module_utils._standalone import run_alone
 
 SPEC: dict[str, Any] = {
@@ -110,14 +110,7 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     wanted = parse(processor.PROPERTIES, task.params)
     found = vm.find_by(host, task.params)
     instance = vm.setting(host, found, PROCESSOR)
-    processor.check(found, instance, wanted)
-    differences = changes(processor.PROPERTIES, instance, wanted)
-    one = step(
-        f"set processor of {found}",
-        differences,
-        lambda: vm.modify_resource(host, found, PROCESSOR, instance["InstanceID"], values(differences)),
-    )
-    result = ensure(host, task, [one], found)
+    result = ensure(host, task, [processor.plan(host, found, instance, wanted)], found)
     return {**result, "id": found.id, "name": found.name, "processor": shown(processor.PROPERTIES, instance, wanted)}
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._policy.rules import MEMORY_WHILE_NESTED
 from . import table
 from . import vm as vms
 from .errors import Invalid
 from .schema import MEMORY, PROCESSOR, VM_SETTINGS
 from .session import Host
-from .table import MEGABYTES, PRIORITY, Change, Property, shown
+from .step import Step, step
+from .table import MEGABYTES, PRIORITY, Change, Property, changes, shown
 from .units import format_size
 from .vm import OFF, RUNNING, VM
 
@@ -63,12 +65,12 @@ def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> Non
         )
 
 
-def values(changes: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]:
+def values(found: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]:
     """The CIM properties to write.
 
     Limit and Reservation of a static VM are invisible to people, but the provider wants them around the quantity.
     """
-    written = table.values(changes)
+    written = table.values(found)
     quantity = written.get("VirtualQuantity")
     if quantity and not {**instance, **written}["DynamicMemoryEnabled"]:
         if (instance["Reservation"] or 0) > quantity:
@@ -78,13 +80,13 @@ def values(changes: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]
     return written
 
 
-def needing_off(vm: VM, changes: list[Change], instance: Mapping[str, Any], hypervisor_inside: bool) -> list[str]:
+def needing_off(vm: VM, found: list[Change], instance: Mapping[str, Any], inside: bool) -> list[str]:
     """The options of these changes that the VM in its present state doesn't allow (as Set-VMMemory)."""
     if vm.state == OFF:
         return []
-    if vm.state != RUNNING or hypervisor_inside:
-        return [change.option for change in changes]
-    return [change.option for change in changes if not _live(change, instance["DynamicMemoryEnabled"])]
+    if vm.state != RUNNING or inside:
+        return [change.option for change in found]
+    return [change.option for change in found if not _live(change, instance["DynamicMemoryEnabled"])]
 
 
 def _live(change: Change, dynamic: bool) -> bool:
@@ -108,11 +110,36 @@ def hypervisor_inside(host: Host, vm: VM, belief: str) -> bool:
     return belief == "assume" or bool(vms.setting(host, vm, PROCESSOR)["ExposeVirtualizationExtensions"])
 
 
-def write(host: Host, vm: VM, instance: Mapping[str, Any], changes: list[Change]) -> None:
+def write(host: Host, vm: VM, instance: Mapping[str, Any], found: list[Change]) -> None:
     """Write memory changes; dynamic memory and virtual NUMA exclude each other, so the latter goes first."""
-    written = values(changes, instance)
+    written = values(found, instance)
     if written.get("DynamicMemoryEnabled"):
         settings = vms.setting(host, vm, VM_SETTINGS)
         if settings["VirtualNumaEnabled"]:
             vms.modify_system(host, vm, {"VirtualNumaEnabled": False})
     vms.modify_resource(host, vm, MEMORY, instance["InstanceID"], written)
+
+
+def plan(
+    host: Host,
+    vm: VM,
+    instance: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    belief: str = "auto",
+    section: str = "",
+) -> Step:
+    """The step to the wanted (parsed) memory. Raises Invalid.
+
+    ``belief`` is the option hypervisor_in_guest: whether Hyper-V counts as running inside.
+    """
+    check(vm, instance, wanted)
+    differences = changes(PROPERTIES, instance, wanted)
+    inside = bool(differences) and hypervisor_inside(host, vm, belief)
+    return step(
+        f"set memory of {vm}",
+        differences,
+        lambda: write(host, vm, instance, differences),
+        needs_off=needing_off(vm, differences, instance, inside),
+        section=section,
+        rule=MEMORY_WHILE_NESTED if inside else None,
+    )

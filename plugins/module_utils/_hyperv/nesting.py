@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._policy import nesting as policy
-from . import memory, table
+from . import adapter, memory, processor, table
+from .adapter import Adapter
 from .errors import Refused
-from .schema import CPU, OPERATING_SYSTEM, VM_SETTINGS
+from .schema import CPU, OPERATING_SYSTEM, PORT_SECURITY, PROCESSOR, VM_SETTINGS
 from .session import Host
+from .step import Step, step
 from .table import MEGABYTES, Property
-from .vm import VM, setting
+from .vm import VM, modify_resource, setting
 
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
@@ -62,3 +64,56 @@ def check(host: Host, vm: VM) -> None:
             lacks=[{**one.rule.details(), "found": one.found} for one in broken],
             **broken[0].rule.details(),
         )
+
+
+def plan(
+    host: Host,
+    vm: VM,
+    params: Mapping[str, Any],
+    processor_row: Mapping[str, Any],
+    memory_row: Mapping[str, Any] | None,
+    adapters: list[Adapter],
+    section: str = "",
+) -> list[Step]:
+    """The steps to what nesting needs; check() refuses before the extensions are exposed where they can't work."""
+    enabled = params["state"] == "enabled"
+    differences = table.changes(processor.NESTING, processor_row, {"virtualization_extensions": enabled})
+    if differences and enabled:
+        check(host, vm)
+    # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
+    extensions = step(
+        f"set virtualization extensions of {vm}",
+        differences,
+        lambda: modify_resource(host, vm, PROCESSOR, processor_row["InstanceID"], table.values(differences)),
+        section=section,
+    )
+    steps = [extensions]
+    if memory_row is not None:
+        wanted = wanted_memory(memory_row, params["static_memory"], minimum_startup_memory(params))
+        steps.append(memory.plan(host, vm, memory_row, wanted, "assume", section))
+    return steps + _mac_spoofing(host, vm, params["mac_spoofing"], params["adapters"], adapters, section)
+
+
+def needs_memory(params: Mapping[str, Any]) -> bool:
+    """Whether these options look at the VM's memory at all."""
+    return params["static_memory"] or params["minimum_startup_memory"] is not None
+
+
+def _mac_spoofing(
+    host: Host, vm: VM, allowed: bool | None, names: list[str] | None, adapters: list[Adapter], section: str
+) -> list[Step]:
+    if allowed is None:
+        return []
+
+    def one_step(one: Adapter) -> Step:
+        name = adapter.label(one, adapters)
+        before = {"mac_spoofing": {name: one.feature(PORT_SECURITY)["AllowMacSpoofing"]}}
+        after = {"mac_spoofing": {name: allowed}}
+        return Step(
+            f"set MAC address spoofing of adapter '{name}' of {vm}",
+            {section: before} if section else before,
+            {section: after} if section else after,
+            lambda: adapter.set_feature(host, vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+        )
+
+    return [one_step(one) for one in adapter.select(vm, adapters, names)]

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import Invalid
-from .table import AS_IS, PERCENT, Property, shown
-from .vm import VM
+from .schema import PROCESSOR
+from .session import Host
+from .step import Step, step
+from .table import AS_IS, PERCENT, Property, changes, shown, values
+from .vm import VM, modify_resource
 
 OPTIONS: dict[str, Any] = {
     "count": {"type": "int"},
@@ -41,3 +44,15 @@ def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> Non
         raise Invalid(
             f"{vm} would get a reserve of {result['reserve']} % above its limit of {result['limit']} %; change both"
         )
+
+
+def plan(host: Host, vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any], section: str = "") -> Step:
+    """The step to the wanted (parsed) processor. Raises Invalid."""
+    check(vm, instance, wanted)
+    differences = changes(PROPERTIES, instance, wanted)
+    return step(
+        f"set processor of {vm}",
+        differences,
+        lambda: modify_resource(host, vm, PROCESSOR, instance["InstanceID"], values(differences)),
+        section=section,
+    )

@@ -12,6 +12,7 @@ from .._wsman.cim import CimClass
 
 V2 = "root/virtualization/v2"
 CIMV2 = "root/cimv2"
+HGS = "root/Microsoft/Windows/Hgs"
 
 
 def _class(namespace: str, name: str, keys: str, **names_by_type: str) -> CimClass:
@@ -148,3 +149,106 @@ OPERATING_SYSTEM = _class(
     CIMV2, "Win32_OperatingSystem", "Name", string="Name Caption BuildNumber", uint32="ProductType OperatingSystemSKU"
 )
 CPU = _class(CIMV2, "Win32_Processor", "DeviceID", string="DeviceID Name Manufacturer")
+VM_CONFIGURATION = _class(
+    V2,
+    "Msvm_VirtualSystemSettingData",
+    "InstanceID",
+    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType VirtualSystemSubType Version Parent "
+    "ConfigurationDataRoot SnapshotDataRoot SuspendDataRoot SwapFileDataRoot LogDataRoot GuestStateDataRoot "
+    "SecureBootTemplateId",
+    string_array="Notes BootSourceOrder",
+    uint16="AutomaticStartupAction AutomaticShutdownAction UserSnapshotType",
+    datetime="AutomaticStartupActionDelay CreationTime",
+    boolean="AutomaticSnapshotsEnabled SecureBootEnabled VirtualNumaEnabled",
+    uint16_array="BootOrder",
+)
+CHECKPOINT = _class(
+    V2,
+    "Msvm_VirtualSystemSettingData",
+    "InstanceID",
+    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType Parent",
+    datetime="CreationTime",
+)
+RESOURCE = _class(
+    V2,
+    "Msvm_ResourceAllocationSettingData",
+    "InstanceID",
+    string="InstanceID Parent Address AddressOnParent ResourceSubType",
+    uint16="ResourceType",
+    string_array="HostResource",
+)
+MEDIUM = _class(
+    V2,
+    "Msvm_StorageAllocationSettingData",
+    "InstanceID",
+    string="InstanceID Parent ResourceSubType",
+    uint16="ResourceType",
+    string_array="HostResource",
+)
+IMAGE_SERVICE = _class(
+    V2,
+    "Msvm_ImageManagementService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name",
+)
+DISK_SETTINGS = _class(
+    V2,
+    "Msvm_VirtualHardDiskSettingData",
+    "InstanceID",
+    uint16="Type Format",
+    string="Path ParentPath",
+    uint64="MaxInternalSize",
+    uint32="BlockSize",
+)
+DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
+DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name")
+CHECKPOINT_SERVICE = _class(
+    V2,
+    "Msvm_VirtualSystemSnapshotService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name",
+)
+CHECKPOINT_SETTINGS = _class(V2, "Msvm_VirtualSystemSnapshotSettingData", "InstanceID", uint8="ConsistencyLevel")
+AFFECTED_BY_JOB = _class(
+    V2,
+    "Msvm_AffectedJobElement",
+    "AffectedElement AffectingElement",
+    ref="AffectedElement AffectingElement",
+    uint16_array="ElementEffects",
+)
+SECURITY = _class(V2, "Msvm_SecuritySettingData", "InstanceID", string="InstanceID", boolean="TpmEnabled")
+SECURITY_SERVICE = _class(
+    V2,
+    "Msvm_SecurityService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name",
+)
+GUARDIAN = _class(
+    HGS,
+    "MSFT_HgsGuardian",
+    "Name",
+    uint8_array="EncryptionCertificate SigningCertificate",
+    string="EncryptionCertificateSignature EncryptionCertificateSignatureAlgorithm Name",
+    uint32="GuardianMetadataVersion",
+    boolean="HasPrivateSigningKey",
+)
+KEY_PROTECTOR = _class(HGS, "MSFT_HgsKeyProtector", "", uint8_array="RawData")
+HEARTBEAT = _class(
+    V2,
+    "Msvm_HeartbeatComponent",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="SystemName",
+    uint16_array="OperationalStatus",
+)
+# Integration services by stable names; the classes tell them apart, since their display names are localized.
+INTEGRATION_SERVICES = {
+    name: _class(V2, f"Msvm_{component}ComponentSettingData", "InstanceID", string="InstanceID", uint16="EnabledState")
+    for name, component in (
+        ("guest_service_interface", "GuestServiceInterface"),
+        ("heartbeat", "Heartbeat"),
+        ("key_value_pair_exchange", "KvpExchange"),
+        ("shutdown", "Shutdown"),
+        ("time_synchronization", "TimeSync"),
+        ("vss", "Vss"),
+    )
+}
