@@ -1,5 +1,6 @@
 # make demo   the main job, against a simulated host
 # make test   every check, as in continuous integration; or one of: lint layers units sanity molecule
+# make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
@@ -20,7 +21,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test steps lint layers units sanity molecule demo bench clean
+.PHONY: help test steps lint format layers units sanity molecule demo bench clean
 .DEFAULT_GOAL = help
 
 help:
@@ -74,6 +75,10 @@ lint: $(VENV)/test.stamp $(LINK)
 	ruff check .
 	ruff format --check .
 	ansible-lint --offline --strict
+
+format: $(VENV)/test.stamp
+	ruff check --fix-only .
+	ruff format .
 
 layers: $(VENV)/test.stamp $(LINK)
 	PYTHONPATH='$(CURDIR)/.build' lint-imports --config tests/layers.ini --no-cache
