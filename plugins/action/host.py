@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 # Imported here, at the top, by the parent process, so that its forks have all of it already.
@@ -28,12 +28,11 @@ class ActionModule(ActionBase):
         module = self._module()
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
         connection = self._connection
-        host = (
-            self._task.delegate_to
-            or (task_vars or {}).get("inventory_hostname")
-            or connection.get_option("remote_addr")
-        )
-        options = connection_options(connection.transport, connection.get_option)
+        host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr
+        try:
+            options = connection_options(connection.transport, connection.get_option)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"{host}: {error.message}") from None
         result |= run_module(
             module.run,
             host,

@@ -43,22 +43,24 @@ def ensure(host: Host, task: Task, steps: Iterable[Step], vm: VM | None = None) 
     if task.check_mode or not steps:
         return result
     done: list[Step] = []
+    cycled = False
     try:
         with power.turned_off(host, vm, permission) if cycle else nullcontext():
+            cycled = cycle
             for one in steps:
                 one.apply()
                 done.append(one)
     except HostError as error:
-        error.details |= _so_far(done, cycle)
+        error.details |= _so_far(done, cycled)
         raise
     return {**result, "power_cycled": cycle}
 
 
-def _so_far(done: list[Step], cycle: bool) -> dict[str, Any]:
+def _so_far(done: list[Step], cycled: bool) -> dict[str, Any]:
     """What a failed task leaves behind, for its result."""
     if not done:
-        return {"changed": False}
-    return {"changed": True, "diff": _diff(done), "completed": [one.what for one in done], "power_cycled": cycle}
+        return {"changed": False, "power_cycled": cycled}
+    return {"changed": True, "diff": _diff(done), "completed": [one.what for one in done], "power_cycled": cycled}
 
 
 def _diff(steps: Iterable[Step]) -> dict[str, Any]:

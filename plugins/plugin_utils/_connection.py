@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shlex
 import subprocess
@@ -20,17 +19,25 @@ from ..module_utils._wsman.client import ConnectionOptions, endpoint_url
 
 Get = Callable[[str], Any]
 
+# The ticket caches of this process, by what kinit was called with: a loop asks for each ticket once.
+_tickets: dict[tuple[str, ...], Any] = {}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 # ansible_winrm_<name> variables that the winrm connection passes through, and our names for them.
 _WINRM_EXTRAS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "server_cert_validation": ("server_cert_validation", str),
-    "ca_trust_path": ("ca_trust_path", str),
-    "cert_pem": ("certificate_pem", str),
-    "cert_key_pem": ("certificate_key_pem", str),
+    "ca_trust_path": ("ca_trust_path", _text),
+    "cert_pem": ("certificate_pem", _text),
+    "cert_key_pem": ("certificate_key_pem", _text),
     "message_encryption": ("message_encryption", str),
-    "proxy": ("proxy", str),
+    "proxy": ("proxy", _text),
     "service": ("kerberos_service", str),
     "kerberos_delegation": ("kerberos_delegation", boolean),
-    "kerberos_hostname_override": ("kerberos_hostname_override", str),
+    "kerberos_hostname_override": ("kerberos_hostname_override", _text),
     "credssp_disable_tlsv1_2": ("credssp_disable_tlsv1_2", boolean),
     "send_cbt": ("send_cbt", boolean),
     "operation_timeout_sec": ("operation_timeout", float),
@@ -114,25 +121,32 @@ def _kinit_args(args: str | None, forwardable: bool) -> list[str]:
 
 def _kinit(command: str, args: list[str], get: Get, principal: str, password: str) -> None:
     """Get a Kerberos ticket into a cache of this process. Raises AnsibleConnectionFailure, never with the password."""
-    cache = tempfile.NamedTemporaryFile(prefix="nested_hyperv_krb5_")  # noqa: SIM115 (lives as long as the process)
-    atexit.register(cache.close)
-    os.environ["KRB5CCNAME"] = f"FILE:{cache.name}"
+    wanted = (command, *args, principal, password)
+    if wanted not in _tickets:
+        cache = tempfile.NamedTemporaryFile(prefix="nested_hyperv_krb5_")  # noqa: SIM115 (goes with the process)
+        _run_kinit([command, *args, principal], get, principal, password, f"FILE:{cache.name}")
+        _tickets[wanted] = cache
+    os.environ["KRB5CCNAME"] = f"FILE:{_tickets[wanted].name}"
+
+
+def _run_kinit(command: list[str], get: Get, principal: str, password: str, cache: str) -> None:
     try:
         passed = {name: os.environ[name] for name in get("kinit_env_vars") or [] if name in os.environ}
     except KeyError:  # psrp has no such option
         passed = {}
-    environment = {**passed, "PATH": os.environ["PATH"], "KRB5CCNAME": os.environ["KRB5CCNAME"]}
     try:
         done = subprocess.run(
-            [command, *args, principal],
+            command,
             input=password.encode() + b"\n",
             capture_output=True,
-            env=environment,
+            env={**passed, "PATH": os.environ["PATH"], "KRB5CCNAME": cache},
             start_new_session=True,  # without a terminal kinit reads the password from standard input
             check=False,
         )
     except OSError as error:
-        raise AnsibleConnectionFailure(f"no Kerberos ticket for {principal}: can't run '{command}': {error}") from error
+        reason = f"can't run '{command[0]}': {error}"
+        raise AnsibleConnectionFailure(f"no Kerberos ticket for {principal}: {reason}") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().replace(password or "\0", "<redacted>")
+        said = said or f"'{command[0]}' ended with exit code {done.returncode}"
         raise AnsibleConnectionFailure(f"no Kerberos ticket for {principal}: {said}")

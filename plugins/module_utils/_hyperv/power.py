@@ -21,6 +21,7 @@ from .vm import OFF, PAUSED, RUNNING, SAVED, VM, state
 
 # Msvm_ComputerSystem.RequestStateChange; 32768/32769 of the documentation are V1 values that v2 hosts refuse.
 REQUESTS = {RUNNING: 2, OFF: 3, SAVED: 6, PAUSED: 9}
+_VERBS = {RUNNING: "start", OFF: "turn off", SAVED: "save", PAUSED: "pause"}
 
 # How long a host may refuse a request because a transition or checkpoint job still runs.
 _SETTLING = 30.0  # seconds
@@ -116,7 +117,7 @@ def request(host: Host, vm: VM, target: str) -> None:
 
     A host answers 32775 both where the VM is there already and while another job holds it: so look, then ask again.
     """
-    what = f"bring {vm} from {vm.state} to {target}"
+    what = f"{_VERBS[target]} {vm}"
 
     def ask() -> None:
         jobs.call(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.nested.hyperv.plugins.filter.vm_table import FilterModule
 
 vm_table = FilterModule().filters()["vm_table"]

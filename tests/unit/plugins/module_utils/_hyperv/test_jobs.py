@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice, pairwise
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import MethodFailed
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.jobs import pauses, refused
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.power import Permission, check_may_turn_off
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import PAUSED, RUNNING, SAVED, VM

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import processor, table
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import Invalid
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import OFF, VM

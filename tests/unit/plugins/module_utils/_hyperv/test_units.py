@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import Invalid
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.units import format_size, parse_size
 

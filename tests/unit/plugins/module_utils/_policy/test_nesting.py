@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils._policy import rules
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.nesting import lacks, version_tuple
 
