@@ -37,6 +37,7 @@ Result = TypeVar("Result")
 MAX_ELEMENTS = 32000
 RETRY_PAUSES = (0.2, 0.6, 1.5)
 EMPTY_PAGES = 100
+ANY_NAMESPACE = class_uri("root/cimv2", "__NAMESPACE")
 
 
 class Client:
@@ -114,7 +115,10 @@ class Client:
             try:
                 return self.wql(cls.namespace, f"{text} WHERE {condition}" if condition else text, shape, limit)
             except FilterRefused as refusal:
-                if isinstance(where, str) or refusal.wmi_status is not None:
+                if refusal.wmi_status is not None:
+                    raise
+                if isinstance(where, str):
+                    self._look_for(cls)
                     raise
                 rows = self._query_by_enumeration(cls, shape, where or {}, refusal)
                 self._without_wql.add(cls.namespace)
@@ -128,8 +132,7 @@ class Client:
         try:
             items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit))
         except NotFound as fault:
-            # No selector was sent, so what the host didn't find is the namespace.
-            raise InvalidNamespace(fault.parts, resource=fault.resource, action=fault.action) from fault
+            raise self._unknown(namespace, fault) from fault
         except FilterRefused as fault:
             fault.details["query"] = text
             raise
@@ -250,8 +253,38 @@ class Client:
         try:
             return self._repeat(lambda: self._collect(cls.uri, None, mode, None))
         except NotFound as fault:
-            # No selector was sent, so what the host didn't find is the class.
-            raise InvalidClass(fault.parts, resource=fault.resource, action=fault.action) from fault
+            raise self._unknown(cls.namespace, fault) from fault
+
+    def _look_for(self, cls: CimClass) -> None:
+        """Raises InvalidClass or InvalidNamespace; a refused filter alone doesn't tell, except in localised text."""
+        try:
+            self._probe(cls.uri)
+        except NotFound as fault:
+            raise self._unknown(cls.namespace, fault) from fault
+
+    def _unknown(self, namespace: str, fault: NotFound) -> InvalidClass:
+        """What the host didn't find, when no selector was sent: the class, or its whole namespace.
+
+        Every namespace has the system class __NAMESPACE (WMI documentation). A host that doesn't show it in root/cimv2
+        either tells nothing that way.
+        """
+        kind: type[InvalidClass] = InvalidClass
+        with contextlib.suppress(HostError):
+            if not self._exists(class_uri(namespace, "__NAMESPACE")) and self._exists(ANY_NAMESPACE):
+                kind = InvalidNamespace
+        found = kind(fault.parts, resource=fault.resource, action=fault.action)
+        found.details["endpoint"] = self.to
+        return found
+
+    def _exists(self, resource: str) -> bool:
+        try:
+            self._probe(resource)
+        except NotFound:
+            return False
+        return True
+
+    def _probe(self, resource: str) -> None:
+        self._repeat(lambda: self._collect(resource, None, None, 0))
 
     def _collect(self, resource: str, query: str | None, mode: str | None, limit: int | None) -> list[Element]:
         """Enumerate and Pull to the end, or to `limit`; what is abandoned is released."""

@@ -288,13 +288,38 @@ def test_faults_name_endpoint_class_and_operation():
     assert caught.value.details["operation"] == "DestroySystem"
 
 
-def test_nothing_behind_a_class_uri_is_an_unknown_class():
-    with pytest.raises(faults.InvalidClass):
-        Script("fault_not_found").client.enumerate(COMPUTER)
+@pytest.mark.parametrize(
+    ("probes", "kind"),
+    [
+        (["enumerate_optimized_empty"], faults.InvalidClass),
+        (["fault_not_found", "enumerate_optimized_empty"], faults.InvalidNamespace),
+        # A host that hides __NAMESPACE everywhere says nothing about this namespace.
+        (["fault_not_found", "fault_not_found"], faults.InvalidClass),
+        (["fault_access_denied"], faults.InvalidClass),
+    ],
+)
+def test_nothing_behind_a_class_uri(probes, kind):
+    """A missing class and a missing namespace come with the same numbers; __NAMESPACE tells them apart."""
+    script = Script("fault_not_found", *probes)
+    with pytest.raises(faults.InvalidClass) as caught:
+        script.client.enumerate(COMPUTER)
+    assert type(caught.value) is kind
+    assert caught.value.resource == COMPUTER.uri
+    asked = [URI + "__NAMESPACE", "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/__NAMESPACE"]
+    assert script.texts("s:Header/w:ResourceURI")[1:] == asked[: len(probes)]
+
+
+def test_a_query_of_an_unknown_class_is_refused_like_any_other():
+    script = Script("fault_filter", "fault_not_found", "fault_not_found", "enumerate_optimized_empty")
     with pytest.raises(faults.InvalidNamespace):
-        Script("fault_not_found").client.query(COMPUTER)
+        script.client.query(COMPUTER, where="EnabledState > 2")
+
+
+def test_nothing_behind_selectors_is_no_such_object():
+    script = Script("fault_not_found")
     with pytest.raises(faults.NotFound):
-        Script("fault_not_found").client.get(JOB, {"InstanceID": "x"})
+        script.client.get(JOB, {"InstanceID": "x"})
+    assert len(script.requests) == 1
 
 
 def test_wql_refused_equalities_are_compared_here():
@@ -316,7 +341,7 @@ def test_wql_refused_for_good_reason():
 
 
 def test_wql_text_is_not_guessed():
-    script = Script("fault_filter")
+    script = Script("fault_filter", "enumerate_optimized_empty")
     with pytest.raises(faults.FilterRefused):
         script.client.query(COMPUTER, where="EnabledState > 2")
-    assert len(script.requests) == 1
+    assert script.texts("s:Header/w:ResourceURI") == [URI + "*", COMPUTER.uri]
