@@ -1,0 +1,198 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A VM's own settings (Msvm_VirtualSystemSettingData): notes, automatic actions, checkpoints, firmware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from .._wsman import cim
+from . import jobs, table
+from .errors import Invalid, Refused
+from .schema import VM_CONFIGURATION, VM_SERVICE
+from .session import Host
+from .step import Step
+from .storage import DISK, DVD, SCSI, Layout, Place
+from .table import Kind, Property, choice
+from .vm import VM
+
+# Secure boot templates that every host knows; their ids are Hyper-V's own.
+TEMPLATES = {
+    "windows": "1734C6E8-3154-4DDA-BA5F-A874CC483422",
+    "uefi_ca": "272E7447-90A4-4563-A4B9-8E4AB00526CE",
+    "shielded_open_source": "4292AE2B-EE2C-42B5-A969-DD8F8689F6F3",
+}
+
+# Notes are an array in CIM of which hosts keep the first element only.
+NOTES = Kind(read=lambda notes: "\n".join(notes or []), write=lambda text: [text])
+SECONDS = Kind(
+    read=lambda interval: None if interval is None else int(interval.total_seconds()),
+    write=lambda seconds: timedelta(seconds=seconds),
+)
+TEMPLATE = Kind(
+    read=lambda guid: {value: name for name, value in TEMPLATES.items()}.get((guid or "").upper(), guid),
+    write=lambda name: TEMPLATES[name],
+)
+
+START_ACTIONS = {"nothing": 2, "restart_if_running": 3, "always": 4}
+STOP_ACTIONS = {"turn_off": 2, "save": 3, "shut_down": 4}
+CHECKPOINT_TYPES = {"disabled": 2, "production": 3, "production_only": 4, "standard": 5}
+
+# Section of the options -> its properties; the section "" is the top level.
+SECTIONS: dict[str, tuple[Property, ...]] = {
+    "": (Property("notes", "Notes", NOTES),),
+    "automatic_start": (
+        Property("action", "AutomaticStartupAction", choice(START_ACTIONS)),
+        Property("delay", "AutomaticStartupActionDelay", SECONDS, least=0, most=1 << 20),
+    ),
+    "automatic_stop": (Property("action", "AutomaticShutdownAction", choice(STOP_ACTIONS)),),
+    "checkpoints": (
+        Property("type", "UserSnapshotType", choice(CHECKPOINT_TYPES)),
+        Property("automatic", "AutomaticSnapshotsEnabled"),
+    ),
+    "firmware": (
+        Property("secure_boot", "SecureBootEnabled", needs_off=True),
+        Property("secure_boot_template", "SecureBootTemplateId", TEMPLATE, needs_off=True),
+    ),
+}
+
+OPTIONS: dict[str, Any] = {
+    "notes": {"type": "str"},
+    "automatic_start": {
+        "type": "dict",
+        "options": {"action": {"type": "str", "choices": list(START_ACTIONS)}, "delay": {"type": "int"}},
+    },
+    "automatic_stop": {
+        "type": "dict",
+        "options": {"action": {"type": "str", "choices": list(STOP_ACTIONS)}},
+    },
+    "checkpoints": {
+        "type": "dict",
+        "options": {"type": {"type": "str", "choices": list(CHECKPOINT_TYPES)}, "automatic": {"type": "bool"}},
+    },
+    "firmware": {
+        "type": "dict",
+        "options": {
+            "secure_boot": {"type": "bool"},
+            "secure_boot_template": {"type": "str", "choices": list(TEMPLATES)},
+            "boot_order": {"type": "list", "elements": "str"},
+        },
+    },
+}
+
+# Generation 1: what Msvm_VirtualSystemSettingData.BootOrder numbers.
+_BIOS_DEVICES = {"floppy": 0, "dvd": 1, "disk": 2, "network": 3}
+
+
+def read(host: Host, vm: VM) -> dict[str, Any]:
+    """The VM's own settings; one request, which copes with properties that older hosts don't have."""
+    return host.client.get(VM_CONFIGURATION, {"InstanceID": f"Microsoft:{vm.id}"})
+
+
+def generation(row: Mapping[str, Any]) -> int:
+    """1 or 2, from the VM's subtype; old VMs have none and are of generation 1."""
+    return int((row["VirtualSystemSubType"] or "").rpartition(":")[2] or 1)
+
+
+def parse(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The wanted options by section, without the boot order. Raises Invalid."""
+    return {
+        section: table.parse(properties, (params if not section else params.get(section)) or {})
+        for section, properties in SECTIONS.items()
+    }
+
+
+def check(wanted: Mapping[str, Mapping[str, Any]], vm_generation: int) -> None:
+    """Raise Invalid where an option is not for this generation of VMs."""
+    if vm_generation == 1 and wanted["firmware"]:
+        raise Invalid(
+            f"firmware.{next(iter(wanted['firmware']))}: VMs of generation 1 have no secure boot; leave it out"
+        )
+
+
+def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> Step:
+    """One step for all sections, since one write carries them all."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    written: dict[str, Any] = {}
+    offline: list[str] = []
+    for section, properties in SECTIONS.items():
+        for change in table.changes(properties, row, wanted[section]):
+            (before.setdefault(section, {}) if section else before)[change.option] = change.before
+            (after.setdefault(section, {}) if section else after)[change.option] = change.after
+            written |= table.values([change])
+            if change.property.needs_off:
+                offline.append(f"{section}.{change.option}")
+    return Step(f"set settings of {vm}", before, after, lambda: write(host, vm, written), tuple(offline))
+
+
+def write(host: Host, vm: VM, values: Mapping[str, Any]) -> None:
+    """Write these properties of the VM's own settings and no others."""
+    text = cim.embedded(VM_CONFIGURATION, {"InstanceID": f"Microsoft:{vm.id}", **values})
+    what = f"change {', '.join(values)} of {vm}"
+    jobs.call(host, VM_SERVICE, "ModifySystemSettings", {"SystemSettings": text}, what=what)
+
+
+def boot_devices(order: Iterable[str], layout: Layout, adapters: Mapping[str, str], vm: VM) -> list[str]:
+    """InstanceIDs of the devices that the entries of boot_order name. Raises Invalid, Refused.
+
+    Entries are ``disk``, ``dvd`` or ``network``, alone for the first one of the VM, or with ``:`` and a place such as
+    ``scsi 0:1`` (or ``0:1``), the path of a disk, or the name of an adapter.
+    """
+    return [_boot_device(entry, layout, adapters, vm) for entry in order]
+
+
+def _boot_device(entry: str, layout: Layout, adapters: Mapping[str, str], vm: VM) -> str:
+    kind, _colon, which = entry.partition(":")
+    kind, which = kind.strip().lower(), which.strip()
+    if kind == "network":
+        found = [adapter for name, adapter in adapters.items() if not which or name.lower() == which.lower()]
+    elif kind in (DISK, DVD):
+        place = _place(which)
+        found = [
+            drive.id
+            for drive in layout.drives
+            if drive.kind == kind and (not which or drive.place == place or (drive.path or "").lower() == which.lower())
+        ]
+    else:
+        raise Invalid(
+            f"firmware.boot_order: '{entry}' names no device; write disk, dvd or network, "
+            "or one of them such as 'disk:0:1', 'disk:C:\\vms\\os.vhdx' or 'network:Network Adapter'"
+        )
+    if not found:
+        raise Refused(f"firmware.boot_order: '{entry}' is not attached to {vm}; attach it, or leave it out", vm=vm.name)
+    return found[0]
+
+
+def _place(text: str) -> Place | None:
+    parts = text.lower().removeprefix(SCSI).strip().split(":")
+    if len(parts) == 2 and all(part.isdigit() for part in parts):
+        return Place(SCSI, int(parts[0]), int(parts[1]))
+    return None
+
+
+def boot_source_order(current: list[str], devices: list[str]) -> list[str]:
+    """The VM's boot sources with these devices' first; hosts want every source listed, so the others follow."""
+    by_device = {_device(path): path for path in current}
+    first = [by_device[device.lower()] for device in devices if device.lower() in by_device]
+    return first + [path for path in current if path not in first]
+
+
+def _device(path: str) -> str:
+    """InstanceID of the device behind a boot source (``<device>\\B``), in lower case."""
+    return cim.parse_path(path).keys["InstanceID"].lower().removesuffix("\\b")
+
+
+def bios_order(order: Iterable[str]) -> list[int]:
+    """BootOrder of a generation 1 VM: the named kinds of devices first, all four in any case. Raises Invalid."""
+    numbers = []
+    for entry in order:
+        if entry.lower() not in _BIOS_DEVICES:
+            raise Invalid(
+                f"firmware.boot_order: '{entry}' is not for a VM of generation 1; write {', '.join(_BIOS_DEVICES)}"
+            )
+        numbers.append(_BIOS_DEVICES[entry.lower()])
+    return numbers + [number for number in _BIOS_DEVICES.values() if number not in numbers]
