@@ -121,7 +121,7 @@ class Instance:
 
     def __init__(self, cls: CimClass, values: Mapping[str, Any] | None = None, live: Mapping[str, Live] | None = None):
         self.cls = cls
-        self.live = live or {}
+        self.live = {} if live is None else live  # shared with the class: what is registered later counts too
         self.values: dict[str, Any] = {}
         for name, value in (values or {}).items():
             self.values[name if name in cls.properties else self._spell(name)] = value

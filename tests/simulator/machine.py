@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import errors, services, settings
+from . import errors, programs, services, settings
 from .cim import CimClass, Instance, Reference, fits
 from .disks import load_files
 from .errors import CimError
@@ -77,7 +77,7 @@ class Machine:
     name: str
     clock: Clock
     spec: dict[str, Any]
-    vm: Vm | None = None
+    inside: Vm | None = None  # the VM it is the guest of
     users: dict[str, User] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     watchers: list[Callable[[Machine], None]] = field(default_factory=list)
@@ -103,12 +103,12 @@ class Machine:
     @property
     def host(self) -> Machine | None:
         """The machine this one is a VM of."""
-        return self.vm.machine if self.vm else None
+        return self.inside.machine if self.inside else None
 
     @property
     def depth(self) -> int:
         """0 for a model's host, 1 for a machine that is a VM of it, and so on."""
-        return 0 if self.vm is None else self.vm.machine.depth + 1
+        return 0 if self.inside is None else self.inside.machine.depth + 1
 
     @property
     def hyperv(self) -> bool:
@@ -118,14 +118,14 @@ class Machine:
     @property
     def virtualization(self) -> bool:
         """The processor's virtualization extensions are there for this machine to use."""
-        if self.vm is None:
+        if self.inside is None:
             return bool(self.cpu["virtualization"])
-        return bool(self.vm.processor["ExposeVirtualizationExtensions"])
+        return bool(self.inside.processor["ExposeVirtualizationExtensions"])
 
     @property
     def hypervisor_running(self) -> bool:
         """Its own hypervisor runs; in a VM only when the extensions were exposed at boot."""
-        return self.hyperv and (self.vm is None or self.vm.guest.hypervisor_running)
+        return self.hyperv and (self.inside is None or self.inside.guest.hypervisor_running)
 
     @property
     def logical_processors(self) -> int:
@@ -152,7 +152,7 @@ class Machine:
                 return row.reference().path(self.name)
         raise KeyError(f"{self.name} has no switch {name}")
 
-    def find_vm(self, name: str) -> Vm:
+    def vm(self, name: str) -> Vm:
         """A VM by its name or id, for tests; KeyError unless there is exactly one."""
         hits = [vm for vm in self.vms.values() if name.lower() in (vm.name.lower(), vm.id.lower())]
         if len(hits) != 1:
@@ -176,7 +176,7 @@ class Machine:
     @property
     def running(self) -> bool:
         """It can be reached over the network: always for a host, after its boot for a guest."""
-        return self.vm is None or self.vm.guest.reachable
+        return self.inside is None or self.inside.guest.reachable
 
     def changed(self) -> None:
         """Tell those who watch (the server) that `running` may have changed."""
@@ -193,6 +193,11 @@ class Machine:
         r"""An account by its name; `HOST\name` and `name@host` are understood."""
         bare = name.rsplit("\\", 1)[-1].split("@", 1)[0]
         return self.users.get(bare.lower())
+
+    def run_program(self, line: str, arguments: Iterable[str] = (), stdin: bytes = b"") -> tuple[bytes, bytes, int]:
+        """Run a command line as WinRS does. Returns stdout, stderr and the exit code."""
+        with self._turn():
+            return programs.run(self, line, tuple(arguments), stdin)
 
     # --- what the protocol asks for
 
