@@ -12,6 +12,8 @@ from .._wsman.cim import CimClass
 
 V2 = "root/virtualization/v2"
 CIMV2 = "root/cimv2"
+STANDARD = "root/StandardCimv2"
+DEVICE_GUARD_NAMESPACE = "root/Microsoft/Windows/DeviceGuard"
 HGS = "root/Microsoft/Windows/Hgs"
 
 
@@ -64,8 +66,10 @@ SYNTHETIC_ADAPTER = _class(
     V2,
     "Msvm_SyntheticEthernetPortSettingData",
     "InstanceID",
-    string="InstanceID ElementName Address",
-    boolean="StaticMacAddress",
+    string="InstanceID ElementName Address ResourceSubType",
+    boolean="StaticMacAddress DeviceNamingEnabled",
+    uint16="ResourceType",
+    string_array="VirtualSystemIdentifiers",
 )
 LEGACY_ADAPTER = _class(
     V2,
@@ -78,7 +82,7 @@ CONNECTION = _class(
     V2,
     "Msvm_EthernetPortAllocationSettingData",
     "InstanceID",
-    string="InstanceID Parent ResourceSubType",
+    string="InstanceID ElementName Address Parent ResourceSubType",
     string_array="HostResource",
     uint16="EnabledState ResourceType",
 )
@@ -98,10 +102,44 @@ PORT_VLAN = _class(
     uint16="AccessVlanId NativeVlanId",
     uint16_array="TrunkVlanIdArray",
 )
+PORT_BANDWIDTH = _class(
+    V2,
+    "Msvm_EthernetSwitchPortBandwidthSettingData",
+    "InstanceID",
+    string="InstanceID",
+    uint64="Weight Reservation Limit",
+)
 GUEST_NETWORK = _class(
     V2, "Msvm_GuestNetworkAdapterConfiguration", "InstanceID", string="InstanceID", string_array="IPAddresses"
 )
 SWITCH = _class(V2, "Msvm_VirtualEthernetSwitch", "CreationClassName Name", string="CreationClassName Name ElementName")
+SWITCH_SETTINGS = _class(
+    V2,
+    "Msvm_VirtualEthernetSwitchSettingData",
+    "InstanceID",
+    string="InstanceID ElementName",
+    string_array="Notes",
+    boolean="TeamingEnabled",
+)
+SWITCH_SERVICE = _class(
+    V2,
+    "Msvm_VirtualEthernetSwitchManagementService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name",
+)
+EXTERNAL_PORT = _class(
+    V2,
+    "Msvm_ExternalEthernetPort",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="CreationClassName DeviceID SystemCreationClassName SystemName ElementName PermanentAddress",
+    boolean="IsBound",
+)
+INTERNAL_PORT = _class(
+    V2,
+    "Msvm_InternalEthernetPort",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="DeviceID ElementName PermanentAddress",
+)
 SUMMARY = _class(
     V2,
     "Msvm_SummaryInformation",
@@ -146,9 +184,87 @@ VM_SERVICE = _class(
     string="CreationClassName Name",
 )
 OPERATING_SYSTEM = _class(
-    CIMV2, "Win32_OperatingSystem", "Name", string="Name Caption BuildNumber", uint32="ProductType OperatingSystemSKU"
+    CIMV2,
+    "Win32_OperatingSystem",
+    "Name",
+    string="Name Caption Version BuildNumber",
+    uint32="ProductType OperatingSystemSKU",
+    uint64="TotalVisibleMemorySize FreePhysicalMemory",
+    datetime="LastBootUpTime",
 )
-CPU = _class(CIMV2, "Win32_Processor", "DeviceID", string="DeviceID Name Manufacturer")
+CPU = _class(
+    CIMV2,
+    "Win32_Processor",
+    "DeviceID",
+    string="DeviceID Name Manufacturer",
+    uint32="NumberOfCores NumberOfLogicalProcessors",
+    boolean="VMMonitorModeExtensions SecondLevelAddressTranslationExtensions VirtualizationFirmwareEnabled",
+)
+COMPUTER = _class(
+    CIMV2,
+    "Win32_ComputerSystem",
+    "Name",
+    string="Name DNSHostName Domain Manufacturer Model",
+    boolean="HypervisorPresent PartOfDomain",
+    uint64="TotalPhysicalMemory",
+)
+ENCLOSURE = _class(CIMV2, "Win32_SystemEnclosure", "Tag", string="Tag SMBIOSAssetTag")
+OPTIONAL_FEATURE = _class(CIMV2, "Win32_OptionalFeature", "Name", string="Name", uint32="InstallState")
+DEVICE_GUARD = _class(
+    DEVICE_GUARD_NAMESPACE,
+    "Win32_DeviceGuard",
+    "InstanceIdentifier",
+    uint32="VirtualizationBasedSecurityStatus",
+    uint32_array="AvailableSecurityProperties SecurityServicesRunning",
+)
+HOST_SETTINGS = _class(
+    V2,
+    "Msvm_VirtualSystemManagementServiceSettingData",
+    "InstanceID",
+    string="DefaultExternalDataRoot DefaultVirtualHardDiskPath MinimumMacAddress MaximumMacAddress",
+    boolean="NumaSpanningEnabled EnhancedSessionModeEnabled",
+)
+VM_CAPABILITIES = _class(V2, "Msvm_VirtualSystemManagementCapabilities", "InstanceID", string="InstanceID")
+NET_ADAPTER = _class(
+    STANDARD,
+    "MSFT_NetAdapter",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="DeviceID Name InterfaceDescription PermanentAddress",
+    uint32="InterfaceIndex MediaConnectState",
+    uint64="Speed",
+    boolean="HardwareInterface",
+)
+NET_ADDRESS = _class(
+    STANDARD,
+    "MSFT_NetIPAddress",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name SystemCreationClassName SystemName IPAddress InterfaceAlias",
+    uint32="InterfaceIndex",
+    uint16="AddressFamily PrefixOrigin",
+    uint8="PrefixLength",
+)
+NET_ROUTE = _class(
+    STANDARD,
+    "MSFT_NetRoute",
+    "InstanceID",
+    string="DestinationPrefix NextHop InterfaceAlias",
+    uint32="InterfaceIndex",
+    uint16="AddressFamily",
+)
+NET_NAT = _class(
+    STANDARD,
+    "MSFT_NetNat",
+    "InstanceID",
+    string="InstanceID Name InternalIPInterfaceAddressPrefix ExternalIPInterfaceAddressPrefix",
+)
+NET_NAT_MAPPING = _class(
+    STANDARD,
+    "MSFT_NetNatStaticMapping",
+    "InstanceID",
+    string="InstanceID NatName ExternalIPAddress InternalIPAddress",
+    uint32="Protocol",
+    uint16="ExternalPort InternalPort",
+)
 VM_CONFIGURATION = _class(
     V2,
     "Msvm_VirtualSystemSettingData",

@@ -22,3 +22,9 @@ class Host(NamedTuple):
     client: Client
     report: Callable[[str], None] = silent
     warn: Callable[[str], None] = silent
+    # What earlier tasks of the same --check run would have made, as (kind, name) in lower case.
+    predicted: frozenset[tuple[str, str]] = frozenset()
+
+    def predicts(self, kind: str, name: str) -> bool:
+        """Whether an earlier task of this check mode run would have made this object."""
+        return (kind, name.lower()) in self.predicted
