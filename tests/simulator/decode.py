@@ -99,7 +99,7 @@ def reference(element: Element) -> Reference:
 
 
 def keys(selectors: Iterable[tuple[str, str | Element]], namespace: str | None = None) -> dict[str, Any]:
-    """Key values by name, without `__cimnamespace`, which may only repeat the namespace of the URI (MS-WSMV 3.1.4.1)."""
+    """Key values by name, without `__cimnamespace`, which may only repeat the URI's namespace (MS-WSMV 3.1.4.1)."""
     found: dict[str, Any] = {}
     for name, value in selectors:
         if name.lower() == "__cimnamespace":
