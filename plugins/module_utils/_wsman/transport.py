@@ -134,6 +134,9 @@ class HttpTransport:
             session = transport.build_session()
             if transport.encryption:
                 request = transport.encryption.prepare_encrypted_request(session, transport.endpoint, envelope)
+                # On a new connection the libraries would authenticate and repeat the message as it is, sealed with
+                # the key of the old one. Without their hook the 401 comes here, and send() seals anew.
+                request.hooks["response"] = []
             else:
                 request = session.prepare_request(requests.Request("POST", transport.endpoint, data=envelope))
             # Passing the proxies saves a look at the environment per request: build_session() has looked.
@@ -168,6 +171,17 @@ class HttpTransport:
         if status == 413:
             raise RequestTooLarge(
                 f"{self.name} refuses the request as too large (HTTP 413); see MaxEnvelopeSizekb of its WinRM service.",
+                **facts,
+            )
+        if (
+            status == 500
+            and not content
+            and self.options.endpoint.startswith("http:")
+            and not self._transport.encryption
+        ):
+            raise AuthenticationFailed(
+                f"{self.name} answers HTTP 500 without content, as WinRM does when it wants messages encrypted. Use "
+                "https, or the transport ntlm, kerberos or credssp with message encryption.",
                 **facts,
             )
         if status in (429, 503):
@@ -340,9 +354,10 @@ def _pywinrm_transport(options: ConnectionOptions) -> Any:
         "proxy": options.proxy,
     }
     known = inspect.signature(winrm_transport.Transport.__init__).parameters
-    arguments.update({name: value for name, value in options.extras.items() if name in known})
     try:
-        return winrm_transport.Transport(**arguments)
+        return winrm_transport.Transport(
+            **{name: value for name, value in (arguments | dict(options.extras)).items() if name in known}
+        )
     except winrm_exceptions.WinRMError as error:
         raise AuthenticationFailed(f"Cannot connect to {_shown_endpoint(options.endpoint)}: {error}.") from error
 

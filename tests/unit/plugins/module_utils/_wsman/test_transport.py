@@ -258,7 +258,7 @@ def test_ntlm_not_offered(serve, chosen):
         (405, "text/plain", b"no", "HTTP 405"),
         (400, "text/html", b"<h2>Bad Request</h2>", "HTTP 400"),
         (302, "text/html", b"", "redirects"),
-        (500, "", b"", "no content type"),
+        (501, "", b"", "no content type"),
     ],
 )
 def test_not_a_winrm_endpoint(serve, status, content_type, body, said):
@@ -274,6 +274,7 @@ def test_not_a_winrm_endpoint(serve, status, content_type, body, said):
     ("status", "kind", "said"),
     [
         (413, faults.RequestTooLarge, "MaxEnvelopeSizekb"),
+        (500, faults.AuthenticationFailed, "wants messages encrypted"),
         (503, faults.HostBusy, "takes no requests now"),
         (403, faults.AuthenticationFailed, "refuses the user admin"),
         (407, faults.ConnectionFailed, "proxy"),
