@@ -19,6 +19,19 @@ options:
     type: str
 """
 
+    # Which VM a part belongs to; associated with module_utils._hyperv.vm.PART_OPTIONS.
+    PART = r"""
+options:
+  vm:
+    description:
+      - Name of the VM, taken literally (no wildcards) and compared without case, as Hyper-V does.
+      - A name that several VMs share is an error that lists their ids. Use O(vm_id) then.
+    type: str
+  vm_id:
+    description: Id (GUID) of the VM, as M(nested.hyperv.vm_info) returns it. Works wherever O(vm) does.
+    type: str
+"""
+
     # What may happen to a VM that has to be off; associated with module_utils._hyperv.power.OPTIONS.
     POWER = r"""
 options:

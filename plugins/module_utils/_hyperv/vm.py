@@ -24,6 +24,10 @@ RUNNING, OFF, SAVED, PAUSED = "running", "off", "saved", "paused"
 OPTIONS: dict[str, Any] = {"name": {"type": "str"}, "id": {"type": "str"}}
 ONE: dict[str, Any] = {"required_one_of": [("name", "id")], "mutually_exclusive": [("name", "id")]}
 
+# The same for modules about a part of a VM, where name and id are the part's; doc fragment _vm.part.
+PART_OPTIONS: dict[str, Any] = {"vm": {"type": "str"}, "vm_id": {"type": "str"}}
+PART_ONE: dict[str, Any] = {"required_one_of": [("vm", "vm_id")], "mutually_exclusive": [("vm", "vm_id")]}
+
 
 class VM(NamedTuple):
     """A VM as its host knows it; ``id`` is the GUID in upper case, ``state`` a word of STATES or ``busy``."""
@@ -87,6 +91,11 @@ def find(host: Host, name: str | None = None, id: str | None = None) -> VM:
 def find_by(host: Host, params: Mapping[str, Any]) -> VM:
     """The one VM that the options ``name`` or ``id`` choose."""
     return find(host, params["name"], params["id"])
+
+
+def find_whole(host: Host, params: Mapping[str, Any]) -> VM:
+    """The one VM that the options ``vm`` or ``vm_id`` choose."""
+    return find(host, params["vm"], params["vm_id"])
 
 
 def find_all(host: Host, names: list[str], ids: list[str]) -> list[VM]:
