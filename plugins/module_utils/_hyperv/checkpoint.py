@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from .._wsman import cim
 from .._wsman.cim import Reference
-from . import jobs
-from .errors import Ambiguous, MethodFailed, Missing
+from . import configuration, jobs
+from .errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
 from .schema import AFFECTED_BY_JOB, CHECKPOINT, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SERVICE
 from .session import Host
 from .vm import VM
@@ -78,6 +78,22 @@ def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpo
     """The checkpoints below this one."""
     children = [one for one in checkpoints if one.parent and one.parent.lower() == root.id.lower()]
     return [one for child in children for one in (child, *descendants(checkpoints, child))]
+
+
+def check_name(name: str) -> None:
+    """Raise Invalid where Hyper-V takes no such name."""
+    if not name.strip() or len(name) > 100:
+        raise Invalid(f"name: '{name}' is not a name for a checkpoint, which has 1 to 100 characters")
+
+
+def check_allowed(host: Host, vm: VM) -> None:
+    """Raise Refused where checkpoints of this VM are disabled."""
+    row = configuration.read(host, vm)
+    if row["UserSnapshotType"] == configuration.CHECKPOINT_TYPES["disabled"]:
+        raise Refused(
+            f"checkpoints of {vm} are disabled. Allow them with the vm module's 'checkpoints: {{type: production}}'",
+            vm=vm.name,
+        )
 
 
 def create(host: Host, vm: VM, name: str, kind: str | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .errors import Invalid
-from .units import format_size, parse_size
+from .units import format_bit_rate, format_size, parse_bit_rate, parse_size
 
 
 def _same(value: Any) -> Any:
@@ -27,6 +27,8 @@ class Kind(NamedTuple):
 
 AS_IS = Kind()
 MEGABYTES = Kind(parse_size, lambda mb: None if mb is None else mb << 20, lambda size: size >> 20, format_size)
+# Null and 0 both mean that there is no limit or reservation.
+BIT_RATE = Kind(parse_bit_rate, lambda rate: rate or 0, show=format_bit_rate)
 # Processor reserve and limit: percent for people, thousandths of a percent in CIM (Msvm_ProcessorSettingData).
 PERCENT = Kind(read=lambda value: None if value is None else value // 1000, write=lambda value: value * 1000)
 # Memory priority: 0-100 for people (as in Set-VMMemory), 0-10000 in CIM (Msvm_MemorySettingData.Weight).

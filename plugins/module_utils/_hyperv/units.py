@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from .errors import Invalid
 
+_BIT_RATES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_BIT_RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)(?:bps|bit/s)?\s*", re.IGNORECASE)
 _FACTORS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 
@@ -35,3 +38,26 @@ def format_size(size: int) -> str:
         if size and size % factor == 0:
             return f"{size // factor}{unit}"
     return f"{size} bytes"
+
+
+def parse_bit_rate(text: str | int) -> int:
+    """Bits per second of ``100Mbps``, ``2.5 Gbit/s`` or a plain number of bits; powers of 1000 as in networks.
+
+    Rounded to a multiple of 8, as Hyper-V does, so that what is read back is what was asked for. Raises Invalid.
+    """
+    match = _BIT_RATE.fullmatch(str(text))
+    if not match:
+        raise Invalid(
+            f"'{text}' is not a bandwidth: write a number with kbps, Mbps or Gbps, such as 100Mbps, or bits per second"
+        )
+    number, unit = match.groups()
+    return round(Decimal(number) * _BIT_RATES[unit.upper()] / 8) * 8
+
+
+def format_bit_rate(rate: int) -> str:
+    """The shortest exact writing: 100000000 -> 100Mbps."""
+    for unit in ("G", "M", "K"):
+        factor = _BIT_RATES[unit]
+        if rate and rate % factor == 0:
+            return f"{rate // factor}{unit.replace('K', 'k')}bps"
+    return f"{rate}bps"
