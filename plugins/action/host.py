@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-# Imported here, at the top, by the parent process, so that its forks have all of it already.
+# Imported here, at the top, by the parent process (see __init__.py), so that its forks have all of it already.
 from ..module_utils import _ensure
 from ..module_utils._hyperv import adapter, info, memory, nesting, power, processor  # noqa: F401
 from ..module_utils._run import run_module
@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         module = self._module()
+        self._load_name = self._task.action  # which errors about options name
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
         connection = self._connection
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr
