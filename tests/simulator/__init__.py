@@ -1,0 +1,140 @@
+"""A simulated Hyper-V host, with its guests, that speaks WS-Management.
+
+In a test: `with simulator.start("small") as sim: …`; alone: `python -m tests.simulator --help`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from . import model as models
+from .clock import Clock
+from .config import Settings
+from .faultrules import FaultRules, Rule
+from .log import RequestLog
+from .machine import Machine, User
+from .server import Endpoint, fingerprint, make_certificate, tls_context
+from .wsman import Service
+
+__all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a machine listens and who may log on; `certificate` is the PEM file clients can trust."""
+
+    name: str
+    http: str
+    https: str
+    user: str
+    password: str
+    certificate: str
+    depth: int = 0
+
+
+class Simulation:
+    """Running endpoints of all machines of a model. `machines`, `endpoints`: by name; `faults`: add(Rule(...))."""
+
+    def __init__(
+        self,
+        model: str | Path | Mapping[str, Any],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        log: Path | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        document = models.read(model)
+        self.clock = Clock()
+        self.machines = models.by_name(models.build(document, self.clock))
+        self.faults = FaultRules(Rule.of(rule) for rule in document.get("faults") or ())
+        self.log = RequestLog(log)
+        self.endpoints: dict[str, Address] = {}
+        self._temporary = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="hyperv-simulator-"))
+        self._listeners: dict[str, tuple[Endpoint, Endpoint]] = {}
+        try:
+            for number, (name, machine) in enumerate(self.machines.items()):
+                self._open(name, machine, host, port + 2 * number if port else 0)
+            self.clock.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, name: str, machine: Machine, host: str, port: int) -> None:
+        service = Service(machine, Settings.of(machine.spec["winrm"]), self.faults)
+        addresses = {"127.0.0.1", "::1", host} - {"localhost"}
+        certificate = make_certificate(self.directory, name.replace("/", "_"), addresses)
+        trusted = {Path(user["certificate"]): user["name"] for user in machine.spec["users"] if user.get("certificate")}
+        http = Endpoint(machine, service, self.log, host=host, port=port)
+        https = Endpoint(
+            machine,
+            service,
+            self.log,
+            host=host,
+            port=port + 1 if port else 0,
+            context=tls_context(certificate, trusted),
+            client_certificates={fingerprint(path): user for path, user in trusted.items()},
+        )
+        self._listeners[name] = (http, https)
+        for endpoint in (http, https):
+            endpoint.start()  # also where the machine is down: it keeps its port
+        first = next(iter(machine.users.values()), User(""))
+        self.endpoints[name] = Address(
+            name, http.url, https.url, first.name, first.password, str(_public_part(certificate)), machine.depth
+        )
+        machine.watchers.append(lambda changed: self._follow(name, changed))
+        self._follow(name, machine)
+
+    def _follow(self, name: str, machine: Machine) -> None:
+        """A guest listens only while it runs."""
+        for endpoint in self._listeners.get(name, ()):
+            if machine.running:
+                endpoint.start()
+            else:
+                endpoint.stop()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: jobs end, guests boot, finished jobs are forgotten."""
+        self.clock.advance(seconds)
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {name: asdict(address) for name, address in self.endpoints.items()}
+
+    def close(self) -> None:
+        self.clock.stop()
+        for machine in self.machines.values():
+            machine.watchers.clear()
+        for pair in self._listeners.values():
+            for endpoint in pair:
+                endpoint.close()
+        self.log.close()
+        if self._temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _public_part(pem: Path) -> Path:
+    """The certificate alone, without the key that stands before it."""
+    _, begin, rest = pem.read_text("ascii").partition("-----BEGIN CERTIFICATE-----")
+    path = pem.with_suffix(".crt")
+    path.write_text(begin + rest, "ascii")
+    return path
+
+
+def start(model: str | Path | Mapping[str, Any] = "small", **options: Any) -> Simulation:
+    """Start the machines of a model (a mapping, a file, or a name in models/). Use as a context manager."""
+    return Simulation(model, **options)

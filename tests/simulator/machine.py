@@ -18,6 +18,7 @@ from .cim import CimClass, Instance, Reference, fits
 from .disks import load_files
 from .errors import CimError
 from .jobs import Jobs
+from .network import Network
 from .repository import Repository
 from .schema import DATA, HYPERV, load, read_yaml
 
@@ -93,6 +94,7 @@ class Machine:
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
+        self.network = Network(self)
         self._macs = itertools.count()
         for module in modules():
             if hasattr(module, "install"):
@@ -188,6 +190,10 @@ class Machine:
         table = strings()
         found = table.get(self.locale, {}).get(key) or table["en-US"][key]
         return found.format(**words) if words else found
+
+    def system_text(self, hresult: int) -> str:
+        """A system error with its code, as Hyper-V quotes it: "The file exists. (0x80070050)"."""
+        return f"{self.text(f'system_{hresult:08x}')} (0x{hresult:08X})"
 
     def find_user(self, name: str) -> User | None:
         r"""An account by its name; `HOST\name` and `name@host` are understood."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from . import network
 from .clock import Clock
 from .machine import Machine, User, all_machines, modules
 from .schema import read_yaml
@@ -36,17 +37,17 @@ HOST = {
     "winrm": {},
     "switches": [],
     "vms": [],
-    # further parts, read by the file of services/ they are named after
-    "extra": {},
 }
+# Parts of a host and of a VM that the files of services/ and settings/ read for themselves; absent when not given.
+HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
+VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}
 CPU = {
     "intel": {"vendor": "GenuineIntel", "name": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"},
     "amd": {"vendor": "AuthenticAMD", "name": "AMD EPYC 7513 32-Core Processor"},
 }
 CPU_DEFAULTS = {"sockets": 1, "logical_processors": 16, "threads": 2, "virtualization": True}
-USER = {"name": None, "password": "", "groups": ["Administrators"]}
-SWITCH = {"name": None, "id": "", "type": "private", "notes": ""}
+USER = {"name": None, "password": "", "groups": ["Administrators"], "certificate": ""}
 VM = {
     "name": None,
     "id": "",
@@ -64,7 +65,6 @@ VM = {
     "system_settings": {},
     "enabled_services": [],
     "disabled_services": [],
-    "extra": {},
 }
 MEMORY = {"startup": "1GB", "minimum": None, "maximum": None, "dynamic": False, "buffer": 20, "weight": 5000}
 ADAPTER = {
@@ -144,7 +144,7 @@ def by_name(machines: list[Machine]) -> dict[str, Machine]:
 
 
 def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | None = None) -> Machine:
-    spec = _complete(given, HOST, where)
+    spec = _complete(given, HOST, where, HOST_PARTS)
     name = str(spec["name"])
     where = f"{where} ({name})"
     spec["os"] = windows(spec["os"], where)
@@ -159,14 +159,14 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
         "shutdown_timeout": spec["shutdown_timeout"],
     }
     users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
-    switches = [_complete(one, SWITCH, f"{where}.switches[{index}]") for index, one in enumerate(spec["switches"])]
-    for switch in switches:
-        switch["id"] = switch["id"] or _id(name, "switch", switch["name"])
-    spec["switches"] = switches
+    try:
+        spec |= network.complete(name, dict(given))
+    except ValueError as error:
+        raise ModelError(f"{where}: {error}") from error
     accounts = {user["name"].lower(): User(user["name"], user["password"], tuple(user["groups"])) for user in users}
     machine = Machine(name, clock, spec, inside, accounts)
     for index, vm in enumerate(spec["vms"]):
-        for one in _repeated(_complete(vm, VM, f"{where}.vms[{index}]")):
+        for one in _repeated(_complete(vm, VM, f"{where}.vms[{index}]", VM_PARTS)):
             _vm(machine, one, f"{where}.vms[{index}]", index)
     return machine
 
@@ -231,8 +231,15 @@ def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str,
 
 def new_vm_spec(**given: Any) -> dict[str, Any]:
     """The complete spec of a VM for make_vm() from nothing but what differs (DefineSystem)."""
-    spec = _complete({"name": "New Virtual Machine", **given}, VM, "vm")
-    return {**spec, "memory": {}, "processor": {}, "system": {}, **given}
+    memory = vm_memory({"dynamic": True})
+    return {
+        **copy.deepcopy(VM),
+        "name": "New Virtual Machine",
+        "processor": {},
+        "system": {},
+        "memory": memory,
+        **given,
+    }
 
 
 def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
@@ -336,8 +343,12 @@ def _cpu(given: str | Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"name": "", **cpu}
 
 
-def _complete(given: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
-    unknown = set(given) - set(defaults)
+def _complete(
+    given: Mapping[str, Any], defaults: Mapping[str, Any], where: str, further: Iterable[str] = ()
+) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ModelError(f"{where}: a mapping is expected, not {given!r}")
+    unknown = set(given) - {*defaults, *further}
     if unknown:
         raise ModelError(f"{where}: unknown {', '.join(sorted(unknown))}")
     complete = {**copy.deepcopy(dict(defaults)), **given}

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from ..machine import Machine
     from ..vm import Vm
 
+FIRST = ("system", "memory", "processor")  # a new VM has vm.system and so on when the other files make their rows
 _OWNER = re.compile(r"^Microsoft:(?:GuestNetwork\\)?([0-9a-f]{8}-[0-9a-f-]{27})", re.IGNORECASE)
 
 
 @cache
 def modules() -> tuple[ModuleType, ...]:
-    return tuple(import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    ordered = (*FIRST, *(name for name in names if name not in FIRST))
+    return tuple(import_module(f"{__name__}.{name}") for name in ordered)
 
 
 @cache
