@@ -10,8 +10,8 @@ short_description: Lay VMs out as a table for people
 version_added: 0.1.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
-  - Turns what M(nested.hyperv.vm_info) returns into the lines of a table with state, nesting, processors, memory and
-    network of each VM. Columns whose facts weren't included are left out.
+  - Turns what M(nested.hyperv.vm_info) returns into the lines of a table with state, nesting, processors, memory,
+    MAC address spoofing and networks of each VM. Columns whose facts weren't included are left out.
 options:
   _input:
     description: The RV(nested.hyperv.vm_info#module:vms) of M(nested.hyperv.vm_info).
@@ -36,8 +36,8 @@ _value:
   type: list
   elements: str
   sample:
-    - VM     STATE    NESTING  CPUS  MEMORY       NETWORK
-    - lab01  running  on       4     8GB static   External, MAC spoofing on
+    - VM     STATE    NESTING  CPUS  MEMORY      SPOOFING  NETWORK
+    - lab01  running  on       4     8GB static  on        External
 """
 
 from collections.abc import Callable, Mapping
@@ -56,10 +56,14 @@ def _memory(memory: Mapping[str, Any]) -> str:
 
 
 def _network(adapters: list[Mapping[str, Any]]) -> str:
-    return "; ".join(
-        f"{adapter['switch'] or 'not connected'}, MAC spoofing {'on' if adapter['mac_spoofing'] else 'off'}"
-        for adapter in adapters
-    )
+    return ", ".join(adapter["switch"] or "not connected" for adapter in adapters)
+
+
+def _spoofing(adapters: list[Mapping[str, Any]]) -> str:
+    spoofing = sum(bool(adapter["mac_spoofing"]) for adapter in adapters)
+    if spoofing in (0, len(adapters)):
+        return "on" if spoofing else "off"
+    return f"{spoofing} of {len(adapters)}"
 
 
 # Heading, the fact that a column needs, and its text.
@@ -69,6 +73,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("NESTING", "nesting", lambda nesting: "on" if nesting["virtualization_extensions"] else "off"),
     ("CPUS", "processor", lambda processor: str(processor["count"])),
     ("MEMORY", "memory", _memory),
+    ("SPOOFING", "network_adapters", _spoofing),
     ("NETWORK", "network_adapters", _network),
 )
 

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from .._wsman import cim
-from . import jobs, table
+from . import jobs, storage, table
 from .errors import Invalid, Refused
-from .schema import VM_CONFIGURATION, VM_SERVICE
+from .schema import SYNTHETIC_ADAPTER, VM_CONFIGURATION, VM_SERVICE
 from .session import Host
 from .step import Step
 from .storage import DISK, DVD, SCSI, Layout, Place
 from .table import Kind, Property, choice
-from .vm import VM
+from .vm import VM, of_vms
 
 # Secure boot templates that every host knows; their ids are Hyper-V's own.
 TEMPLATES = {
@@ -87,6 +87,22 @@ OPTIONS: dict[str, Any] = {
 _BIOS_DEVICES = {"floppy": 0, "dvd": 1, "disk": 2, "network": 3}
 
 
+# What a VM has that was just made, as far as a plan looks at it.
+FRESH: dict[str, Any] = {
+    "Notes": [],
+    "AutomaticStartupAction": START_ACTIONS["restart_if_running"],
+    "AutomaticStartupActionDelay": timedelta(0),
+    "AutomaticShutdownAction": STOP_ACTIONS["save"],
+    "UserSnapshotType": CHECKPOINT_TYPES["production"],
+    "AutomaticSnapshotsEnabled": None,  # on on client hosts, off on servers
+    "SecureBootEnabled": True,
+    "SecureBootTemplateId": TEMPLATES["windows"],
+    "BootOrder": [1, 2, 3, 0],
+    "BootSourceOrder": [],
+    "Version": None,
+}
+
+
 def read(host: Host, vm: VM) -> dict[str, Any]:
     """The VM's own settings; one request, which copes with properties that older hosts don't have."""
     return host.client.get(VM_CONFIGURATION, {"InstanceID": f"Microsoft:{vm.id}"})
@@ -121,8 +137,10 @@ def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Mappin
     offline: list[str] = []
     for section, properties in SECTIONS.items():
         for change in table.changes(properties, row, wanted[section]):
-            (before.setdefault(section, {}) if section else before)[change.option] = change.before
-            (after.setdefault(section, {}) if section else after)[change.option] = change.after
+            (before.setdefault(section, {}) if section else before)[change.option] = change.property.shown(
+                change.before
+            )
+            (after.setdefault(section, {}) if section else after)[change.option] = change.property.shown(change.after)
             written |= table.values([change])
             if change.property.needs_off:
                 offline.append(f"{section}.{change.option}")
@@ -196,3 +214,58 @@ def bios_order(order: Iterable[str]) -> list[int]:
             )
         numbers.append(_BIOS_DEVICES[entry.lower()])
     return numbers + [number for number in _BIOS_DEVICES.values() if number not in numbers]
+
+
+def plan_boot_order(
+    host: Host,
+    vm: VM,
+    row: Mapping[str, Any],
+    order: list[str] | None,
+    layout: Layout,
+    adapters: Mapping[str, str],
+) -> list[Step]:
+    """The step to this boot order; devices that earlier steps of the task add are looked up when it is applied.
+
+    ``adapters`` maps names to ids. Raises Invalid, Refused.
+    """
+    if order is None:
+        return []
+    if generation(row) == 1:
+        wanted = bios_order(order)
+        before, after = _bios_words(row["BootOrder"]), _bios_words(wanted)
+        return [_boot_step(vm, before, after, lambda: write(host, vm, {"BootOrder": wanted}))]
+    devices = boot_devices(order, layout, adapters, vm)
+    current = row["BootSourceOrder"]
+    now = [_device(path) for path in current]
+    if [device.lower() for device in devices] == now[: len(devices)]:
+        return []
+    words = {drive.id.lower(): f"{drive.kind}:{drive.place}" for drive in layout.drives}
+    words |= {instance_id.lower(): f"network:{name}" for name, instance_id in adapters.items()}
+    before = [words.get(device, "file") for device in now]
+
+    def apply() -> None:
+        there = boot_devices(order, storage.read(host, vm), _adapter_ids(host, vm), vm)
+        sources = boot_source_order(read(host, vm)["BootSourceOrder"], there)
+        write(host, vm, {"BootSourceOrder": sources})
+
+    return [_boot_step(vm, before, order, apply)]
+
+
+def _boot_step(vm: VM, before: list[str], after: list[str], apply: Callable[[], None]) -> Step:
+    return Step(
+        f"set the boot order of {vm}",
+        {"firmware": {"boot_order": before}},
+        {"firmware": {"boot_order": after}},
+        apply,
+        ("firmware.boot_order",),
+    )
+
+
+def _bios_words(numbers: Iterable[int]) -> list[str]:
+    words = {number: word for word, number in _BIOS_DEVICES.items()}
+    return [words.get(number, str(number)) for number in numbers]
+
+
+def _adapter_ids(host: Host, vm: VM) -> dict[str, str]:
+    rows = host.client.query(SYNTHETIC_ADAPTER, columns=("InstanceID", "ElementName"), where=of_vms([vm]))
+    return {row["ElementName"]: row["InstanceID"] for row in rows}

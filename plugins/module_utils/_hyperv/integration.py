@@ -19,14 +19,23 @@ OPTIONS: dict[str, Any] = {name: {"type": "bool"} for name in INTEGRATION_SERVIC
 _ENABLED, _DISABLED = 2, 3
 
 
-def plan(host: Host, vm: VM, wanted: Mapping[str, bool | None]) -> list[Step]:
-    """A step for each service that is asked for; one request each to read it."""
-    steps = []
-    for name, enabled in wanted.items():
-        if enabled is not None:
-            row = vms.setting(host, vm, INTEGRATION_SERVICES[name])
-            steps.append(_step(host, vm, name, row, enabled))
-    return steps
+# What a VM has that was just made: the guest service interface is the one that is off.
+FRESH: dict[str, dict[str, Any]] = {
+    name: {"EnabledState": _DISABLED if name == "guest_service_interface" else _ENABLED}
+    for name in INTEGRATION_SERVICES
+}
+
+
+def read(host: Host, vm: VM, wanted: Mapping[str, bool | None]) -> dict[str, Mapping[str, Any]]:
+    """The rows of the services that are asked for; one request each."""
+    asked = [name for name, enabled in wanted.items() if enabled is not None]
+    return {name: vms.setting(host, vm, INTEGRATION_SERVICES[name]) for name in asked}
+
+
+def plan(host: Host, vm: VM, rows: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, bool | None]) -> list[Step]:
+    """A step for each service that is asked for."""
+    asked = {name: enabled for name, enabled in wanted.items() if enabled is not None}
+    return [_step(host, vm, name, rows[name], enabled) for name, enabled in asked.items()]
 
 
 def _step(host: Host, vm: VM, name: str, row: Mapping[str, Any], enabled: bool) -> Step:

@@ -42,6 +42,16 @@ PROPERTIES = (
     Property("priority", "Weight", PRIORITY, least=0, most=100),
 )
 
+# What a VM has that was just made (seen on a real host: its memory is dynamic).
+FRESH: dict[str, Any] = {
+    "DynamicMemoryEnabled": True,
+    "VirtualQuantity": 1024,
+    "Reservation": 512,
+    "Limit": 1048576,
+    "TargetMemoryBuffer": 20,
+    "Weight": 5000,
+}
+
 
 def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise Invalid where the memory that would result can't be, before anything is written."""

@@ -45,16 +45,19 @@ def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None
     return wanted
 
 
-def lacks(host: Host, vm: VM) -> list[policy.Lack]:
-    """The rules of nesting that this host's processor and build and the VM's version break; three requests."""
+def lacks(host: Host, vm: VM, version: str | None = None) -> list[policy.Lack]:
+    """The rules of nesting that this host's processor and build and the VM's version break.
+
+    Three requests, or two where the version is known.
+    """
     vendor = host.client.query(CPU, columns=("DeviceID", "Manufacturer"))[0]["Manufacturer"] or ""
     build = host.client.query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0]["BuildNumber"]
-    return policy.lacks(vendor, int(build), setting(host, vm, VM_SETTINGS)["Version"])
+    return policy.lacks(vendor, int(build), version or setting(host, vm, VM_SETTINGS)["Version"])
 
 
-def check(host: Host, vm: VM) -> None:
+def check(host: Host, vm: VM, version: str | None = None) -> None:
     """Raise Refused, with the rule's id and source, where this VM can't nest on this host."""
-    broken = lacks(host, vm)
+    broken = lacks(host, vm, version)
     if broken:
         raise Refused(
             f"{vm} can't run Hyper-V on this host: {'; '.join(one.sentence() for one in broken)}. "
@@ -74,12 +77,13 @@ def plan(
     memory_row: Mapping[str, Any] | None,
     adapters: list[Adapter],
     section: str = "",
+    version: str | None = None,
 ) -> list[Step]:
     """The steps to what nesting needs; check() refuses before the extensions are exposed where they can't work."""
     enabled = params["state"] == "enabled"
     differences = table.changes(processor.NESTING, processor_row, {"virtualization_extensions": enabled})
     if differences and enabled:
-        check(host, vm)
+        check(host, vm, version)
     # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
     extensions = step(
         f"set virtualization extensions of {vm}",

@@ -36,6 +36,17 @@ PROPERTIES = (
 
 NESTING = (Property("virtualization_extensions", "ExposeVirtualizationExtensions", AS_IS, needs_off=True),)
 
+# What a VM has that was just made.
+FRESH: dict[str, Any] = {
+    "VirtualQuantity": 1,
+    "Reservation": 0,
+    "Limit": 100000,
+    "Weight": 100,
+    "HwThreadsPerCore": 0,
+    "LimitProcessorFeatures": False,
+    "ExposeVirtualizationExtensions": False,
+}
+
 
 def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise Invalid where the processor that would result can't be, before anything is written."""

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._wsman import cim
 from .._wsman.faults import InvalidClass
 from . import jobs
 from . import vm as vms
-from .errors import MethodFailed, Refused
+from .errors import Invalid, MethodFailed, Refused
 from .schema import GUARDIAN, KEY_PROTECTOR, SECURITY, SECURITY_SERVICE
 from .session import Host
 from .step import Step
@@ -21,11 +22,22 @@ _GUARDIAN_NAME = "UntrustedGuardian"  # the guardian that Hyper-V's own tools ma
 _NO_PROTECTOR = 4  # bytes; a VM without a key protector has this many or fewer
 
 
-def plan(host: Host, vm: VM, wanted: bool | None) -> list[Step]:
-    """The step to a VM with, or without, a virtual TPM; one request."""
+FRESH: dict[str, Any] = {"TpmEnabled": False}
+
+
+def read(host: Host, vm: VM) -> dict[str, Any]:
+    """The VM's security settings; one request."""
+    return vms.setting(host, vm, SECURITY)
+
+
+def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: bool | None, generation: int) -> list[Step]:
+    """The step to a VM with, or without, a virtual TPM. Raises Invalid, Refused."""
     if wanted is None:
         return []
-    row = vms.setting(host, vm, SECURITY)
+    if generation == 1:
+        raise Invalid("tpm: VMs of generation 1 have no virtual TPM; leave it out")
+    if wanted and not row["TpmEnabled"]:
+        check_possible(host, vm)
     return [
         Step(
             f"turn the virtual TPM of {vm} {'on' if wanted else 'off'}",

@@ -38,9 +38,17 @@ def step(
     changes = list(changes)
     if needs_off is None:
         needs_off = [change.option for change in changes if change.property.needs_off]
-    before = {change.option: change.before for change in changes}
-    after = {change.option: change.after for change in changes}
+    before = {change.option: change.property.shown(change.before) for change in changes}
+    after = {change.option: change.property.shown(change.after) for change in changes}
     if not section:
         return Step(what, before, after, apply, tuple(needs_off), rule)
     options = tuple(f"{section}.{option}" for option in needs_off)
     return Step(what, {section: before}, {section: after}, apply, options, rule)
+
+
+def under(one: Step, *sections: str) -> Step:
+    """The same step, told below these options of a larger whole."""
+    before, after = one.before, one.after
+    for section in reversed(sections):
+        before, after = {section: before}, {section: after}
+    return one._replace(before=before, after=after, needs_off=tuple(f"{sections[0]}.{name}" for name in one.needs_off))

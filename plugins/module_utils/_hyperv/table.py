@@ -51,6 +51,10 @@ class Property(NamedTuple):
     least: int | None = None
     most: int | None = None
 
+    def shown(self, value: Any) -> Any:
+        """A value of the option as people write it."""
+        return None if value is None else self.kind.show(value)
+
 
 class Change(NamedTuple):
     """One property whose wanted value differs from the current one, in the option's own units."""
