@@ -132,6 +132,7 @@ class HttpTransport:
         transport = self._transport
         try:
             session = transport.build_session()
+            session.trust_env = False  # build_session() has looked; a .netrc would replace a client certificate
             if transport.encryption:
                 request = transport.encryption.prepare_encrypted_request(session, transport.endpoint, envelope)
                 # On a new connection the libraries would authenticate and repeat the message as it is, sealed with
@@ -139,7 +140,6 @@ class HttpTransport:
                 request.hooks["response"] = []
             else:
                 request = session.prepare_request(requests.Request("POST", transport.endpoint, data=envelope))
-            # Passing the proxies saves a look at the environment per request: build_session() has looked.
             response = session.send(
                 request, timeout=transport.read_timeout_sec, proxies=session.proxies, allow_redirects=False
             )
@@ -295,6 +295,9 @@ class HttpTransport:
         reason = (error.reason or str(error)).replace("_", " ").lower()
         if "wrong version number" in reason or "record layer failure" in reason or "http request" in reason:
             return f"{self.name} does not speak TLS: is this the port of http (5985)?"
+        if isinstance(error, ssl.SSLEOFError) or "alert" in reason:
+            hint = " Does it trust the client certificate?" if self.options.certificate_pem else ""
+            return f"{self.name} ended the TLS handshake ({reason}).{hint}"
         return f"TLS with {self.name} failed: {reason}."
 
     def _clean(self, error: BaseException) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
@@ -18,9 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, transport
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import connect
@@ -321,46 +317,29 @@ def test_pywinrm_missing(monkeypatch):
 # ---- TLS ----
 
 
-def certificate(directory, names=("localhost",), addresses=("127.0.0.1",), days=(-1, 30)):
-    """A self-signed certificate as a server context and a PEM file to trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hv01")])
-    now = datetime.datetime.now(datetime.UTC)
-    alternatives = [x509.DNSName(name) for name in names]
-    alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(days=days[0]))
-        .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "server.pem"
-    public = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + public)
-    trusted = directory / "ca.pem"
-    trusted.write_bytes(public)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context, str(trusted)
+@pytest.fixture
+def certificate(tmp_path, self_signed):
+    """Makes a self-signed certificate: the server's context, and the file to trust."""
+
+    def make(**options):
+        path = self_signed("server", **options)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        trusted = tmp_path / "ca.pem"
+        trusted.write_bytes(x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.PEM))
+        return context, str(trusted)
+
+    return make
 
 
-def test_a_trusted_certificate(serve, tmp_path):
-    context, trusted = certificate(tmp_path)
+def test_a_trusted_certificate(serve, certificate):
+    context, trusted = certificate()
     server = serve(lambda _request: ok(), context)
     assert HttpTransport(options(server.port, "https", ca_trust_path=trusted)).send(b"<a/>") == SOAP
 
 
-def test_an_unknown_certificate_and_its_waiver(serve, tmp_path):
-    context, _trusted = certificate(tmp_path)
+def test_an_unknown_certificate_and_its_waiver(serve, certificate):
+    context, _trusted = certificate()
     server = serve(lambda _request: ok(), context)
     error = failing(options(server.port, "https"))
     assert type(error) is faults.CertificateInvalid
@@ -370,22 +349,22 @@ def test_an_unknown_certificate_and_its_waiver(serve, tmp_path):
     assert HttpTransport(options(server.port, "https", server_cert_validation="ignore")).send(b"<a/>") == SOAP
 
 
-def test_a_certificate_of_another_host(serve, tmp_path):
-    context, trusted = certificate(tmp_path, names=("other.example",), addresses=("192.0.2.1",))
+def test_a_certificate_of_another_host(serve, certificate):
+    context, trusted = certificate(names=("other.example",), addresses=("192.0.2.1",))
     server = serve(lambda _request: ok(), context)
     assert "it is for another IP address" in str(failing(options(server.port, "https", ca_trust_path=trusted)))
     error = failing(options(server.port, "https", host="localhost", ca_trust_path=trusted))
     assert "it is for another host name" in str(error)
 
 
-def test_an_expired_certificate(serve, tmp_path):
-    context, trusted = certificate(tmp_path, days=(-30, -1))
+def test_an_expired_certificate(serve, certificate):
+    context, trusted = certificate(days=(-30, -1))
     server = serve(lambda _request: ok(), context)
     assert "it has expired" in str(failing(options(server.port, "https", ca_trust_path=trusted)))
 
 
-def test_a_missing_ca_file(serve, tmp_path):
-    context, _trusted = certificate(tmp_path)
+def test_a_missing_ca_file(serve, certificate):
+    context, _trusted = certificate()
     error = failing(options(serve([], context).port, "https", ca_trust_path="/no/ca.pem"))
     assert isinstance(error, faults.ConnectionFailed)
     assert "/no/ca.pem" in str(error)
