@@ -16,7 +16,10 @@ LEAST_VLAN, MOST_VLAN = 1, 4094
 
 # 001122334455, 00-11-22-33-44-55, 00:11:22:33:44:55, 0011.2233.4455, 001122-334455.
 _MAC = re.compile(
-    r"[0-9A-F]{12}|[0-9A-F]{2}([-: ])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}|[0-9A-F]{4}([.:-])[0-9A-F]{4}\2[0-9A-F]{4}|[0-9A-F]{6}[-:][0-9A-F]{6}"
+    r"[0-9A-F]{12}"
+    r"|[0-9A-F]{2}([-: ])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}"
+    r"|[0-9A-F]{4}([.:-])[0-9A-F]{4}\2[0-9A-F]{4}"
+    r"|[0-9A-F]{6}[-:][0-9A-F]{6}"
 )
 
 # Msvm_EthernetSwitchPortVlanSettingData.OperationMode
@@ -28,12 +31,12 @@ def parse_mac(text: str) -> str:
     address = text.strip().upper()
     if not _MAC.fullmatch(address):
         raise Invalid(
-            f"mac_address: '{text}' is not a MAC address, which has twelve hexadecimal digits, such as 00:15:5D:01:02:03"
+            f"mac_address: '{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03"
         )
     address = re.sub(r"[^0-9A-F]", "", address)
     if int(address[:2], 16) & 1:
         raise Invalid(
-            f"mac_address: '{text}' is a multicast address (its first byte is odd), which no adapter can have as its own"
+            f"mac_address: '{text}' is a multicast address (its first byte is odd), which no adapter can have"
         )
     if not address.strip("0"):
         raise Invalid(f"mac_address: '{text}' is no address; 'dynamic' lets the host give one out")
@@ -55,7 +58,7 @@ def parse_vlans(texts: Iterable[str]) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(text))
         if not match:
             raise Invalid(
-                f"vlan.allowed_ids: '{text}' is neither a VLAN id nor a range of them; write for example 1-10,20,711-719"
+                f"vlan.allowed_ids: '{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719"
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:

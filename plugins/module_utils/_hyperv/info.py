@@ -12,7 +12,7 @@ from .._wsman import cim
 from .._wsman.cim import CimClass
 from . import adapter as adapters
 from . import jobs, memory, processor, table
-from .adapter import Adapter, format_mac
+from .adapter import Adapter
 from .errors import Missing
 from .schema import (
     COMPUTER_SYSTEM,
@@ -21,7 +21,6 @@ from .schema import (
     KVP_ITEM,
     MEMORY,
     PORT_SECURITY,
-    PORT_VLAN,
     PROCESSOR,
     SUMMARY,
     SWITCH,
@@ -41,8 +40,6 @@ _NAME, _MEMORY_USAGE, _HEARTBEAT, _GUEST_OS, _MEMORY_AVAILABLE = 0, 103, 104, 10
 _PORTION = 50
 _MB = 1 << 20
 _NONSENSE_MEMORY = 256 * _MB  # MB; MemoryUsage of a VM that isn't running can be garbage
-
-VLAN_MODES = {0: "untagged", 1: "access", 2: "trunk", 3: "private"}
 
 
 class Found(NamedTuple):
@@ -175,7 +172,7 @@ def _memory_now(vm: VM, summary: Mapping[str, Any]) -> dict[str, int | None]:
 
 def _network(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
     full = "network_adapters" in groups
-    found = adapters.read(host, vms, (PORT_SECURITY, PORT_VLAN) if full else (PORT_SECURITY,))
+    found = adapters.read(host, vms, adapters.FEATURES if full else (PORT_SECURITY,))
     addresses = _addresses(host, vms) if full else {}
     switches = _switches(host) if full else {}
     by_vm: dict[str, list[Adapter]] = {vm.id: [] for vm in vms}
@@ -195,19 +192,9 @@ def _network(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups
 
 def describe_adapter(one: Adapter, switches: Mapping[str, str], addresses: list[str]) -> dict[str, Any]:
     """One adapter as results show it."""
-    security, vlan = one.feature(PORT_SECURITY), one.feature(PORT_VLAN)
-    mode = VLAN_MODES.get(vlan["OperationMode"] or 0, "untagged")
     return {
-        "id": one.id,
-        "name": one.name,
+        **adapters.describe(one),
         "switch": switches.get(one.switch or ""),
-        "mac_address": format_mac(one.instance["Address"]),
-        "dynamic_mac_address": not one.instance["StaticMacAddress"],
-        "mac_spoofing": security["AllowMacSpoofing"],
-        "allow_teaming": security["AllowTeaming"],
-        "vlan": {"mode": mode}
-        | ({"id": vlan["AccessVlanId"]} if mode == "access" else {})
-        | ({"native_id": vlan["NativeVlanId"], "allowed_ids": vlan["TrunkVlanIdArray"]} if mode == "trunk" else {}),
         "ip_addresses": addresses,
     }
 

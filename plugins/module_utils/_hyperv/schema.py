@@ -82,7 +82,7 @@ CONNECTION = _class(
     V2,
     "Msvm_EthernetPortAllocationSettingData",
     "InstanceID",
-    string="InstanceID ElementName Address Parent ResourceSubType",
+    string="InstanceID ElementName Address Parent ResourceSubType LastKnownSwitchName",
     string_array="HostResource",
     uint16="EnabledState ResourceType",
 )
