@@ -153,11 +153,15 @@ class Session:
 
     def _basic(self, token: str) -> Outcome:
         try:
-            name, separator, password = base64.b64decode(token, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+            octets = base64.b64decode(token, validate=True)
+        except binascii.Error:
             return self._refuse()
-        user = self.authenticator.check_password(name, password) if separator else None
-        return Outcome(user) if user else self._refuse()
+        for encoding in ("utf-8", "latin-1"):  # RFC 7617 leaves it open, and requests sends Latin-1
+            name, separator, password = octets.decode(encoding, "replace").partition(":")
+            user = self.authenticator.check_password(name, password) if separator else None
+            if user:
+                return Outcome(user)
+        return self._refuse()
 
     def _token(self, scheme: str, token: str) -> Outcome:
         """One leg of Negotiate or CredSSP."""

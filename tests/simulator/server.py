@@ -269,9 +269,10 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append("Connection: close")
             self.close_connection = True
         lines.append(f"Content-Length: {len(body)}")
-        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         if self.command == "POST":
+            # Before the answer is out, so that whoever has it finds its entry.
             self._record(status, len(body), user)
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
     def _drop(self) -> None:
         self.close_connection = True

@@ -129,7 +129,8 @@ UNKNOWN_CLASS_FAULT = (
     '</s:Code><s:Reason><s:Text xml:lang="en-US">The data source could not process the filter. The filter might be '
     "missing or it might be invalid. Change the filter and try the request again. </s:Text></s:Reason><s:Detail>"
     '<f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150858778" '
-    'Machine="localhost"><f:Message><f:ProviderFault provider="WMI Provider" path="C:\\Windows\\system32\\WsmWmiPl.dll">'
+    'Machine="localhost"><f:Message>'
+    '<f:ProviderFault provider="WMI Provider" path="C:\\Windows\\system32\\WsmWmiPl.dll">'
     '<f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" Code="2150858778" '
     'Machine="vagrant-2008R2"><f:Message>The specified class does not exist in the given namespace. </f:Message>'
     f'</f:WSManFault><f:ExtendedError><p:__ExtendedStatus xmlns:xsi="{XSI}" '

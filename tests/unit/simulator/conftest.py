@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from ansible_collections.nested.hyperv.tests.simulator import machine as machine_module
 from ansible_collections.nested.hyperv.tests.simulator.cim import Instance
 from ansible_collections.nested.hyperv.tests.simulator.clock import Clock

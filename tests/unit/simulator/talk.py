@@ -1,4 +1,4 @@
-"""A client for tests: raw HTTP with Basic, envelopes as text, answers as elements. It knows nothing of the simulator."""
+"""A client for tests: raw HTTP with Basic, envelopes as text, answers as elements."""
 
 from __future__ import annotations
 

@@ -204,7 +204,9 @@ def test_class_and_namespace_are_caseless_and_white_space_is_tolerated(talk, uri
 
 
 def test_wql_on_a_class_uri_is_refused(talk):
-    wql = '<w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">SELECT * FROM Msvm_ComputerSystem</w:Filter>'
+    wql = (
+        '<w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">SELECT * FROM Msvm_ComputerSystem</w:Filter>'
+    )
     assert talk.enumerate(SYSTEM, wql).fault == BAD_FILTER
 
 

@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+
 from ansible_collections.nested.hyperv.tests.simulator import decode, encode, errors, faults
 from ansible_collections.nested.hyperv.tests.simulator.cim import Instance, Reference
 from ansible_collections.nested.hyperv.tests.simulator.envelope import response
@@ -32,7 +33,7 @@ def _find(namespace, name):
 def test_instance_is_written_as_windows_writes_it(class_name, text):
     cls = _find(HYPERV, class_name)
     values = decode.properties(ElementTree.fromstring(text), cls, _find)
-    bare = Instance(cls, {name: None for name in cls.properties} | values)
+    bare = Instance(cls, dict.fromkeys(cls.properties) | values)
 
     assert encode.instance(bare) == text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.nested.hyperv.tests.simulator import errors, wql
 from ansible_collections.nested.hyperv.tests.simulator.cim import Instance, Reference
 from ansible_collections.nested.hyperv.tests.simulator.errors import CimError
@@ -13,7 +14,7 @@ ITEM = Instance(
     MEMORY,
     {
         "InstanceID": r"Microsoft:0A0B\4764334d_x",
-        "ElementName": "it's [100%] \"C:\\x\" Größe",
+        "ElementName": 'it\'s [100%] "C:\\x" Größe',
         "VirtualQuantity": 4096,
         "DynamicMemoryEnabled": True,
         "Parent": None,
@@ -93,9 +94,11 @@ def test_condition(condition, expected):
     ],
 )
 def test_what_is_no_query_is_refused(text):
+    def read():
+        wql.predicate(wql.parse(text, HYPERV).condition, MEMORY, text)
+
     with pytest.raises(CimError) as caught:
-        query = wql.parse(text, HYPERV)
-        wql.predicate(query.condition, MEMORY, text)
+        read()
     assert caught.value.status == errors.INVALID_QUERY
 
 
