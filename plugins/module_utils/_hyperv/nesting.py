@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._policy import nesting as policy
-from . import adapter, memory, processor, table
+from . import adapter, memory, port, processor, table
 from .adapter import Adapter
 from .errors import Refused
 from .schema import CPU, OPERATING_SYSTEM, PORT_SECURITY, PROCESSOR, VM_SETTINGS
@@ -117,7 +117,7 @@ def _mac_spoofing(
             f"set MAC address spoofing of adapter '{name}' of {vm}",
             {section: before} if section else before,
             {section: after} if section else after,
-            lambda: adapter.set_feature(host, vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+            lambda: port.set_feature(host, vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
         )
 
     return [one_step(one) for one in adapter.select(vm, adapters, names)]
