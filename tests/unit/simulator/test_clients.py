@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from pypsrp.exceptions import AuthenticationError
 from pypsrp.exceptions import WSManFaultError as PsrpFault
 from pypsrp.wsman import SelectorSet, WSMan
-from requests_credssp.exceptions import AuthenticationException
+from requests_credssp.exceptions import AuthenticationException, NTStatusException
 from winrm.exceptions import InvalidCredentialsError, WinRMTransportError, WSManFaultError
 
 from .conftest import add_vms
@@ -121,7 +121,7 @@ def test_pywinrm_without_the_certificate_that_is_mapped(serve, client_certificat
     [
         ("basic", InvalidCredentialsError),
         ("ntlm", InvalidCredentialsError),
-        ("credssp", (InvalidCredentialsError, AuthenticationException)),
+        ("credssp", (InvalidCredentialsError, AuthenticationException, NTStatusException)),
     ],
 )
 def test_pywinrm_with_a_wrong_password(serve, transport, error):
