@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import inspect
 import re
 import socket
@@ -278,7 +279,10 @@ class HttpTransport:
         system = next((link for link in chain if isinstance(link, OSError) and link.errno in _UNREACHABLE), None)
         if system is not None:
             return ConnectionFailed(f"{name} cannot be reached: {system.strerror}.", sent=False, **facts)
-        if isinstance(error, requests.exceptions.ConnectionError):
+        spoken = _first(chain, http.client.BadStatusLine)
+        if spoken is not None and not isinstance(spoken, http.client.RemoteDisconnected):
+            return NotWSMan(f"{name} is not a WinRM endpoint: it does not speak HTTP. Check scheme and port.", **facts)
+        if isinstance(error, (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             return ConnectionFailed(
                 f"The connection to {name} broke before the answer came ({self._clean(chain[-1])}).", **facts
             )

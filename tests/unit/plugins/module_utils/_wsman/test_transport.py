@@ -212,6 +212,28 @@ def test_connection_broken(serve):
     assert "broke before the answer came" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (b"SSH-2.0-OpenSSH_9\r\n", faults.NotWSMan, "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<x", faults.ConnectionFailed, "broke before the answer came"),
+    ],
+)
+def test_other_talk(answer, kind, said):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk():
+            connection, _address = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        threading.Thread(target=talk, daemon=True).start()
+        error = failing(options(listener.getsockname()[1]))
+    assert type(error) is kind
+    assert said in str(error)
+
+
 def test_no_answer_in_time(serve):
     server = serve(lambda _request: time.sleep(1.5))
     error = failing(options(server.port, operation_timeout=1, read_timeout=1.05))
