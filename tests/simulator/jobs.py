@@ -22,6 +22,7 @@ TIME_BEFORE_REMOVAL = timedelta(minutes=5)  # captured from a Windows 11 host
 # Return codes of the Hyper-V WMI provider v2 (Msvm_VirtualSystemManagementService docs).
 FAILED, ACCESS_DENIED, NOT_SUPPORTED, TIMEOUT = 32768, 32769, 32770, 32772
 INVALID_PARAMETER, IN_USE, INVALID_STATE, WRONG_TYPE, NO_MEMORY = 32773, 32774, 32775, 32776, 32778
+FILE_MISSING, CHAIN_CYCLE = 32779, 32787  # Msvm_ImageManagementService docs
 NOT_READY, MACHINE_LOCKED, IN_PROGRESS = 32780, 32781, 32782
 
 
@@ -34,6 +35,8 @@ class Kind:
     when: str = "job"
     job_class: str = "Msvm_ConcreteJob"
 
+
+STORAGE_JOB = "Msvm_StorageJob"
 
 # JobType: Msvm_ConcreteJob docs, resume 21 as in microsoft/wmi. What is no capture about `when` is ASSUMPTIONS HV-01.
 KINDS = {
@@ -57,18 +60,42 @@ KINDS = {
     "modify_features": Kind(31, "job_modify_resources", "now"),
     "remove_features": Kind(32, "job_remove_resources", "now"),
     "service_settings": Kind(2, "job_modify_system", "now"),
+    "snapshot": Kind(70, "job_snapshot"),
+    "apply_snapshot": Kind(71, "job_apply_snapshot"),
+    "delete_snapshot": Kind(72, "job_delete_snapshot"),
+    "clear_state": Kind(73, "job_clear_state"),
+    "merge": Kind(50, "job_merge"),
+    "security": Kind(2, "job_modify_system"),
+    # Ethernet switches: a private one is made at once, one is deleted in a job (captured); the rest is ASSUMPTIONS NET-01.
+    "define_switch": Kind(130, "job_define_switch", "now"),
+    "define_external": Kind(130, "job_define_switch"),
+    "modify_switch": Kind(131, "job_modify_switch", "now"),
+    "destroy_switch": Kind(132, "job_destroy_switch"),
+    "add_switch_ports": Kind(133, "job_modify_switch"),
+    "modify_switch_ports": Kind(134, "job_modify_switch"),
+    "remove_switch_ports": Kind(135, "job_modify_switch"),
+    # JobType: Msvm_StorageJob docs. Creating and resizing always answer with a job (captured from a Windows 11 host).
+    "create_disk": Kind(1, "job_create_disk", "job", STORAGE_JOB),
+    "create_floppy": Kind(2, "job_create_disk", "job", STORAGE_JOB),
+    "compact_disk": Kind(3, "job_compact_disk", "job", STORAGE_JOB),
+    "resize_disk": Kind(4, "job_resize_disk", "job", STORAGE_JOB),
+    "merge_disk": Kind(5, "job_merge", "job", STORAGE_JOB),
+    "convert_disk": Kind(6, "job_convert_disk", "job", STORAGE_JOB),
+    "mount_disk": Kind(7, "job_mount_disk", "job", STORAGE_JOB),
+    "set_disk": Kind(0, "job_set_disk", "job", STORAGE_JOB),
+    "validate_disk": Kind(9, "job_validate_disk", "job", STORAGE_JOB),
 }
 
 
 class Refused(Exception):
     """The host won't do it. `code` is the ReturnValue, or the ErrorCode of a job where `in_job` is set.
 
-    `text` is the ErrorDescription, already in the host's language.
+    `text` is the ErrorDescription, already in the host's language; `hresult` the JobCompletionStatusCode.
     """
 
-    def __init__(self, code: int, text: str = "", *, in_job: bool = False) -> None:
+    def __init__(self, code: int, text: str = "", *, in_job: bool = False, hresult: int = 0) -> None:
         super().__init__(text)
-        self.code, self.text, self.in_job = code, text, in_job
+        self.code, self.text, self.in_job, self.hresult = code, text, in_job, hresult
 
 
 @dataclass
@@ -76,14 +103,15 @@ class Plan:
     """What a call will do once it is allowed. `work` runs at the end of the job; it may still raise Refused.
 
     `begin` runs when a job starts and `cancelled` when it is terminated. `own_time` gets the job instead of a timer and
-    ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected` goes
-    to Msvm_AffectedJobElement. While an `exclusive` job runs, other changes of the VM get 32775.
+    ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected`
+    and, once the job is done, `created` go to Msvm_AffectedJobElement. While an `exclusive` job runs, other changes of the VM get 32775.
     """
 
     work: Callable[[], None] = lambda: None
     outputs: dict[str, Any] = field(default_factory=dict)
     vm: Vm | None = None
     affected: list[Reference] = field(default_factory=list)
+    created: list[Reference] = field(default_factory=list)
     begin: Callable[[], None] = lambda: None
     cancelled: Callable[[], None] = lambda: None
     own_time: Callable[[Job], None] | None = None
@@ -102,7 +130,7 @@ class Job:
     state: int = NEW
     error: int = 0
     error_text: str = ""
-    created: list[Reference] = field(default_factory=list)
+    hresult: int = 0
 
     def __post_init__(self) -> None:
         self.started = self.changed = self.machine.clock.now()
@@ -138,15 +166,16 @@ class Job:
         try:
             self.plan.work()
         except Refused as refused:
-            self.fail(refused.code, refused.text)
+            self.fail(refused.code, refused.text, refused.hresult)
         else:
             self.finish()
 
     def finish(self) -> None:
         self._end(COMPLETED)
 
-    def fail(self, code: int, text: str = "") -> None:
+    def fail(self, code: int, text: str = "", hresult: int = 0) -> None:
         if not self.done:
+            self.hresult = hresult
             self.error, self.error_text = code, text or self.machine.text("error_generic", code=code)
             self._end(EXCEPTION)
 
@@ -246,9 +275,11 @@ class Jobs:
         else:
             status, words = [17, 2], ["job_completed", "job_successful"]
         caption = text(job.kind.text)
+        storage = {"JobCompletionStatusCode": job.hresult} if job.kind.job_class == STORAGE_JOB else {}
         return self.machine.repository.new(
             job.kind.job_class,
             {
+                **storage,
                 "InstanceID": job.id,
                 "Caption": caption,
                 "ElementName": caption,
@@ -285,7 +316,7 @@ class Jobs:
         for job in tuple(self.running.values()):
             for reference in job.plan.affected or ([job.plan.vm.reference] if job.plan.vm else []):
                 yield reference, job, 0
-            for reference in job.created:
+            for reference in job.plan.created if job.done else ():
                 yield reference, job, 5
 
     def errors(self, job_id: str) -> Iterable[str]:

@@ -94,8 +94,8 @@ class Machine:
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
-        self.network = Network(self)
         self._macs = itertools.count()
+        self.network = Network(self)
         for module in modules():
             if hasattr(module, "install"):
                 module.install(self)
@@ -216,9 +216,13 @@ class Machine:
         if not self.has_namespace(namespace):
             raise CimError(errors.INVALID_NAMESPACE, parameter_info=namespace)
         cls = self.schema.find(namespace, name)
-        if cls is None:
+        if cls is None or not self.has_class(cls):
             raise CimError(errors.INVALID_CLASS, parameter_info=name)
         return cls
+
+    def has_class(self, cls: CimClass) -> bool:
+        """WinNAT comes with Hyper-V and containers; without, New-NetNat fails with 0x80041010, invalid class."""
+        return not cls.name.startswith("MSFT_NetNat") or self.hyperv or bool(self.spec.get("winnat"))
 
     def may_read(self, cls: CimClass, user: User | None) -> bool:
         """Hyper-V's provider shows its objects to Hyper-V Administrators and Administrators only."""

@@ -35,6 +35,7 @@ HOST = {
     "without_rights": "empty",
     "shutdown_timeout": 300,
     "winrm": {},
+    "winnat": False,
     "switches": [],
     "vms": [],
 }
@@ -160,7 +161,7 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     }
     users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
     try:
-        spec |= network.complete(name, dict(given))
+        spec |= network.complete(name, dict(given), guest=inside is not None)
     except ValueError as error:
         raise ModelError(f"{where}: {error}") from error
     accounts = {user["name"].lower(): User(user["name"], user["password"], tuple(user["groups"])) for user in users}

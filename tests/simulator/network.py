@@ -1,0 +1,422 @@
+"""The network of a machine's Windows: its adapters, addresses and routes. What root/StandardCimv2 shows is made of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+PERSISTENT, ACTIVE = 0, 1  # MSFT_NetIPAddress.Store, MSFT_NetRoute.Store docs
+BOTH = (ACTIVE, PERSISTENT)
+IPV4, IPV6 = 2, 23
+MANUAL, WELL_KNOWN, DHCP = 1, 2, 3  # MSFT_NetIPAddress.PrefixOrigin docs
+LINK_LAYER = 4  # SuffixOrigin docs
+# TimeSpan.MaxValue, which is how an address without an end reads (output of New-NetIPAddress).
+INFINITE = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477580)
+# Duplicate address detection: a new address is tentative for about this long (RFC 5227; seen in New-NetIPAddress).
+TENTATIVE = timedelta(seconds=3)
+LOOPBACK = 1
+
+
+@dataclass(eq=False)
+class Adapter:
+    """A network adapter. `switch` is the GUID of the virtual switch that holds it, `port` the switch port of a host vNIC,
+    `device` the InstanceID of a VM's adapter seen from inside the VM.
+    """
+
+    index: int
+    guid: str
+    name: str
+    description: str
+    mac: str
+    speed: int = 10_000_000_000
+    up: bool = True
+    enabled: bool = True
+    physical: bool = True
+    dhcp: bool = True
+    forwarding: bool = False
+    category: int = 0
+    switch: str = ""
+    port: str = ""
+    device: str = ""
+    parked: list[Address] = field(default_factory=list)
+    parked_routes: list[Route] = field(default_factory=list)
+
+    @property
+    def working(self) -> bool:
+        return self.up and self.enabled
+
+
+@dataclass(eq=False)
+class Address:
+    adapter: Adapter
+    ip: str
+    prefix: int
+    since: datetime
+    origin: int = MANUAL
+    suffix: int = MANUAL
+    stores: tuple[int, ...] = BOTH
+    skip: bool = False
+
+    @property
+    def value(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        return ipaddress.ip_address(self.ip.partition("%")[0])
+
+    @property
+    def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        return ipaddress.ip_network(f"{self.value}/{self.prefix}", strict=False)
+
+    @property
+    def family(self) -> int:
+        return IPV4 if self.value.version == 4 else IPV6
+
+
+@dataclass(eq=False)
+class Route:
+    """A route somebody set; the ones that come with an address are made by Network.all_routes()."""
+
+    adapter: Adapter
+    destination: str
+    gateway: str
+    metric: int = 256
+    stores: tuple[int, ...] = BOTH
+    protocol: int = 3  # NetMgmt; 2 is Local
+
+    @property
+    def family(self) -> int:
+        return IPV4 if ipaddress.ip_network(self.destination).version == 4 else IPV6
+
+
+class Network:
+    """Built from the model's `network_adapters`; switches add and take host vNICs, VMs give their guests adapters."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._adapters: list[Adapter] = []
+        self.addresses: list[Address] = []
+        self.routes: list[Route] = []
+        self._next_index = LOOPBACK
+        loopback = self.add_adapter(
+            "Loopback Pseudo-Interface 1", "Software Loopback Interface 1", "", physical=False, speed=1_073_741_824
+        )
+        loopback.dhcp = False
+        for ip, prefix in (("127.0.0.1", 8), ("::1", 128)):
+            self.addresses.append(
+                Address(loopback, ip, prefix, machine.created, WELL_KNOWN, WELL_KNOWN, (ACTIVE,)),
+            )
+        self.loopback = loopback
+        for spec in machine.spec.get("network_adapters") or ():
+            self._from_model(spec)
+
+    def _from_model(self, spec: dict[str, Any]) -> None:
+        adapter = self.add_adapter(
+            spec["name"], spec["description"], spec["mac"], guid=spec["guid"], speed=spec["speed"]
+        )
+        adapter.up = spec["up"]
+        adapter.category = spec["category"]
+        self.configure(adapter, spec["addresses"], dhcp=spec["dhcp"], gateway=spec["gateway"])
+
+    def configure(self, adapter: Adapter, addresses: list[str], *, dhcp: bool, gateway: str | None = None) -> None:
+        """Addresses as the model writes them ("10.0.0.5/24"), old enough to be past duplicate detection."""
+        adapter.dhcp = dhcp
+        for text in addresses:
+            interface = ipaddress.ip_interface(text)
+            origin, stores = (DHCP, (ACTIVE,)) if dhcp else (MANUAL, BOTH)
+            self.addresses.append(
+                Address(
+                    adapter,
+                    str(interface.ip),
+                    interface.network.prefixlen,
+                    self.machine.created - TENTATIVE,
+                    origin,
+                    origin,
+                    stores,
+                )
+            )
+        if gateway:
+            self.routes.append(Route(adapter, "0.0.0.0/0", gateway, 0, (ACTIVE,) if dhcp else BOTH))
+
+    # --- adapters
+
+    def add_adapter(
+        self,
+        name: str,
+        description: str,
+        mac: str,
+        *,
+        guid: str | None = None,
+        speed: int = 10_000_000_000,
+        physical: bool = True,
+    ) -> Adapter:
+        """A new adapter with a name and a description of its own: Windows numbers what would be there twice."""
+        seed = f"{self.machine.name}/{name}/{mac}"
+        adapter = Adapter(
+            index=self._next_index,
+            guid=(guid or str(uuid.uuid5(uuid.NAMESPACE_OID, seed))).upper().strip("{}"),
+            name=_unique(name, {one.name.lower() for one in self._adapters}, "{} {}"),
+            description=_unique(description, {one.description.lower() for one in self._adapters}, "{} #{}"),
+            mac=mac,
+            speed=speed,
+            physical=physical,
+        )
+        # Interface indexes are whatever was free; they differ between hosts, so these do too.
+        self._next_index += 1 + (zlib.crc32(seed.encode()) % 5 if self._next_index > LOOPBACK else 1)
+        self._adapters.append(adapter)
+        return adapter
+
+    def remove_adapter(self, adapter: Adapter) -> None:
+        self._adapters.remove(adapter)
+        self.addresses = [one for one in self.addresses if one.adapter is not adapter]
+        self.routes = [one for one in self.routes if one.adapter is not adapter]
+
+    @property
+    def adapters(self) -> list[Adapter]:
+        """All but the loopback interface."""
+        self._plug()
+        return [one for one in self._adapters if one is not self.loopback]
+
+    @property
+    def physical(self) -> list[Adapter]:
+        return [one for one in self.adapters if one.physical]
+
+    def find(self, *, index: int | None = None, name: str | None = None, guid: str | None = None) -> Adapter | None:
+        """An adapter (or the loopback interface) by index, connection name or GUID."""
+        self._plug()
+        for one in self._adapters:
+            if index is not None and one.index != index:
+                continue
+            if name is not None and one.name.lower() != name.lower():
+                continue
+            if guid is not None and one.guid.lower() != guid.strip("{}").lower():
+                continue
+            return one
+        return None
+
+    def _plug(self) -> None:
+        """A guest has the adapters of its VM. They come and go with those; their addresses are the VM's (KVP)."""
+        vm = self.machine.inside
+        if vm is None:
+            return
+        rows = {row["InstanceID"].lower(): row for row in vm.rows("CIM_EthernetPortAllocationSettingData")}
+        rows = {key: row for key, row in rows.items() if row.cls.name.endswith("EthernetPortSettingData")}
+        for adapter in [one for one in self._adapters if one.device and one.device not in rows]:
+            self.remove_adapter(adapter)
+        known = {one.device: one for one in self._adapters if one.device}
+        for key, row in rows.items():
+            adapter = known.get(key)
+            if adapter is None:
+                adapter = self.add_adapter(
+                    self.machine.text("ethernet"), "Microsoft Hyper-V Network Adapter", row["Address"] or ""
+                )
+                adapter.device = key
+                self.configure(adapter, [_with_prefix(text) for text in vm.addresses.get(key, ())], dhcp=True)
+            adapter.mac = row["Address"] or ""
+            adapter.up = _connected(self.machine, row["InstanceID"])
+
+    # --- binding to a switch
+
+    def park(self, adapter: Adapter) -> None:
+        """An adapter that a switch takes loses its IP configuration (Microsoft: creating an external switch)."""
+        adapter.parked += [one for one in self.addresses if one.adapter is adapter]
+        adapter.parked_routes += [one for one in self.routes if one.adapter is adapter]
+        self.addresses = [one for one in self.addresses if one.adapter is not adapter]
+        self.routes = [one for one in self.routes if one.adapter is not adapter]
+
+    def hand_over(self, source: Adapter, target: Adapter) -> None:
+        """What was parked on `source` goes to `target`: to the host vNIC, or back to the adapter itself."""
+        for one in (*source.parked, *source.parked_routes):
+            one.adapter = target
+        self.addresses += source.parked
+        self.routes += source.parked_routes
+        target.dhcp = source.dhcp
+        source.parked, source.parked_routes = [], []
+
+    def take_back(self, source: Adapter, target: Adapter) -> None:
+        """The host vNIC `source` goes; its configuration waits on the physical adapter `target`."""
+        self.park(source)
+        target.parked += source.parked
+        target.parked_routes += source.parked_routes
+        source.parked, source.parked_routes = [], []
+
+    # --- addresses and routes
+
+    def all_addresses(self) -> Iterator[Address]:
+        """Set addresses, and the link-local one of every working adapter that no switch holds."""
+        self._plug()
+        yield from self.addresses
+        for adapter in self._adapters:
+            if adapter is not self.loopback and adapter.working and not adapter.switch and adapter.mac:
+                ip = f"{_link_local(adapter.mac)}%{adapter.index}"
+                yield Address(adapter, ip, 64, self.machine.created, WELL_KNOWN, LINK_LAYER, (ACTIVE,))
+
+    def all_routes(self) -> Iterator[Route]:
+        """Set routes, and what Windows adds for each address: its network, itself, the broadcast address."""
+        yield from self.routes
+        multicast: set[tuple[int, int]] = set()
+        for address in self.all_addresses():
+            if ACTIVE not in address.stores:
+                continue
+            v4, net = address.family == IPV4, address.network
+            prefixes = [str(net), f"{address.value}/{32 if v4 else 128}"]
+            if v4 and net.prefixlen < 31:
+                prefixes.append(f"{net.broadcast_address}/32")
+            if (address.adapter.index, address.family) not in multicast:
+                multicast.add((address.adapter.index, address.family))
+                prefixes += ["224.0.0.0/4", "255.255.255.255/32"] if v4 else ["ff00::/8"]
+            nowhere = "0.0.0.0" if v4 else "::"
+            for prefix in dict.fromkeys(prefixes):
+                yield Route(address.adapter, prefix, nowhere, 256, (ACTIVE,), protocol=2)
+
+
+def _unique(name: str, taken: set[str], pattern: str) -> str:
+    number, wanted = 1, name
+    while wanted.lower() in taken:
+        number += 1
+        wanted = pattern.format(name, number)
+    return wanted
+
+
+def _link_local(mac: str) -> ipaddress.IPv6Address:
+    """Modified EUI-64 (RFC 4291, appendix A)."""
+    octets = bytearray(bytes.fromhex(mac))
+    octets[0] ^= 2
+    tail = bytes(octets[:3]) + b"\xff\xfe" + bytes(octets[3:])
+    return ipaddress.IPv6Address(b"\xfe\x80" + b"\0" * 6 + tail)
+
+
+def _with_prefix(text: str) -> str:
+    return text if "/" in text else f"{text}/{64 if ':' in text else 24}"
+
+
+def _connected(machine: Machine, device: str) -> bool:
+    """The cable of a VM's adapter is plugged into a switch of the machine it runs on."""
+    connection = machine.host.repository.row("Msvm_EthernetPortAllocationSettingData", InstanceID=f"{device}\\C")
+    return connection is not None and connection["EnabledState"] == 2 and bool(connection["HostResource"])
+
+
+# --- the model file
+
+_ADAPTER = {
+    "name": None,
+    "description": "Intel(R) Ethernet Converged Network Adapter X710",
+    "mac": None,
+    "guid": None,
+    "speed": 10_000_000_000,
+    "up": True,
+    "addresses": (),
+    "gateway": None,
+    "dhcp": False,
+    "category": 1,
+}
+_SWITCH = {
+    "name": None,
+    "id": None,
+    "type": "private",
+    "adapters": (),
+    "management_os": True,
+    "mac": None,
+    "addresses": (),
+    "dhcp": False,
+    "notes": "",
+    "teaming": None,
+    "iov": False,
+    "bandwidth_mode": 0,
+}
+_NAT = {"name": None, "prefix": None, "external_prefix": None, "mappings": (), "external_addresses": ()}
+_MAPPING = {
+    "protocol": "tcp",
+    "external_address": "0.0.0.0",
+    "external_port": None,
+    "internal_address": None,
+    "internal_port": None,
+    "remote_prefix": "0.0.0.0/0",
+}
+SWITCH_TYPES = ("private", "internal", "external", "default")
+# Client Hyper-V's own switch, the same on every machine since Windows 10 1709 (containers/libhvee).
+DEFAULT_SWITCH = "C08CB7B8-9B3C-408E-8E30-5E16A3AEB444"
+DEFAULT_SWITCH_SINCE = 16299
+
+
+def complete(machine_name: str, spec: dict[str, Any], *, guest: bool = False) -> dict[str, Any]:
+    """`network_adapters`, `switches` and `nats` of a host in the model, checked and with every key; ValueError else.
+
+    A host has one adapter when the model doesn't say, a guest those of its VM: from its start, so its own external
+    switches name them as Windows does ("Ethernet", "Ethernet 2").
+    """
+    adapters = [
+        _adapter(machine_name, number, raw)
+        for number, raw in enumerate(spec.get("network_adapters", [] if guest else [{}]) or ())
+    ]
+    switches = [_switch(machine_name, raw) for raw in spec.get("switches") or ()]
+    names = {adapter["name"].lower() for adapter in adapters}
+    for switch in switches:
+        missing = [name for name in switch["adapters"] if name.lower() not in names and not guest]
+        if missing:
+            raise ValueError(f"switch {switch['name']}: no network adapter {', '.join(missing)}")
+    return {"network_adapters": adapters, "switches": switches, "nats": [_nat(raw) for raw in spec.get("nats") or ()]}
+
+
+def _adapter(machine_name: str, number: int, raw: dict[str, Any]) -> dict[str, Any]:
+    made = _with_defaults(raw, _ADAPTER, "network_adapters")
+    made["name"] = made["name"] or ("Ethernet" if number == 0 else f"Ethernet {number + 1}")
+    seed = zlib.crc32(f"{machine_name}/{made['name']}".encode())
+    made["mac"] = _mac(made["mac"] or f"0CC47A{seed & 0xFFFFFF:06X}")
+    made["addresses"] = _list(made["addresses"])
+    if not raw:
+        made["addresses"], made["gateway"], made["dhcp"] = [f"192.0.2.{10 + seed % 200}/24"], "192.0.2.1", True
+    return made
+
+
+def _switch(machine_name: str, raw: dict[str, Any] | str) -> dict[str, Any]:
+    made = _with_defaults({"name": raw} if isinstance(raw, str) else raw, _SWITCH, "switches")
+    if made["type"] not in SWITCH_TYPES:
+        raise ValueError(f"switch {made['name']}: type {made['type']} is none of {', '.join(SWITCH_TYPES)}")
+    made["adapters"], made["addresses"] = _list(made["adapters"]), _list(made["addresses"])
+    if (made["type"] == "external") != bool(made["adapters"]):
+        raise ValueError(f"switch {made['name']}: adapters belong to an external switch, and it needs some")
+    if made["type"] == "default":
+        made["id"] = DEFAULT_SWITCH
+    guid = made["id"] or uuid.uuid5(uuid.NAMESPACE_OID, f"{machine_name}/switch/{made['name']}")
+    made["id"] = str(guid).upper()
+    made["mac"] = _mac(made["mac"]) if made["mac"] else None
+    if made["teaming"] is None:
+        made["teaming"] = len(made["adapters"]) > 1
+    return made
+
+
+def _nat(raw: dict[str, Any]) -> dict[str, Any]:
+    made = _with_defaults(raw, _NAT, "nats")
+    if bool(made["prefix"]) == bool(made["external_prefix"]):
+        raise ValueError(f"nat {made['name']}: either prefix or external_prefix")
+    ipaddress.ip_interface(made["prefix"] or made["external_prefix"])
+    made["mappings"] = [_with_defaults(one, _MAPPING, f"nat {made['name']}: mappings") for one in made["mappings"]]
+    made["external_addresses"] = _list(made["external_addresses"])
+    return made
+
+
+def _with_defaults(raw: dict[str, Any], known: dict[str, Any], where: str) -> dict[str, Any]:
+    unknown = set(raw) - set(known)
+    if unknown:
+        raise ValueError(f"{where}: unknown {', '.join(sorted(unknown))}")
+    made = {**known, **raw}
+    if made.get("name", "") is None and "name" in known and where != "network_adapters":
+        raise ValueError(f"{where}: name is missing")
+    return made
+
+
+def _list(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _mac(text: str) -> str:
+    digits = "".join(char for char in text if char not in ":-. ").upper()
+    if len(digits) != 12 or set(digits) - set("0123456789ABCDEF"):
+        raise ValueError(f"{text} is no MAC address")
+    return digits
