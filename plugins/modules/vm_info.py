@@ -117,13 +117,13 @@ vms:
     memory:
       description:
         - As M(nested.hyperv.vm_memory) sets it, and what is assigned to the VM and demanded by it now. Sizes in bytes.
-          In group V(memory).
+          The minimum and the maximum are null where memory is static. In group V(memory).
       type: dict
       sample:
-        dynamic: false
+        dynamic: true
         startup: 8589934592
         minimum: 536870912
-        maximum: 1099511627776
+        maximum: 17179869184
         buffer: 20
         priority: 50
         assigned: 8589934592
@@ -161,10 +161,42 @@ vms:
           description: Whether the guest may team the adapter.
           type: bool
           sample: false
+        dhcp_guard:
+          description: Whether answers of a DHCP server in the guest are dropped.
+          type: bool
+          sample: false
+        router_guard:
+          description: Whether router advertisements of the guest are dropped.
+          type: bool
+          sample: false
+        device_naming:
+          description: Whether the guest can see the adapter's name.
+          type: bool
+          sample: false
         vlan:
-          description: VLAN mode, and the ids that belong to it.
+          description: How the switch port treats VLAN tags.
           type: dict
-          sample: {mode: access, id: 42}
+          contains:
+            mode:
+              description: Mode of the port, V(untagged), V(access), V(trunk) or V(private).
+              type: str
+              sample: access
+            id:
+              description: Id of the VLAN, in mode V(access).
+              type: int
+              sample: 42
+            native_id:
+              description: Id of the VLAN of packets without a tag, in mode V(trunk).
+              type: int
+              sample: 5
+            allowed_ids:
+              description: Ids of the VLANs that the adapter sees, in mode V(trunk).
+              type: str
+              sample: 1-10,20
+        bandwidth:
+          description: Share and limits in bits per second, 0 where there is none.
+          type: dict
+          sample: {weight: 0, minimum: 0, maximum: 1000000000}
         ip_addresses:
           description: IP addresses that the guest tells.
           type: list

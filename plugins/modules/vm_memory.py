@@ -18,7 +18,9 @@ description:
     virtualization extensions is taken for one in which Hyper-V runs, see O(hypervisor_in_guest).
 options:
   dynamic:
-    description: Whether the host may give and take memory while the VM runs. Needs the VM off to change.
+    description:
+      - Whether the host may give and take memory while the VM runs. Needs the VM off to change.
+      - Turning it on turns the virtual NUMA topology of the VM off, since a VM has the one or the other.
     type: bool
   startup:
     description:
@@ -94,10 +96,12 @@ name:
   type: str
   sample: web01
 memory:
-  description: The memory settings after the task, or as they would be in check mode. Sizes in bytes.
+  description:
+    - The memory settings after the task, or as they would be in check mode. Sizes in bytes. The minimum and the maximum
+      are null where memory is static.
   returned: success
   type: dict
-  sample: {dynamic: false, startup: 8589934592, minimum: 536870912, maximum: 1099511627776, buffer: 20, priority: 50}
+  sample: {dynamic: true, startup: 4294967296, minimum: 1073741824, maximum: 17179869184, buffer: 20, priority: 50}
 power_cycle_required:
   description: Whether the changes need a VM off that isn't.
   returned: success, or when refused for it
@@ -149,7 +153,8 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     instance = vm.setting(host, found, MEMORY)
     one = memory.plan(host, found, instance, wanted, task.params["hypervisor_in_guest"])
     result = ensure(host, task, [one], found)
-    return {**result, "id": found.id, "name": found.name, "memory": shown(memory.PROPERTIES, instance, wanted)}
+    after = memory.described(shown(memory.PROPERTIES, instance, wanted))
+    return {**result, "id": found.id, "name": found.name, "memory": after}
 
 
 def main() -> None:

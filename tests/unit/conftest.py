@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -19,6 +20,10 @@ for name in ("ANSIBLE_INVENTORY", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_C
     os.environ.pop(name, None)
 for name in [name for name in os.environ if name.startswith("NESTED_HYPERV_")]:
     del os.environ[name]
+
+# From here on ansible_collections is imported as Ansible does it, so that tests may load plugins by name.
+plugin_loader = importlib.import_module("ansible.plugins.loader")
+plugin_loader.init_plugin_loader()
 
 
 @pytest.fixture(scope="session", autouse=True)

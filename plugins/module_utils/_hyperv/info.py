@@ -133,7 +133,8 @@ def _memory_and_summary(host: Host, vms: list[VM], facts: dict[str, dict[str, An
     for vm in vms:
         summary = summaries.get(vm.id, {})
         if "memory" in groups:
-            facts[vm.id]["memory"] = table.read(memory.PROPERTIES, settings.get(vm.id, {})) | _memory_now(vm, summary)
+            options = table.read(memory.PROPERTIES, settings.get(vm.id, {}))
+            facts[vm.id]["memory"] = memory.described(options) | _memory_now(vm, summary)
         if "guest" in groups:
             facts[vm.id]["guest"] = {
                 "heartbeat": HEARTBEATS.get(summary.get("Heartbeat") or 0),

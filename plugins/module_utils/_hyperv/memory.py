@@ -53,6 +53,12 @@ FRESH: dict[str, Any] = {
 }
 
 
+def described(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Memory options as results show them: static memory has no minimum and maximum, whatever Hyper-V keeps there."""
+    hidden = {"minimum": None, "maximum": None} if options["dynamic"] is False else {}
+    return {**options, **hidden}
+
+
 def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise Invalid where the memory that would result can't be, before anything is written."""
     result = shown(PROPERTIES, instance, wanted)
