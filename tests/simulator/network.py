@@ -1,4 +1,4 @@
-"""The network of a machine's Windows: its adapters, addresses and routes. What root/StandardCimv2 shows is made of it."""
+"""The network of a machine's Windows: adapters, addresses and routes, of which root/StandardCimv2 shows rows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ LOOPBACK = 1
 
 @dataclass(eq=False)
 class Adapter:
-    """A network adapter. `switch` is the GUID of the virtual switch that holds it, `port` the switch port of a host vNIC,
-    `device` the InstanceID of a VM's adapter seen from inside the VM.
+    """A network adapter.
+
+    `switch` is the GUID of the virtual switch that holds it, `port` the switch port of a host vNIC, `device` the
+    InstanceID of a VM's adapter seen from inside the VM.
     """
 
     index: int

@@ -75,7 +75,7 @@ def create_instance(machine: Machine, cls: CimClass, values: dict[str, Any], use
 
 
 def _create_nat(machine: Machine, values: Mapping[str, Any]) -> Instance:
-    """A second NAT with an internal prefix is error 87, "The parameter is incorrect" (WinNAT limitations, Microsoft)."""
+    """A second NAT with an internal prefix is error 87, "The parameter is incorrect" (Microsoft on WinNAT's limits)."""
     name = values.get("Name")
     internal, external = (values.get(f"{side}IPInterfaceAddressPrefix") for side in ("Internal", "External"))
     if not name or _row(machine, NAT, Name=name) is not None or bool(internal) == bool(external):

@@ -304,7 +304,7 @@ def _read_port(machine: Machine, text: str, switch_name: str) -> dict[str, Any]:
 
 
 def _host(machine: Machine, hosts: list[str] | None) -> str:
-    """The one object a port connects to, as the host writes its path: itself, or a physical adapter by all four keys."""
+    """What a port connects to, as the host writes its path: itself, or a physical adapter by all four keys."""
     if not hosts or len(hosts) != 1:
         raise Refused(INVALID_PARAMETER)
     try:

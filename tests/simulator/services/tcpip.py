@@ -37,6 +37,8 @@ CLASSES = (ADAPTER, INTERFACE, PROFILE, ADDRESS, ROUTE)
 # duplicate gets: ASSUMPTIONS NET-12).
 INVALID_PARAMETER, NOT_FOUND, ALREADY_EXISTS = 87, 1168, 5010
 COMPARTMENT = 1
+# Class of synthetic network adapters on the VMBus (Linux, hyperv.h: HV_NIC_GUID).
+VMBUS_NETWORK = r"vmbus\{f8615163-df3e-46c5-913f-f2d2f965ed0e}"
 PREFERRED, TENTATIVE_STATE, INVALID = 4, 1, 0
 UP, DOWN = 1, 2
 
@@ -110,9 +112,7 @@ def adapter_row(machine: Machine, adapter: Adapter) -> Instance:
             "Hidden": False,
             "IMFilter": False,
             "EndPointInterface": False,
-            "ComponentID": "vms_mp"
-            if vnic
-            else (r"vmbus\{f8615163-df3e-46c5-913f-f2d2f965ed0e}" if machine.inside else "pci"),
+            "ComponentID": "vms_mp" if vnic else VMBUS_NETWORK if machine.inside else "pci",
             "DriverProvider": "Microsoft" if vnic or machine.inside else "Intel",
             "PnPDeviceID": rf"ROOT\VMS_MP\{adapter.index:04d}" if vnic else rf"PCI\{adapter.index:04d}",
             "NetLuid": 6 << 48 | adapter.index << 24,
@@ -191,7 +191,7 @@ def _interface(machine: Machine, adapter: Adapter, family: int, store: int) -> I
 
 
 def _profiles(machine: Machine) -> Iterator[Instance]:
-    """A connection profile per working adapter with an IPv4 address: "Network", or an unidentified one without a gateway."""
+    """A profile per working adapter with an IPv4 address: "Network", or an unidentified one without a gateway."""
     network = machine.network
     gateways = {route.adapter.index for route in network.routes if route.destination == "0.0.0.0/0"}
     addressed = {one.adapter.index for one in network.addresses if one.family == IPV4}
@@ -355,7 +355,7 @@ def _create_route(call: Call) -> tuple[int, dict[str, Any]]:
 
 
 def put_instance(machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
-    """Set-NetIPAddress, Set-NetIPInterface, Set-NetConnectionProfile, Set-NetRoute: what else is sent must be unchanged."""
+    """As Set-NetIPAddress, …IPInterface, …ConnectionProfile and …Route do it: what else is sent must be unchanged."""
     network, name = machine.network, row.cls.name
     changes = {key: value for key, value in values.items() if key in row and value is not None and value != row[key]}
     allowed = {

@@ -75,9 +75,8 @@ def _from_model(machine: Machine, spec: dict[str, Any]) -> None:
         adapter = machine.network.find(name=name)
         if adapter is None:
             raise ValueError(f"{machine.name}: switch {spec['name']}: no network adapter {name}")
-        add_port(
-            machine, spec["id"], {"HostResource": [external_path(machine, adapter)]}, _model_port(spec["id"], name)
-        )
+        values = {"HostResource": [external_path(machine, adapter)]}
+        add_port(machine, spec["id"], values, _model_port(spec["id"], name))
     if spec["type"] == "internal" or (spec["type"] == "external" and spec["management_os"]):
         values = {"HostResource": [host_path(machine)], "ElementName": spec["name"]}
         values |= {"Address": spec["mac"]} if spec["mac"] else {}
@@ -202,7 +201,7 @@ def remove_port(machine: Machine, row: Instance) -> None:
 
 
 def remove_switch(machine: Machine, guid: str) -> None:
-    """A switch goes even while VMs use it; their adapters are disconnected and remember its name (ASSUMPTIONS NET-04)."""
+    """A switch goes even while VMs use it; their adapters are disconnected, its name is kept (ASSUMPTIONS NET-04)."""
     name = settings_of(machine, guid)["ElementName"]
     # Host vNICs first: what they were given goes back to the physical adapter before that one is free.
     for row in sorted(own_ports(machine, guid), key=lambda row: physical_of(machine, row) is not None):
