@@ -32,10 +32,9 @@ LAB01: dict[str, Any] = {
 
 def test_table() -> None:
     assert vm_table([WEB01, LAB01]) == [
-        "VM          STATE    NESTING  CPUS  MEMORY              NETWORK",
-        "web01       running  off      2     4GB (512MB to 8GB)  "
-        "External, MAC spoofing off; not connected, MAC spoofing on",
-        "lab01-long  off      on       16    8GB static",
+        "VM          STATE    NESTING  CPUS  MEMORY              SPOOFING  NETWORK",
+        "web01       running  off      2     4GB (512MB to 8GB)  1 of 2    External, not connected",
+        "lab01-long  off      on       16    8GB static          off",
     ]
 
 

@@ -148,8 +148,8 @@ def test_a_step_takes_its_words_and_needs_from_the_property_table() -> None:
     found = table.changes(memory.PROPERTIES, current, {"dynamic": False, "startup": 8 << 30, "priority": 50})
     assert step("set memory", found, list)[:3] == (
         "set memory",
-        {"dynamic": True, "startup": 4 << 30},
-        {"dynamic": False, "startup": 8 << 30},
+        {"dynamic": True, "startup": "4GB"},
+        {"dynamic": False, "startup": "8GB"},
     )
     assert step("set memory", found, list).needs_off == ("dynamic",)
     assert step("set memory", found, list, needs_off=["startup"]).needs_off == ("startup",)
