@@ -103,8 +103,9 @@ class Plan:
     """What a call will do once it is allowed. `work` runs at the end of the job; it may still raise Refused.
 
     `begin` runs when a job starts and `cancelled` when it is terminated. `own_time` gets the job instead of a timer and
-    ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected`
-    and, once the job is done, `created` go to Msvm_AffectedJobElement. While an `exclusive` job runs, other changes of the VM get 32775.
+    ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected` and,
+    once the job is done, `created` go to Msvm_AffectedJobElement. While an `exclusive` job runs, other changes of
+    its VM get 32775.
     """
 
     work: Callable[[], None] = lambda: None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .vm import Vm
 
 ADMINISTRATORS = "administrators"
+HGS = "root/microsoft/windows/hgs"
 OWN_MEMORY = 2048  # MB that Windows keeps for itself
 VOLATILE = {"IsSaved", "SwapFilesInUse"}
 
@@ -145,7 +146,20 @@ class Machine:
         return f"00155D{zlib.crc32(self.name.lower().encode()) & 0xFFFF:04X}"
 
     def next_mac(self) -> str:
-        return f"{self.mac_prefix}{next(self._macs) % 256:02X}"
+        """The next free address of the host's range; when the range is used up, one that is in use again.
+
+        Hyper-V doesn't start such a VM; a model with more running adapters than addresses gets duplicates instead.
+        """
+        settings = self.repository.row(
+            "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=f"Microsoft:{self.name}"
+        )
+        low, high = (int(settings[name], 16) for name in ("MinimumMacAddress", "MaximumMacAddress"))
+        number = next(self._macs)
+        if low + number > high:
+            taken = {row["Address"] for row in self.repository.rows("CIM_EthernetPortAllocationSettingData")}
+            if free := next((mac for mac in map(_mac, range(low, high + 1)) if mac not in taken), None):
+                return free
+        return _mac(low + number % (high - low + 1))
 
     def switch_path(self, name: str) -> str:
         """WMI path of a switch by its name, as it stands in HostResource."""
@@ -209,6 +223,8 @@ class Machine:
 
     def has_namespace(self, namespace: str) -> bool:
         known = namespace.replace("\\", "/").strip("/").lower()
+        if known == HGS and not (self.hyperv and self.spec.get("hgs", True)):
+            return False  # comes with the feature HostGuardianServiceClient
         return known in self.schema.namespaces and (self.hyperv or known != HYPERV)
 
     def find_class(self, namespace: str, name: str) -> CimClass:
@@ -366,6 +382,10 @@ def _services(cls: CimClass) -> tuple[ModuleType, ...]:
 def _function(cls: CimClass, method: str) -> Callable[[Call], Any] | None:
     name = snake_case(method)
     return next((getattr(module, name) for module in _services(cls) if hasattr(module, name)), None)
+
+
+def _mac(number: int) -> str:
+    return f"{number:012X}"
 
 
 def snake_case(name: str) -> str:

@@ -41,6 +41,7 @@ HOST = {
 }
 # Parts of a host and of a VM that the files of services/ and settings/ read for themselves; absent when not given.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
+HOST_PARTS += ("hgs", "guardians")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}
 CPU = {
@@ -75,6 +76,7 @@ ADAPTER = {
     "connection": True,
     "mac": "",
     "static_mac": None,
+    "legacy": False,
     "mac_spoofing": None,
     "vlan": None,
     "features": {},

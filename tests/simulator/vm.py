@@ -6,10 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from . import checkpoints
+from .checkpoints import Checkpoint
 from .cim import NEVER, Instance, Reference
 from .guest import COMPONENTS, Guest
 from .jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NO_MEMORY, TIMEOUT, Job, Plan, Refused
 from .schema import HYPERV
+from .settings import security, storage
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -67,6 +70,11 @@ class Vm:
         self.on_since: datetime | None = None
         self.on_before = timedelta()
         self.addresses: dict[str, list[str]] = {}
+        self.boot_files: dict[str, str] = {}
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.last_applied = ""
+        self.unmerged: set[str] = set()
+        self.tpm = security.Tpm()
         self.when_off: list[Callable[[], None]] = []
         machine.vms[self.id] = self
 
@@ -129,9 +137,9 @@ class Vm:
         )
         return row is not None and row["EnabledState"] == 2
 
-    def refusal(self, key: str, code: int, *, in_job: bool = False, **words: Any) -> Refused:
+    def refusal(self, key: str, code: int, *, in_job: bool = False, hresult: int = 0, **words: Any) -> Refused:
         """A refusal in the words of the host: "'web01' failed to … (Virtual machine ID …)"."""
-        return Refused(code, self.machine.text(key, vm=self.name, id=self.id, **words), in_job=in_job)
+        return Refused(code, self.machine.text(key, vm=self.name, id=self.id, **words), in_job=in_job, hresult=hresult)
 
     def check_free(self) -> None:
         """Raise 32775 while another operation is under way."""
@@ -193,6 +201,7 @@ class Vm:
         reason = self._why_not_start()
         if reason:
             raise reason
+        checkpoints.before_start(self)
         self.on_before = timedelta()
         self._arrive(RUNNING)
         self.guest.power_on()
@@ -204,7 +213,7 @@ class Vm:
             return self.refusal("error_processors", FAILED)
         if self.memory["VirtualQuantity"] > self.machine.memory_free:
             return self.refusal("error_memory", NO_MEMORY, amount=self.memory["VirtualQuantity"])
-        return None
+        return security.why_not_start(self) or storage.open_media(self)
 
     def _restore(self) -> None:
         reason = self._why_not_start()
@@ -226,6 +235,7 @@ class Vm:
             self.on_before, self.on_since = self.uptime, None
         if self.powered and state in (OFF, SAVED):
             self.guest.power_off()
+            self.machine.files.release(self.id)
             self.pid = None
         if state in (RUNNING, PAUSED) and self.pid is None:
             self.pid = next(_pids)
@@ -237,6 +247,7 @@ class Vm:
         before, self.state = self.state, state
         self.state_changed = self.machine.clock.now()
         if state == OFF:
+            checkpoints.after_stop(self)
             waiting, self.when_off = self.when_off, []
             for tell in waiting:
                 tell()
@@ -277,6 +288,8 @@ class Vm:
             self.state, self.state_changed = SAVED, self.machine.clock.now()
             return
         if state in (RUNNING, PAUSED) and not self.powered:
+            if refused := storage.open_media(self):
+                raise refused
             self._arrive(RUNNING)
             self.guest.power_on()
         self._arrive(state)

@@ -6,6 +6,7 @@ A file defines
                               differs from the row, and what the host changes along may be added to it
   plan_add(vm, parent, cls, values)   the new rows (made with repository.new, not stored) or Refused; `parent` is the
                               row of AffectedConfiguration, or None when the VM itself is being built
+  added(vm, row), modified(vm, row), removed(vm, row)   what happens besides, once the rows have changed
   check_remove(vm, row)       raise Refused when it can't go
   with_it(vm, row)            rows that go along with a removed one
   install(machine)            rows and live properties every machine has
@@ -78,6 +79,9 @@ class Change:
 
     def apply(self) -> None:
         self.row.update(self.values)
+        kind = module_of(self.row.cls.name)
+        if hasattr(kind, "modified"):
+            kind.modified(self.vm, self.row)
         self.vm.changed = self.vm.machine.clock.now()
 
 
@@ -88,7 +92,9 @@ def read_change(machine: Machine, text: str, base: str) -> Change:
         raise Refused(INVALID_PARAMETER)
     row = machine.repository.row(cls.name, HYPERV, InstanceID=values.pop("InstanceID", None))
     kind = module_of(cls.name)
-    vm = machine.vms.get(owner_id(row["InstanceID"])) if row is not None else None
+    # A checkpoint's settings carry its own GUID and name their VM in VirtualSystemIdentifier.
+    owner = row is not None and (row.get("VirtualSystemIdentifier") or owner_id(row["InstanceID"]))
+    vm = machine.vms.get(str(owner).upper())
     if row is None or vm is None or kind is None or not hasattr(kind, "check_modify"):
         raise Refused(INVALID_PARAMETER)
     different = {name: value for name, value in values.items() if not same(value, row[name])}

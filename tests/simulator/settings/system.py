@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..cim import Instance
-from ..jobs import INVALID_PARAMETER, INVALID_STATE, Refused
-from . import in_range
+from ..files import FileError
+from ..jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Refused
+from . import boot, in_range, security
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -73,6 +74,14 @@ LIMITS = {
     "EnhancedSessionTransportType": (0, 1),
     "LowMmioGapSize": (128, 3584),  # MB; bytes get 32773 (captured)
     "HighMmioGapSize": (1, 1 << 24),
+}
+FOLDERS = {
+    "ConfigurationDataRoot",
+    "SnapshotDataRoot",
+    "SuspendDataRoot",
+    "SwapFileDataRoot",
+    "LogDataRoot",
+    "GuestStateDataRoot",
 }
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 
@@ -156,6 +165,8 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
 def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
     for name in IGNORED & set(values):
         del values[name]
+    if row is not vm.system and set(values) - {"ElementName", "Notes"}:
+        raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
     if vm.busy or (vm.state != 3 and set(values) & NEED_OFF):
         raise vm.refusal("error_state", INVALID_STATE)
     in_range(values, LIMITS)
@@ -170,3 +181,17 @@ def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
         raise Refused(INVALID_PARAMETER)
     if values.get("SecureBootEnabled") and vm.generation == 1:
         raise Refused(INVALID_PARAMETER)
+    if security.locked(vm) and {"SecureBootEnabled", "SecureBootTemplateId"} & set(values):
+        raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
+    boot.check_order(vm, values)
+    boot.check_bios_order(vm, values)
+    check_folders(vm, values)
+
+
+def check_folders(vm: Vm, values: dict[str, Any]) -> None:
+    """SnapshotDataRoot and SwapFileDataRoot can be written at any time; the host makes the folder (captured)."""
+    try:
+        for name in FOLDERS & set(values):
+            vm.machine.files.make_folder(values[name])
+    except FileError as error:
+        raise Refused(INVALID_PARAMETER, vm.machine.system_text(error.hresult)) from error
