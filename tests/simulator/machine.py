@@ -96,6 +96,7 @@ class Machine:
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
         self._macs = itertools.count()
+        self._returned_macs: list[str] = []
         self.network = Network(self)
         for module in modules():
             if hasattr(module, "install"):
@@ -154,12 +155,11 @@ class Machine:
             "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=f"Microsoft:{self.name}"
         )
         low, high = (int(settings[name], 16) for name in ("MinimumMacAddress", "MaximumMacAddress"))
-        number = next(self._macs)
-        if low + number > high:
+        number, size = next(self._macs), high - low + 1
+        if number and number % size == 0:
             taken = {row["Address"] for row in self.repository.rows("CIM_EthernetPortAllocationSettingData")}
-            if free := next((mac for mac in map(_mac, range(low, high + 1)) if mac not in taken), None):
-                return free
-        return _mac(low + number % (high - low + 1))
+            self._returned_macs = [mac for mac in map(_mac, range(low, high + 1)) if mac not in taken]
+        return self._returned_macs.pop(0) if self._returned_macs else _mac(low + number % size)
 
     def switch_path(self, name: str) -> str:
         """WMI path of a switch by its name, as it stands in HostResource."""

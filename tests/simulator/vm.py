@@ -12,7 +12,7 @@ from .cim import NEVER, Instance, Reference
 from .guest import COMPONENTS, Guest
 from .jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NO_MEMORY, TIMEOUT, Job, Plan, Refused
 from .schema import HYPERV
-from .settings import security, storage
+from .settings import adapter, security, storage
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -239,7 +239,7 @@ class Vm:
             self.pid = None
         if state in (RUNNING, PAUSED) and self.pid is None:
             self.pid = next(_pids)
-            self._assign_macs()
+            adapter.assign_macs(self)
         if state == RUNNING:
             self.on_since = self.machine.clock.now()
         if state == OFF:
@@ -253,12 +253,6 @@ class Vm:
                 tell()
         if self.guest.machine and PAUSED in (before, state):
             self.guest.machine.changed()
-
-    def _assign_macs(self) -> None:
-        """A dynamic adapter gets its address from the host's range at its first start."""
-        for adapter in self.rows("Msvm_SyntheticEthernetPortSettingData"):
-            if not adapter["StaticMacAddress"] and adapter["Address"] == "000000000000":
-                adapter["Address"] = self.machine.next_mac()
 
     def guest_stopped(self, *, reboot: bool) -> None:
         """The guest has shut itself down, or restarts."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from .. import errors
 from ..cim import CimClass, Instance
+from ..errors import CimError
 from ..jobs import INVALID_PARAMETER, Refused
 from . import in_range
 
@@ -19,12 +22,19 @@ FEATURES = {
     "Msvm_EthernetSwitchPortOffloadSettingData": "C885BFD1-ABB7-418F-8163-9F379C9F7166",
 }
 CLASSES = tuple(FEATURES)
+_SWITCH = re.compile(r'Msvm_VirtualEthernetSwitch\..*?Name="([0-9A-Fa-f-]{36})"')
 VLAN = "Msvm_EthernetSwitchPortVlanSettingData"
 OFFLOAD = "Msvm_EthernetSwitchPortOffloadSettingData"
+BANDWIDTH = "Msvm_EthernetSwitchPortBandwidthSettingData"
+ACCESS, TRUNK, PRIVATE = 1, 2, 3
+PROMISCUOUS = 3
+VLAN_MODIFY_SINCE = 15063
+BY_WEIGHT, ABSOLUTE, NO_BANDWIDTH = 1, 2, 3  # Msvm_VirtualEthernetSwitchSettingData.BandwidthReservationMode docs
 LIMITS = {
     "OperationMode": (0, 3),
     "PvlanMode": (0, 3),
     "MonitorMode": (0, 2),
+    "Weight": (0, 100),
     "AccessVlanId": (0, 4094),
     "NativeVlanId": (0, 4094),
     "PrimaryVlanId": (0, 4094),
@@ -59,8 +69,22 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
 
 
 def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """Features change in any state of the VM."""
+    """Features change in any state of the VM. On old hosts changing a VLAN row throws (os-win): ASSUMPTIONS NET-08."""
+    if row.cls.name == VLAN and vm.machine.os["build"] < VLAN_MODIFY_SINCE:
+        raise CimError(errors.FAILED, operation="ExecMethod", parameter_info=row["InstanceID"])
     check_values(row, values)
+    _check_switch(vm, row, values)
+
+
+def _check_switch(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+    """What the switch that the port is connected to must be able to do."""
+    if row.cls.name != BANDWIDTH:
+        return
+    connection_id = row["InstanceID"].rpartition("\\")[0]
+    connection = vm.machine.repository.row("Msvm_EthernetPortAllocationSettingData", InstanceID=connection_id)
+    match = _SWITCH.search((connection["HostResource"] or [""])[0]) if connection is not None else None
+    switch = f"Microsoft:{match[1]}" if match else ""
+    check_bandwidth(row, values, vm.machine.repository.row("Msvm_VirtualEthernetSwitchSettingData", InstanceID=switch))
 
 
 def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
@@ -72,6 +96,7 @@ def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, A
     if vm.machine.repository.row(cls.name, InstanceID=row["InstanceID"]) is not None:
         raise Refused(INVALID_PARAMETER)
     check_values(row, values)
+    _check_switch(vm, row, values)
     row.update(values)
     return [row]
 
@@ -84,8 +109,31 @@ def check_values(row: Instance, values: dict[str, Any]) -> None:
     in_range(values, LIMITS)
     if row.cls.name != VLAN:
         return
-    merged = {name: values.get(name, row[name]) for name in ("OperationMode", "AccessVlanId", "TrunkVlanIdArray")}
-    if merged["OperationMode"] == 1 and not 1 <= merged["AccessVlanId"] <= 4094:
+    _check_vlan({name: values.get(name, row[name]) for name in row})
+
+
+def _check_vlan(vlan: dict[str, Any]) -> None:
+    """What each mode needs (Set-VMNetworkAdapterVlan docs; the code for a bad combination: ASSUMPTIONS NET-09)."""
+    mode = vlan["OperationMode"]
+    many = [*(vlan["TrunkVlanIdArray"] or ()), *(vlan["SecondaryVlanIdArray"] or ()), *(vlan["PruneVlanIdArray"] or ())]
+    valid = all(1 <= one <= 4094 for one in many)
+    if mode == ACCESS:
+        valid = valid and vlan["AccessVlanId"] >= 1
+    elif mode == TRUNK:
+        valid = valid and bool(vlan["TrunkVlanIdArray"])
+    elif mode == PRIVATE:
+        second = vlan["SecondaryVlanIdArray"] if vlan["PvlanMode"] == PROMISCUOUS else [vlan["SecondaryVlanId"]]
+        valid = valid and vlan["PvlanMode"] >= 1 and vlan["PrimaryVlanId"] >= 1
+        valid = valid and bool(second) and 0 not in second and vlan["PrimaryVlanId"] not in second
+    if not valid:
         raise Refused(INVALID_PARAMETER)
-    if any(not 1 <= vlan <= 4094 for vlan in merged["TrunkVlanIdArray"] or ()):
-        raise Refused(INVALID_PARAMETER)
+
+
+def check_bandwidth(row: Instance, values: dict[str, Any], switch: Instance | None) -> None:
+    """A reservation needs a switch in absolute mode, a weight one in weight mode (Set-VMNetworkAdapter docs)."""
+    if switch is None:
+        return
+    mode = switch["BandwidthReservationMode"] or (NO_BANDWIDTH if switch["IOVPreferred"] else BY_WEIGHT)
+    for name, wanted in (("Weight", BY_WEIGHT), ("Reservation", ABSOLUTE)):
+        if values.get(name, row[name]) and mode != wanted:
+            raise Refused(INVALID_PARAMETER)
