@@ -129,7 +129,7 @@ class Simulation:
 
 def _public_part(pem: Path) -> Path:
     """The certificate alone, without the key that stands before it."""
-    _, begin, rest = pem.read_text("ascii").partition("-----BEGIN CERTIFICATE-----")
+    _separator, begin, rest = pem.read_text("ascii").partition("-----BEGIN CERTIFICATE-----")
     path = pem.with_suffix(".crt")
     path.write_text(begin + rest, "ascii")
     return path

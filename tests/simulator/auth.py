@@ -78,8 +78,18 @@ class Authenticator:
     def basic(self) -> bool:
         return self.settings.basic and (self.tls or self.settings.allow_unencrypted)
 
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """What may stand before the name of an account (ASSUMPTIONS PROTO-17)."""
+        domain = self.machine.spec.get("domain") or "WORKGROUP"
+        return ("", ".", self.machine.name, domain, domain.partition(".")[0])
+
+    def account(self, name: str) -> User | None:
+        domain, _, bare = name.rpartition("\\")
+        return self.machine.find_user(bare) if domain.lower() in map(str.lower, self.domains) else None
+
     def check_password(self, name: str, password: str) -> User | None:
-        user = self.machine.find_user(name)
+        user = self.account(name)
         return user if user is not None and user.password == password else None
 
     def certificate_user(self, der: bytes | None) -> User | None:
@@ -92,9 +102,9 @@ class Authenticator:
     def user_file(self) -> str:
         """The accounts in smbpasswd form, under every domain a client may write before a local account."""
         lines = [
-            f"{domain}{user.name}:0:{'0' * 32}:{ntowfv1(user.password).hex().upper()}:[U]:LCT-00000000"
+            f"{domain}\\{user.name}:0:{'0' * 32}:{ntowfv1(user.password).hex().upper()}:[U]:LCT-00000000"
             for user in self.machine.users.values()
-            for domain in ("", ".\\", f"{self.machine.name}\\", "WORKGROUP\\")
+            for domain in self.domains
         ]
         text = "\n".join(lines)
         path = Path(self._directory.name) / hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -135,7 +145,7 @@ class Session:
             if self.user is not None:
                 return Outcome(self.user)
             return self._refuse()
-        scheme, _, rest = header.strip().partition(" ")
+        scheme, _separator, rest = header.strip().partition(" ")
         name = scheme.lower()
         settings = self.authenticator.settings
         if name == "basic" and self.authenticator.basic:
@@ -185,7 +195,7 @@ class Session:
         headers = (f"{scheme} {base64.b64encode(answer).decode()}",) if answer else ()
         if not self.context.complete:
             return Outcome(None, headers) if headers else self._refuse()
-        self.user = self.authenticator.machine.find_user(self.context.client_principal or "")
+        self.user = self.authenticator.account(self.context.client_principal or "")
         return Outcome(self.user, headers) if self.user else self._refuse()
 
     # --- sealing (MS-WSMV 2.2.9.1)

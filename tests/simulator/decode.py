@@ -93,7 +93,7 @@ def reference(element: Element) -> Reference:
     uri = parts.find(f"{{{WSMAN}}}ResourceURI") if parts is not None else None
     if parts is None or uri is None or not (uri.text or "").strip().lower().startswith(WMI):
         raise fault("SchemaValidationError")
-    namespace, _, class_name = (uri.text or "").strip()[len(WMI) :].rpartition("/")
+    namespace, _separator, class_name = (uri.text or "").strip()[len(WMI) :].rpartition("/")
     selector_set = parts.find(f"{{{WSMAN}}}SelectorSet")
     return Reference(namespace, class_name, keys(read_selectors(selector_set) if selector_set is not None else ()))
 

@@ -164,7 +164,7 @@ class Repository:
         self, reference: Reference, result_class: str | None = None, role: str | None = None
     ) -> list[Instance]:
         """REFERENCES OF {…}: the association instances an object takes part in."""
-        return [link for link, _ in self._links(reference, result_class, role)]
+        return [link for link, _rest in self._links(reference, result_class, role)]
 
     def associators(
         self,

@@ -47,7 +47,7 @@ class Schema:
         properties: dict[str, CimProperty] = {}
         for ancestor in reversed(chain):
             for prop, text in classes[ancestor].get("properties", {}).items():
-                type_name, _, since = text.partition("@")
+                type_name, _separator, since = text.partition("@")
                 if build >= int(since or 0):
                     properties[prop] = _typed(prop, type_name)
         own = classes[name]
@@ -73,7 +73,7 @@ class Schema:
         return self._children[normal_namespace(cls.namespace), cls.name.lower()]
 
     def classes(self, namespace: str) -> list[CimClass]:
-        return [cls for (where, _), cls in self._classes.items() if where == normal_namespace(namespace)]
+        return [cls for (where, _rest), cls in self._classes.items() if where == normal_namespace(namespace)]
 
 
 @lru_cache(maxsize=8)
@@ -103,7 +103,7 @@ def read_yaml(name: str) -> Any:
 
 
 def _typed(name: str, text: str) -> CimProperty:
-    type_name, _, of = text.removesuffix("[]").partition(":")
+    type_name, _separator, of = text.removesuffix("[]").partition(":")
     return CimProperty(name, type_name, text.endswith("[]"), of)
 
 

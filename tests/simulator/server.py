@@ -153,22 +153,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.endpoint = self.server.endpoint
         self.connection_id = next(_connections)
         self.session = Session(self.endpoint.authenticator)
-        self.raw: socket.socket = self.request
-        self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.raw.settimeout(self.timeout)
-        self.server.track(self.raw)
+        plain: socket.socket = self.request
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(self.timeout)
         if self.endpoint.context is not None:
             # Here and not at accept(): a slow handshake must not hold up other clients.
-            self.request = self.endpoint.context.wrap_socket(self.raw, server_side=True)
-            self.server.forget(self.raw)
-            self.server.track(self.request)
+            self.request = self.endpoint.context.wrap_socket(plain, server_side=True)
+        self.server.track(self.request)
         super().setup()
 
     def finish(self) -> None:
         self.server.forget(self.request)
-        self.server.forget(self.raw)
         with contextlib.suppress(OSError):
             super().finish()
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.close()
 
     def log_message(self, format: str, *args: Any) -> None:
         """The request log has it."""
@@ -240,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(413, user=outcome.user)
             return
         address = (self.headers.get("Host") or self.endpoint.host).rsplit(":", 1)[0].strip("[]")
-        self.exchange = service.handle(body, outcome.user, address)
+        self.exchange = service.handle(body, outcome.user, address, self.client_address[0])
         self._reply(self.exchange.status, self.exchange.text.encode(), challenges=outcome.headers, user=outcome.user)
 
     def _certificate(self) -> bytes | None:
@@ -278,12 +277,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._record(0, 0, None)
         with contextlib.suppress(OSError):
-            self.raw.shutdown(socket.SHUT_RDWR)
+            self.request.shutdown(socket.SHUT_RDWR)
 
     def _record(self, status: int, sent: int, user: User | None) -> None:
         request = self.exchange.request
         operation, method = operation_of(request)
-        _, class_name = request.target
+        _rest, class_name = request.target
         self.endpoint.log.add(
             Entry(
                 time=time.time(),

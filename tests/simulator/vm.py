@@ -116,7 +116,7 @@ class Vm:
     @property
     def version(self) -> tuple[int, int]:
         """Configuration version, to compare: (9, 3)."""
-        major, _, minor = self.system["Version"].partition(".")
+        major, _separator, minor = self.system["Version"].partition(".")
         return int(major), int(minor or 0)
 
     @property

@@ -290,7 +290,7 @@ def _compile(condition: tuple, cls: CimClass, text: str) -> Test:
                 raise _error(text)
             return lambda item: item.cls.is_a(wanted)
         case ("like", name, pattern):
-            read, _ = _reader(name, cls, text)
+            read, _rest = _reader(name, cls, text)
             matches = like(pattern).fullmatch
             return lambda item: (value := read(item)) is not None and matches(_as_text(value)) is not None
         case (operator, name, literal):

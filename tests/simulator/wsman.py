@@ -47,8 +47,8 @@ class Service:
         self._running: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def handle(self, data: bytes, user: User, address: str) -> Exchange:
-        """Answer an authenticated request; `address` is the host name the client used."""
+    def handle(self, data: bytes, user: User, address: str, client: str = "127.0.0.1") -> Exchange:
+        """Answer an authenticated request; `address` is the host name the client used, `client` its own IP address."""
         exchange = Exchange()
         try:
             exchange.request = parse(data)
@@ -58,11 +58,11 @@ class Service:
             if not user.remote:
                 # The service's root SDDL: Administrators and Remote Management Users.
                 raise fault("AccessDenied")
-            self._enter(user)
+            self._enter(user, exchange.request)
             try:
                 due = self.rules.due(self.machine, exchange.request)
                 self.rules.apply(due, self._timeout(exchange.request))
-                exchange.text = self._dispatch(exchange.request, user, address)
+                exchange.text = self._dispatch(exchange.request, user, address, client)
             finally:
                 self._leave(user)
             if any(rule.do == "lose" for rule in due):
@@ -95,11 +95,13 @@ class Service:
 
     # --- quotas
 
-    def _enter(self, user: User) -> None:
+    def _enter(self, user: User, request: Request) -> None:
+        """Count an operation; Pull and Release belong to one that counts already, the open enumeration."""
         waiting = self.enumerations.open_count(user)
+        new = request.action not in (f"{ENUMERATION}/Pull", f"{ENUMERATION}/Release")
         with self._lock:
             running = self._running.get(user.name, 0)
-            if running + waiting >= self.settings.max_operations_per_user:
+            if new and running + waiting >= self.settings.max_operations_per_user:
                 raise fault("MaxOperations")
             self._running[user.name] = running + 1
 
@@ -109,11 +111,11 @@ class Service:
 
     # --- operations
 
-    def _dispatch(self, request: Request, user: User, address: str) -> str:
+    def _dispatch(self, request: Request, user: User, address: str, client: str) -> str:
         namespace, class_name = request.target
         method = request.action.rpartition("/")[2]
         if is_shell(request.resource_uri):
-            kind, body = self.shells.handle(request, user, address, self._timeout(request))
+            kind, body = self.shells.handle(request, user, address, client, self._timeout(request))
             return self._answer(request, kind, body)
         if request.resource_uri.lower() == CONFIG and request.action == f"{TRANSFER}/Get":
             return self._answer(request, "transfer", self._config(user))
@@ -204,7 +206,7 @@ class Service:
             raise from_cim(error, namespace) from error
 
     def _invoke(self, request: Request, user: User, namespace: str, class_name: str) -> str:
-        resource, _, name = request.action.rpartition("/")
+        resource, _separator, name = request.action.rpartition("/")
         if resource.lower() != request.resource_uri.partition("?")[0].lower():
             raise fault("ActionMismatch")
         cls = self._class(namespace, class_name, "GetObject")

@@ -103,7 +103,7 @@ def _system_templates(machine: Machine) -> None:
 
 def _pairs(machine: Machine) -> Iterator[Pair]:
     repository = machine.repository
-    for pool, _, _, cls, rows in POOLS:
+    for pool, _rest, _rest, cls, rows in POOLS:
         group = repository.row("Msvm_AllocationCapabilities", InstanceID=f"Microsoft:{pool}")
         for name in rows:
             value_range, role = RANGES[name]

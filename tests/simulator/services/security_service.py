@@ -68,7 +68,7 @@ def modify_security_settings(call: Call) -> Answer:
 def get_key_protector(call: Call) -> Answer:
     """Four zero bytes when there is none."""
     try:
-        vm, _, _ = _target(call)
+        vm, _rest, _rest = _target(call)
     except Refused as refused:
         return refused.code, {}
     return 0, {"KeyProtector": list(vm.tpm.protector)}
@@ -78,7 +78,7 @@ def set_key_protector(call: Call) -> Answer:
     """A new protector is taken as it is; a virtual TPM that was used before can't be opened with it any more."""
 
     def plan() -> Plan:
-        vm, _, _ = _target(call)
+        vm, _rest, _rest = _target(call)
         if vm.generation == 1 and vm.version < security.SINCE:
             raise Refused(NOT_SUPPORTED)
         if vm.busy or vm.state != OFF:
@@ -97,7 +97,7 @@ def set_key_protector(call: Call) -> Answer:
 
 def restore_last_known_good_key_protector(call: Call) -> Answer:
     def plan() -> Plan:
-        vm, _, _ = _target(call)
+        vm, _rest, _rest = _target(call)
         if vm.busy or vm.state != OFF:
             raise vm.refusal("error_state", INVALID_STATE)
 
@@ -113,7 +113,7 @@ def set_security_policy(call: Call) -> Answer:
     """Accepted for a VM that is off and has a key protector (shielded VMs); its content isn't read."""
 
     def plan() -> Plan:
-        vm, _, _ = _target(call)
+        vm, _rest, _rest = _target(call)
         if vm.busy or vm.state != OFF:
             raise vm.refusal("error_state", INVALID_STATE)
         if vm.tpm.protector == security.NO_PROTECTOR:

@@ -100,7 +100,7 @@ def create_snapshot(call: Call) -> Answer:
         if vm is None or kind not in (FULL, DISK_ONLY, RECOVERY):
             raise Refused(INVALID_PARAMETER)
         if call["SnapshotSettings"]:
-            cls, _ = settings.read(machine, call["SnapshotSettings"])
+            cls, _rest = settings.read(machine, call["SnapshotSettings"])
             if cls.name != "Msvm_VirtualSystemSnapshotSettingData":
                 raise Refused(INVALID_PARAMETER)
         vm.check_free()

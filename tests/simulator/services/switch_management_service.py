@@ -152,7 +152,7 @@ def _modify(call: Call) -> Plan:
         for row, values in changes:
             _change_port(machine, row, values)
 
-    return Plan(work=work, outputs={"ResultingResourceSettings": [row.reference() for row, _ in changes]})
+    return Plan(work=work, outputs={"ResultingResourceSettings": [row.reference() for row, _rest in changes]})
 
 
 def _change_port(machine: Machine, row: Instance, values: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ def modify_feature_settings(call: Call) -> Answer:
             for row, values in changes:
                 row.update(values)
 
-        return Plan(work=work, outputs={"ResultingFeatureSettings": [row.reference() for row, _ in changes]})
+        return Plan(work=work, outputs={"ResultingFeatureSettings": [row.reference() for row, _rest in changes]})
 
     return call.machine.jobs.perform(call, "modify_features", plan)
 

@@ -425,6 +425,6 @@ def _rules(machine: Machine) -> Iterable[Association]:
 
 
 def _as_the_port_spells_it(row: Instance) -> Reference:
-    head, _, device = row["InstanceID"].removesuffix("\\C").rpartition("\\")
+    head, _separator, device = row["InstanceID"].removesuffix("\\C").rpartition("\\")
     spelled = f"{head}\\{device.lower()}\\C" if row["InstanceID"].endswith("\\C") else row["InstanceID"]
     return Reference(HYPERV, CONNECTION, {"InstanceID": spelled})

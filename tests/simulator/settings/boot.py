@@ -28,7 +28,7 @@ ADAPTERS = ("Msvm_SyntheticEthernetPortSettingData",)
 
 def install(machine: Machine) -> None:
     repository = machine.repository
-    repository.provide(BOOT, lambda: (row for owner in _owners(machine) for row, _ in sources(machine, owner)))
+    repository.provide(BOOT, lambda: (row for owner in _owners(machine) for row, _rest in sources(machine, owner)))
     repository.live(SYSTEM, "BootSourceOrder", lambda row: order(machine, row))
     ends = ("SystemElement", "SameElement")
     repository.associate(
@@ -94,7 +94,7 @@ def order(machine: Machine, system: Instance) -> list[str] | None:
     owner = owner_id(system["InstanceID"])
     if not owner or not str(system.values.get("VirtualSystemSubType") or "").endswith("2"):
         return None
-    paths = {row["InstanceID"].lower(): row.reference().path(machine.name) for row, _ in sources(machine, owner)}
+    paths = {row["InstanceID"].lower(): row.reference().path(machine.name) for row, _rest in sources(machine, owner)}
     tail = f"microsoft:{owner.lower()}"
     first = [f"{tail}{one}" for one in system.values.get("BootSourceOrder") or () if f"{tail}{one}" in paths]
     return [paths.pop(one) for one in first] + list(paths.values())
@@ -107,7 +107,7 @@ def check_order(vm: Vm, values: dict[str, Any]) -> None:
     wanted = values.pop("BootSourceOrder")
     if not wanted:
         return  # an empty list changes nothing (Set-VMFirmware -BootOrder @(); over CIM: ASSUMPTIONS VM-06)
-    known = {row["InstanceID"].lower() for row, _ in sources(vm.machine, vm.id)} if vm.generation == 2 else set()
+    known = {row["InstanceID"].lower() for row, _rest in sources(vm.machine, vm.id)} if vm.generation == 2 else set()
     given: list[str] = []
     for path in wanted:
         try:

@@ -87,7 +87,7 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
     on_scsi = [one for one in wanted if (one.get("controller") or _default_bus(spec)) == "scsi"]
     # New-VM gives a VM of generation 2 one SCSI controller, DefineSystem none (captured).
     count = int((spec.get("controllers") or {}).get("scsi", spec["generation"] - 1))
-    for _ in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
+    for _turn in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
         store(new_row(vm, SCSI, f"Microsoft:{vm.id}\\{disks.new_guid()}\\0"), owner=vm.id)
     for one in spec.get("disks") or ():
         _from_model(vm, spec, one, DISK_DRIVE)

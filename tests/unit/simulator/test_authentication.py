@@ -38,7 +38,7 @@ class Connection:
         token = context.step()
         status = 401
         while token:
-            status, challenges, _ = self.post(b"", f"Negotiate {base64.b64encode(token).decode()}")
+            status, challenges, _rest = self.post(b"", f"Negotiate {base64.b64encode(token).decode()}")
             answers = [one.partition(" ")[2] for one in challenges if one.startswith("Negotiate ")]
             if not answers:
                 break
@@ -63,7 +63,15 @@ def test_what_a_401_offers(serve, tls, settings, challenges):
 
 @pytest.mark.parametrize(
     "user",
-    ["Administrator:wrong", "nope:x", "Administrator:", "Administrator:p", ":", "administrator"],
+    [
+        "Administrator:wrong",
+        "nope:x",
+        "Administrator:",
+        "Administrator:p",
+        ":",
+        "administrator",
+        "ELSEWHERE\\Administrator:p:ss wörd",
+    ],
 )
 def test_basic_with_a_wrong_password(serve, user):
     answer = Talk(serve(), user).post(GET)
@@ -98,7 +106,7 @@ def test_basic_is_for_one_request(serve):
 def test_negotiate_is_for_the_connection(serve, protocol):
     endpoint = serve()
     connection = Connection(endpoint)
-    _, status = connection.negotiate(protocol=protocol)
+    _rest, status = connection.negotiate(protocol=protocol)
     assert status == 200
     assert connection.post(GET.encode())[0] == 200
     assert Connection(endpoint).post(GET.encode())[0] == 401
@@ -122,13 +130,13 @@ def test_negotiate_takes_every_form_of_a_local_account(serve, user):
 def test_unencrypted_messages_are_refused_with_an_empty_500(serve):
     connection = Connection(serve(allow_unencrypted=False))
     assert connection.negotiate()[1] == 200
-    status, _, body = connection.post(GET.encode())
+    status, _rest, body = connection.post(GET.encode())
     assert (status, body) == (500, b"")
 
 
 def test_a_message_that_was_tampered_with(serve):
     connection = Connection(serve(allow_unencrypted=False))
-    context, _ = connection.negotiate()
+    context, _rest = connection.negotiate()
     sealed = context.wrap_winrm(GET.encode())
     body = (
         b"--Encrypted Boundary\r\n\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"

@@ -317,7 +317,9 @@ def test_cimnamespace_may_repeat_the_namespace_only(talk):
 def test_open_enumerations_count_against_the_quota(serve):
     endpoint = serve(max_operations_per_user=3)
     talk = Talk(endpoint)
-    contexts = [talk.enumerate(SYSTEM).context for _ in range(3)]
+    contexts = [talk.enumerate(SYSTEM).context for _turn in range(3)]
     assert talk.enumerate(SYSTEM).fault == ("s:Receiver", "w:InternalError", 2150859174)
     assert Talk(endpoint, "operator:x").enumerate(SYSTEM).status == 200
-    assert len(set(contexts)) == 3
+    # What is open can be read to its end, which makes room.
+    pull_all(talk, talk.pull(contexts[0]))
+    assert talk.enumerate(SYSTEM).status == 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 
 import pytest
+import requests
+import winrm
 
 from ansible_collections.nested.hyperv.tests.simulator.faultrules import Rule
 
@@ -38,7 +40,7 @@ def test_lose_does_the_work_and_closes_the_connection(endpoint, rules, provider)
 def test_at_and_times_choose_the_requests(endpoint, rules):
     rules.add(Rule("refuse", operation="Get", at=2, times=2))
     talk = Talk(endpoint)
-    assert [talk.transfer("Get", SYSTEM, VM).status for _ in range(5)] == [200, 503, 503, 200, 200]
+    assert [talk.transfer("Get", SYSTEM, VM).status for _turn in range(5)] == [200, 503, 503, 200, 200]
     assert talk.enumerate(SYSTEM).status == 200
 
 
@@ -46,7 +48,7 @@ def test_a_rule_for_ever_on_one_host(endpoint, rules):
     rules.add(Rule("fault", host="hv01", fault="MaxOperations", times=0))
     rules.add(Rule("drop", host="hv02"))
     talk = Talk(endpoint)
-    assert [talk.enumerate(SYSTEM).fault[2] for _ in range(3)] == [2150859174] * 3
+    assert [talk.enumerate(SYSTEM).fault[2] for _turn in range(3)] == [2150859174] * 3
 
 
 def test_delay_past_the_operation_timeout(endpoint, rules):
@@ -67,3 +69,19 @@ def test_operation_timeout_is_never_longer_than_the_services(endpoint, rules):
 def test_a_rule_that_is_none(values):
     with pytest.raises(ValueError, match="fault rule"):
         Rule.of(values)
+
+
+def test_a_dropped_tls_connection_ends(serve, rules):
+    endpoint = serve(tls=True)
+    rules.add(Rule("drop", times=0))
+    protocol = winrm.Protocol(
+        endpoint.url,
+        transport="basic",
+        username="Administrator",
+        password="p:ss wörd",
+        server_cert_validation="ignore",
+        read_timeout_sec=5,
+        operation_timeout_sec=4,
+    )
+    with pytest.raises(requests.exceptions.ConnectionError):
+        protocol.open_shell()

@@ -113,7 +113,7 @@ def test_signal_and_delete(talk, shell):
 
 
 def test_shells_are_limited_and_idle_ones_die(talk, machine):
-    for _ in range(3):
+    for _turn in range(3):
         assert create(talk).status == 200
     assert create(talk).fault == ("s:Receiver", "w:InternalError", 2150859173)
     machine.clock.advance(7201)

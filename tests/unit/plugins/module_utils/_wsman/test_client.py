@@ -235,7 +235,7 @@ def test_a_broken_enumeration_starts_again():
 
 
 def test_reads_are_not_repeated_for_ever():
-    script = Script(*[reset() for _ in range(9)])
+    script = Script(*[reset() for _turn in range(9)])
     with pytest.raises(faults.ConnectionFailed):
         script.client.get(JOB, {"InstanceID": "J"})
     assert len(script.requests) == 4
@@ -303,7 +303,7 @@ def test_nothing_behind_a_class_uri(probes, kind):
     script = Script("fault_not_found", *probes)
     with pytest.raises(faults.InvalidClass) as caught:
         script.client.enumerate(COMPUTER)
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert caught.value.resource == COMPUTER.uri
     asked = [URI + "__NAMESPACE", "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/__NAMESPACE"]
     assert script.texts("s:Header/w:ResourceURI")[1:] == asked[: len(probes)]

@@ -88,7 +88,7 @@ def test_headers():
 
 
 def test_every_message_has_its_own_id():
-    ids = {request().findtext("s:Header/a:MessageID", None, PREFIXES) for _ in range(3)}
+    ids = {request().findtext("s:Header/a:MessageID", None, PREFIXES) for _turn in range(3)}
     assert len(ids) == 3
 
 

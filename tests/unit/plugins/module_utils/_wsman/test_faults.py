@@ -42,7 +42,7 @@ def raised(name):
 )
 def test_faults_become_the_most_precise_exception(name, kind, code):
     fault = raised(name)
-    assert type(fault) is kind
+    assert fault.__class__ is kind
     assert fault.wsman_code == code
     assert isinstance(fault, faults.HostError)
 
@@ -90,7 +90,7 @@ def test_an_unknown_fault_is_still_a_fault():
         code="s:Receiver", subcode="w:InternalError", reason="odd", codes=(1234,), wsman_code=1234
     )
     fault = faults.judge(parts, resource=URI, action="y/Enumerate")
-    assert type(fault) is faults.Fault
+    assert fault.__class__ is faults.Fault
     assert str(fault) == "Enumerate Msvm_ComputerSystem: the host refused the request: odd (code 1234)"
 
 

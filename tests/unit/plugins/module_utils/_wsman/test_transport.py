@@ -172,7 +172,7 @@ def test_a_connection_that_lost_its_authentication_is_replaced_once(serve):
 def test_a_fault_is_handed_on_whatever_its_status(serve):
     server = serve([(status, {"Content-Type": "application/soap+xml"}, SOAP) for status in (500, 400, 503)])
     channel = HttpTransport(options(server.port))
-    assert [channel.send(b"<a/>") for _ in range(3)] == [SOAP] * 3
+    assert [channel.send(b"<a/>") for _turn in range(3)] == [SOAP] * 3
 
 
 def test_reads_survive_a_broken_connection(serve):
@@ -194,20 +194,20 @@ def test_connection_refused():
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         error = failing(options(port))
-    assert type(error) is faults.ConnectionFailed
+    assert error.__class__ is faults.ConnectionFailed
     assert not error.sent
     assert f"http://127.0.0.1:{port}/wsman refuses the connection" in str(error)
 
 
 def test_unknown_host():
     error = failing(options(5985, host="no-such-host.invalid"))
-    assert type(error) is faults.ConnectionFailed
+    assert error.__class__ is faults.ConnectionFailed
     assert str(error) == "The host name no-such-host.invalid cannot be resolved."
 
 
 def test_connection_broken(serve):
     error = failing(options(serve([None]).port))
-    assert type(error) is faults.ConnectionFailed
+    assert error.__class__ is faults.ConnectionFailed
     assert error.sent
     assert "broke before the answer came" in str(error)
 
@@ -230,27 +230,27 @@ def test_other_talk(answer, kind, said):
 
         threading.Thread(target=talk, daemon=True).start()
         error = failing(options(listener.getsockname()[1]))
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert said in str(error)
 
 
 def test_no_answer_in_time(serve):
     server = serve(lambda _request: time.sleep(1.5))
     error = failing(options(server.port, operation_timeout=1, read_timeout=1.05))
-    assert type(error) is faults.OperationTimeout
+    assert error.__class__ is faults.OperationTimeout
     assert "did not answer within 1.05 s" in str(error)
     assert "unknown" in str(error)
 
 
 def test_wrong_password(serve):
     error = failing(options(serve([(401, {"WWW-Authenticate": 'Negotiate, Basic realm="WSMAN"'}, b"")]).port))
-    assert type(error) is faults.AuthenticationFailed
+    assert error.__class__ is faults.AuthenticationFailed
     assert "rejects the credentials of the user admin over basic" in str(error)
 
 
 def test_method_not_offered(serve):
     error = failing(options(serve([(401, {"WWW-Authenticate": "Negotiate, Kerberos"}, b"")]).port))
-    assert type(error) is faults.AuthenticationFailed
+    assert error.__class__ is faults.AuthenticationFailed
     assert "it offers Negotiate, Kerberos" in str(error)
     assert error.details["offered"] == ["Negotiate", "Kerberos"]
 
@@ -259,7 +259,7 @@ def test_method_not_offered(serve):
 def test_ntlm_not_offered(serve, chosen):
     server = serve(lambda _request: (401, {"WWW-Authenticate": 'Basic realm="WSMAN"'}, b""))
     error = failing(options(server.port, transport=chosen))
-    assert type(error) is faults.AuthenticationFailed
+    assert error.__class__ is faults.AuthenticationFailed
     assert "it offers Basic" in str(error)
 
 
@@ -282,7 +282,7 @@ def test_ntlm_not_offered(serve, chosen):
 def test_not_a_winrm_endpoint(serve, status, content_type, body, said):
     headers = {"Content-Type": content_type} if content_type else {}
     error = failing(options(serve([(status, headers | {"Location": "http://elsewhere/"}, body)]).port))
-    assert type(error) is faults.NotWSMan
+    assert error.__class__ is faults.NotWSMan
     assert "is not a WinRM endpoint" in str(error)
     assert said in str(error)
     assert error.details["http_status"] == status
@@ -300,7 +300,7 @@ def test_not_a_winrm_endpoint(serve, status, content_type, body, said):
 )
 def test_other_refusals(serve, status, kind, said):
     error = failing(options(serve([(status, {}, b"")]).port))
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert said in str(error)
 
 
@@ -364,7 +364,7 @@ def test_an_unknown_certificate_and_its_waiver(serve, certificate):
     context, _trusted = certificate()
     server = serve(lambda _request: ok(), context)
     error = failing(options(server.port, "https"))
-    assert type(error) is faults.CertificateInvalid
+    assert error.__class__ is faults.CertificateInvalid
     assert not error.sent
     assert "is not valid: it is self-signed" in str(error)
     assert server.requests == []
@@ -394,5 +394,5 @@ def test_a_missing_ca_file(serve, certificate):
 
 def test_https_to_the_port_of_http(serve):
     error = failing(options(serve([]).port, "https"))
-    assert type(error) is faults.ConnectionFailed
+    assert error.__class__ is faults.ConnectionFailed
     assert "does not speak TLS" in str(error)
