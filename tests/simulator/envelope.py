@@ -39,14 +39,15 @@ _NAMESPACES = {
 }
 
 _SPECIAL = re.compile(r"[&<>\x00-\x1f]")
-_REPLACEMENTS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\t": "\t", "\n": "\n", "\r": "&#13;"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 
 
 def escape(text: str) -> str:
-    """Text of an element; control characters become `?` (MS-WSMV 3.1.4.1.26), white space stays."""
-    if _SPECIAL.search(text):
-        return _SPECIAL.sub(lambda match: _REPLACEMENTS.get(match[0], "?"), text)
-    return text
+    """Text of an element; control characters become `?` (MS-WSMV 3.1.4.1.26), white space stays (PROTO-19)."""
+    if not _SPECIAL.search(text):
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CONTROL.sub(lambda match: "&#13;" if match[0] == "\r" else "?", text)
 
 
 def escape_attribute(text: str) -> str:
@@ -86,8 +87,7 @@ _KNOWN = {
     f"{{{ADDRESSING}}}{name}" for name in ("To", "Action", "MessageID", "ReplyTo", "RelatesTo", "FaultTo", "From")
 } | {
     f"{{{WSMAN}}}{name}"
-    for name in ("ResourceURI", "SelectorSet", "OptionSet", "MaxEnvelopeSize", "OperationTimeout", "Locale",
-                 "RequestEPR", "RequestTotalItemsCountEstimate")
+    for name in ("ResourceURI", "SelectorSet", "OptionSet", "MaxEnvelopeSize", "OperationTimeout", "Locale")
 } | {
     f"{{{MICROSOFT}}}{name}"
     for name in ("DataLocale", "SessionId", "OperationID", "SequenceId", "Compression", "CompressionType", "Activity")

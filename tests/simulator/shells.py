@@ -62,10 +62,10 @@ class Shells:
         self._shells: dict[str, Shell] = {}
         self._lock = threading.Lock()
 
-    def handle(self, request: Request, user: User, address: str, timeout: float) -> tuple[str, str]:
+    def handle(self, request: Request, user: User, address: str, client: str, timeout: float) -> tuple[str, str]:
         """Kind of envelope and body of the answer."""
         if request.action == f"{TRANSFER}/Create":
-            return "shell-create", self._create(request, user, address)
+            return "shell-create", self._create(request, user, address, client)
         shell = self._find(request, user)
         if request.action == f"{TRANSFER}/Delete":
             with self._lock:
@@ -87,7 +87,7 @@ class Shells:
                 return "shell", self._receive(shell, body, timeout)
         return "shell", self._signal(shell, body)
 
-    def _create(self, request: Request, user: User, address: str) -> str:
+    def _create(self, request: Request, user: User, address: str, client: str) -> str:
         body = request.body
         if body is None or body.tag != f"{{{SHELL}}}Shell":
             raise fault("InvalidBody")
@@ -109,7 +109,7 @@ class Shells:
             f"<x:ResourceCreated><a:Address>http://{escape(address)}/wsman</a:Address>{selector}</x:ResourceCreated>"
             f"<rsp:Shell><rsp:ShellId>{escape(identifier)}</rsp:ShellId><rsp:ResourceUri>{CMD}</rsp:ResourceUri>"
             f"<rsp:Owner>{escape(self.machine.name)}\\{escape(user.name)}</rsp:Owner>"
-            f"<rsp:ClientIP>127.0.0.1</rsp:ClientIP><rsp:IdleTimeOut>{escape(idle)}</rsp:IdleTimeOut>"
+            f"<rsp:ClientIP>{escape(client)}</rsp:ClientIP><rsp:IdleTimeOut>{escape(idle)}</rsp:IdleTimeOut>"
             f"<rsp:InputStreams>{escape(parts.get('InputStreams') or 'stdin')}</rsp:InputStreams>"
             f"<rsp:OutputStreams>{escape(parts.get('OutputStreams') or 'stdout stderr')}</rsp:OutputStreams>"
             f"<rsp:ShellRunTime>{_elapsed(0)}</rsp:ShellRunTime><rsp:ShellInactivity>{_elapsed(0)}"

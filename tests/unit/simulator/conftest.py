@@ -170,7 +170,9 @@ def serve(machine: Machine, rules: FaultRules, tmp_path: Any) -> Iterator[Callab
     """Start an endpoint of the machine; keyword arguments are settings of its WinRM service."""
     started: list[Endpoint] = []
 
-    def start(*, tls: bool = False, client_certificate: Any = None, **settings: Any) -> Endpoint:
+    def start(
+        *, tls: bool = False, client_certificate: Any = None, host: str = "127.0.0.1", **settings: Any
+    ) -> Endpoint:
         settings = {"allow_unencrypted": True} | settings
         context = None
         certificates = {}
@@ -179,7 +181,9 @@ def serve(machine: Machine, rules: FaultRules, tmp_path: Any) -> Iterator[Callab
             context = tls_context(make_certificate(tmp_path, "hv01"), trusted)
             certificates = {fingerprint(path): "Administrator" for path in trusted}
         service = Service(machine, Settings.of(settings), rules)
-        endpoint = Endpoint(machine, service, RequestLog(), context=context, client_certificates=certificates)
+        endpoint = Endpoint(
+            machine, service, RequestLog(), host=host, context=context, client_certificates=certificates
+        )
         endpoint.start()
         started.append(endpoint)
         return endpoint

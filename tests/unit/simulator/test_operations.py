@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 from datetime import timedelta
 from xml.etree import ElementTree
 
@@ -449,6 +451,27 @@ def test_larger_than_the_service_takes_is_413_without_a_body(serve):
 @pytest.mark.parametrize(("path", "status"), [("/other", 404), ("/wsman", 200), ("/WSMan/", 200), ("/wsman?x=1", 200)])
 def test_paths(talk, path, status):
     assert talk.post(envelope(f"{NS['x']}/Get", SYSTEM, selectors=VM), path=path).status == status
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_ipv6(serve):
+    endpoint = serve(host="::1")
+    assert endpoint.url.startswith("http://[::1]:")
+    answer = Talk(endpoint).transfer("Get", SYSTEM, {"Name": "x"})
+    assert answer.find("s:Body/s:Fault/s:Detail/f:WSManFault").get("Machine") == "::1"
+
+
+def test_an_endpoint_that_stops_cuts_its_connections_and_can_start_again(serve):
+    endpoint = serve()
+    talk = Talk(endpoint)
+    assert talk.transfer("Get", SYSTEM, VM).status == 200
+    endpoint.stop()
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        talk.transfer("Get", SYSTEM, VM)
+    with pytest.raises(ConnectionRefusedError):
+        Talk(endpoint).transfer("Get", SYSTEM, VM)
+    endpoint.start()
+    assert Talk(endpoint).transfer("Get", SYSTEM, VM).status == 200
 
 
 def test_the_log_tells_what_was_asked(serve):
