@@ -17,6 +17,8 @@ from ..module_utils._hyperv import adapter, info, memory, nesting, power, proces
 from ..module_utils._run import run_module
 from ..plugin_utils._connection import connection_options
 
+_PREDICTED = "nested_hyperv_predicted"
+
 
 class ActionModule(ActionBase):
     """Checks the task's options, opens the host from the connection's options, and runs the module in process."""
@@ -34,14 +36,20 @@ class ActionModule(ActionBase):
             options = connection_options(connection.transport, connection.get_option)
         except AnsibleError as error:
             raise AnsibleActionFail(f"{host}: {error.message}") from None
+        predicted = _predicted(task_vars or {}, host)
         result |= run_module(
             module.run,
             host,
             options,
-            _ensure.Task(params, self._task.check_mode),
+            _ensure.Task(params, self._task.check_mode, frozenset(predicted)),
             report=lambda line: self._display.display(f"{host}: {line}"),
             warn=lambda line: result.setdefault("warnings", []).append(line),
         )
+        if self._task.check_mode and "would_make" in result:
+            # Facts outlive the task, and so let the later ones of a check know what isn't there only because of it.
+            made = [[kind, name.lower()] for kind, name in result.pop("would_make")]
+            result["ansible_facts"] = {_PREDICTED: {host: [*map(list, predicted), *made]}}
+        result.pop("would_make", None)
         if not self._task.diff:
             result.pop("diff", None)
         return result
@@ -54,6 +62,12 @@ class ActionModule(ActionBase):
         if not found.resolved:
             raise AnsibleActionFail(f"there is no module '{self._task.action}'")
         return import_module(found.plugin_resolved_name)
+
+
+def _predicted(task_vars: dict[str, Any], host: str) -> list[tuple[str, str]]:
+    """What earlier tasks of the same --check run would have made on this host."""
+    facts = task_vars.get("ansible_facts") or {}
+    return [(kind, name) for kind, name in (facts.get(_PREDICTED) or {}).get(host, [])]
 
 
 def _checked_spec(spec: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 from ._hyperv import power
 from ._hyperv.session import Host
-from ._hyperv.step import Step, step
+from ._hyperv.step import Step, merge, step
 from ._hyperv.vm import OFF, VM
 from ._wsman.faults import HostError
 
@@ -24,25 +23,42 @@ class Task(NamedTuple):
 
     params: Mapping[str, Any]
     check_mode: bool = False
+    # What earlier tasks of the same --check run would have made, as (kind, name) in lower case.
+    predicted: frozenset[tuple[str, str]] = frozenset()
 
 
-def ensure(host: Host, task: Task, steps: Iterable[Step], vm: VM | None = None) -> dict[str, Any]:
+def ensure(
+    host: Host,
+    task: Task,
+    steps: Iterable[Step],
+    vm: VM | None = None,
+    then: Iterable[Step] = (),
+    made: Step | None = None,
+) -> dict[str, Any]:
     """Do the steps that change something, all in one power cycle where any of them needs the VM off.
 
     Check mode takes every decision and refusal of the real run, and stops before the first write.
+    The steps of ``then`` come after the power cycle. ``made`` is a step that is done already and tells the whole diff:
+    the making of the VM that the others belong to.
     When a step fails, the error's details say what had been changed before it.
     """
-    steps = [one for one in steps if one.before != one.after]
+    steps, then = ([one for one in some if one.before != one.after] for some in (steps, then))
     offline = [option for one in steps for option in one.needs_off]
     cycle = vm is not None and vm.state != OFF and bool(offline)
     permission = power.Permission.of(task.params)
     if cycle:
         rules = (one.rule for one in steps if one.needs_off and one.rule)
         power.check_may_turn_off(vm, offline, permission, next(rules, None))
-    result = {"changed": bool(steps), "diff": _diff(steps), "power_cycle_required": cycle, "power_cycled": False}
-    if task.check_mode or not steps:
+    all_steps = steps + then
+    result = {
+        "changed": bool(all_steps or made),
+        "diff": _diff([made] if made else all_steps),
+        "power_cycle_required": cycle,
+        "power_cycled": False,
+    }
+    if task.check_mode or not all_steps:
         return result
-    done: list[Step] = []
+    done: list[Step] = [made] if made else []
     cycled = False
     try:
         with power.turned_off(host, vm, permission) if cycle else nullcontext():
@@ -50,6 +66,9 @@ def ensure(host: Host, task: Task, steps: Iterable[Step], vm: VM | None = None) 
             for one in steps:
                 one.apply()
                 done.append(one)
+        for one in then:
+            one.apply()
+            done.append(one)
     except HostError as error:
         error.details |= _so_far(done, cycled)
         raise
@@ -66,15 +85,6 @@ def _so_far(done: list[Step], cycled: bool) -> dict[str, Any]:
 def _diff(steps: Iterable[Step]) -> dict[str, Any]:
     diff: dict[str, dict[str, Any]] = {"before": {}, "after": {}}
     for one in steps:
-        _merge(diff["before"], one.before)
-        _merge(diff["after"], one.after)
+        merge(diff["before"], one.before)
+        merge(diff["after"], one.after)
     return diff
-
-
-def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Deep merge, so that several steps may speak of the same section."""
-    for key, value in more.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = deepcopy(value)

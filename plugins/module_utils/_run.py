@@ -11,7 +11,16 @@ from typing import Any
 from ._ensure import Task
 from ._hyperv.session import Host, silent
 from ._wsman.client import Client, ConnectionOptions, connect
-from ._wsman.faults import AccessDenied, HostError, InvalidNamespace
+from ._wsman.faults import (
+    AccessDenied,
+    AuthenticationFailed,
+    CertificateInvalid,
+    ConnectionFailed,
+    HostError,
+    InvalidClass,
+    NotWSMan,
+    OperationTimeout,
+)
 
 Run = Callable[[Host, Task], dict[str, Any]]
 
@@ -44,19 +53,39 @@ def run_module(
                 f"{name}: the password travels unencrypted (Basic authentication over http). "
                 "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
             )
-        return run(Host(name, open_client(options), report, warn), task)
+        return run(Host(name, open_client(options), report, warn, task.predicted), task)
     except HostError as error:
+        if task.check_mode and ("vm", str(error.details.get("vm")).lower()) in task.predicted:
+            warn(f"{name}: {error.details['vm']} isn't there yet; an earlier task of this check would have made it")
+            return {"changed": True}
         return {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
 
 
+# Where the cause is the inventory or the host rather than the task: what to look at, most precise class first.
+_WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
+    (AccessDenied, "The user must be an administrator of the host, or in its 'Hyper-V Administrators' group"),
+    (AuthenticationFailed, "See ansible_user, ansible_password, and ansible_winrm_transport or ansible_psrp_auth"),
+    (
+        CertificateInvalid,
+        "See ansible_winrm_ca_trust_path and ansible_winrm_server_cert_validation, "
+        "or ansible_psrp_ca_cert and ansible_psrp_cert_validation",
+    ),
+    (NotWSMan, "See ansible_host, ansible_port, and ansible_winrm_scheme or ansible_psrp_protocol"),
+    (ConnectionFailed, "See ansible_host, ansible_port, and ansible_winrm_scheme or ansible_psrp_protocol"),
+    (OperationTimeout, "Run the task again, with a longer ansible_winrm_connection_timeout if need be"),
+)
+
+
 def sentence(error: HostError) -> str:
-    """The error's message; where the cause is the host rather than the task, with what to do about it."""
+    """The error's message, and where the cause isn't the task itself, with what to do about it."""
     message = error.message.rstrip(".")
-    if isinstance(error, InvalidNamespace) and "virtualization" in error.resource.lower():
-        return f"Hyper-V is not installed on this host, or its management service (vmms) doesn't run ({message})"
-    if isinstance(error, AccessDenied):
-        return f"{message}. The user must be an administrator of the host, or in its 'Hyper-V Administrators' group"
-    return message
+    if isinstance(error, InvalidClass) and "virtualization" in error.resource.lower():
+        return (
+            "Hyper-V is not installed on this host, its management service (vmms) doesn't run, "
+            f"or it is too old for this ({message})"
+        )
+    way_out = next((text for kind, text in _WAYS_OUT if isinstance(error, kind)), "")
+    return f"{message}{'' if message.endswith('?') else '.'} {way_out}" if way_out else message
 
 
 def connection_of(environment: Mapping[str, str]) -> tuple[str, ConnectionOptions]:

@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 from .._wsman import cim
-from . import jobs, storage, table
+from . import jobs, table
 from .errors import Invalid, Refused
-from .schema import SYNTHETIC_ADAPTER, VM_CONFIGURATION, VM_SERVICE
+from .schema import VM_CONFIGURATION, VM_SERVICE
 from .session import Host
 from .step import Step
 from .storage import DISK, DVD, SCSI, Layout, Place
 from .table import Kind, Property, choice
-from .vm import VM, of_vms
+from .vm import VM
 
 # Secure boot templates that every host knows; their ids are Hyper-V's own.
 TEMPLATES = {
@@ -222,11 +222,11 @@ def plan_boot_order(
     row: Mapping[str, Any],
     order: list[str] | None,
     layout: Layout,
-    adapters: Mapping[str, str],
+    adapter_ids: Callable[[], Mapping[str, str]],
 ) -> list[Step]:
-    """The step to this boot order; devices that earlier steps of the task add are looked up when it is applied.
+    """The step to this boot order; devices that earlier steps add have their ids when it is applied, not before.
 
-    ``adapters`` maps names to ids. Raises Invalid, Refused.
+    ``adapter_ids`` gives ids by name. Raises Invalid, Refused.
     """
     if order is None:
         return []
@@ -234,6 +234,7 @@ def plan_boot_order(
         wanted = bios_order(order)
         before, after = _bios_words(row["BootOrder"]), _bios_words(wanted)
         return [_boot_step(vm, before, after, lambda: write(host, vm, {"BootOrder": wanted}))]
+    adapters = adapter_ids()
     devices = boot_devices(order, layout, adapters, vm)
     current = row["BootSourceOrder"]
     now = [_device(path) for path in current]
@@ -244,7 +245,7 @@ def plan_boot_order(
     before = [words.get(device, "file") for device in now]
 
     def apply() -> None:
-        there = boot_devices(order, storage.read(host, vm), _adapter_ids(host, vm), vm)
+        there = boot_devices(order, layout, adapter_ids(), vm)
         sources = boot_source_order(read(host, vm)["BootSourceOrder"], there)
         write(host, vm, {"BootSourceOrder": sources})
 
@@ -264,8 +265,3 @@ def _boot_step(vm: VM, before: list[str], after: list[str], apply: Callable[[], 
 def _bios_words(numbers: Iterable[int]) -> list[str]:
     words = {number: word for word, number in _BIOS_DEVICES.items()}
     return [words.get(number, str(number)) for number in numbers]
-
-
-def _adapter_ids(host: Host, vm: VM) -> dict[str, str]:
-    rows = host.client.query(SYNTHETIC_ADAPTER, columns=("InstanceID", "ElementName"), where=of_vms([vm]))
-    return {row["ElementName"]: row["InstanceID"] for row in rows}

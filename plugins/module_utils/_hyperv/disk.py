@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .._wsman import cim
 from . import jobs
 from .errors import Invalid, MethodFailed, Missing, Refused
-from .schema import DATA_FILE, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE
+from .schema import DATA_FILE, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE
 from .session import Host
 from .units import format_size
 
@@ -19,6 +19,7 @@ TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
 _FORMATS = {".vhd": 2, ".vhdx": 3, ".vhds": 4}
 _LEAST, _MOST = 3 << 20, 64 << 40  # bytes; the range of the VHDX format as New-VHD takes it
 _SECTOR = 4096
+_FILE_NOT_FOUND = 32779
 
 # What CIM_DataFile.Delete returns (CIM_LogicalFile docs); other numbers than the virtualization services use.
 _DELETE_RESULTS = {2: "access denied", 8: "unspecified failure", 9: "invalid object", 16: "sharing violation"}
@@ -66,10 +67,11 @@ def read(host: Host, path: str) -> dict[str, Any] | None:
 
     try:
         text = ask() or ask()  # a host that answers through a job has the text ready the second time
-    except MethodFailed:
-        if exists(host, path):
-            raise
-        return None
+    except MethodFailed as error:
+        codes = (error.details.get("return_value"), error.details.get("error_code"))
+        if _FILE_NOT_FOUND in codes or not exists(host, path):
+            return None
+        raise
     if not text:
         raise MethodFailed(f"could not {what}: the host told nothing of it", path=path)
     return cim.from_embedded(text, DISK_SETTINGS)
@@ -113,6 +115,20 @@ def check_new(host: Host, wanted: Wanted) -> None:
             raise Missing(f"parent: there is no file '{wanted.parent}', so '{path}' can't be made from it", path=path)
     elif wanted.size is None:
         raise Missing(f"there is no file '{path}'; give its 'size' to make it, or the right path", path=path)
+
+
+def check_folder(host: Host, path: str, made: str | None = None) -> None:
+    """Raise Missing where the folder of a new file isn't there; ``made`` is one that the task makes."""
+    folder = path.rpartition("\\")[0]
+    if len(folder) <= 2 or (made and f"{folder}\\".lower().startswith(f"{made}\\".lower())):
+        return
+    where = f"Name = {cim.quote(folder)}"
+    if not host.once(("folder", folder.lower()), lambda: host.client.query(FOLDER, columns=("Name",), where=where)):
+        raise Missing(
+            f"path: there is no folder '{folder}' on the host for '{path}'. Make it first, or choose one that is there; "
+            "the vm module's 'path' makes a folder for the VM",
+            path=path,
+        )
 
 
 def check_kept(current: Mapping[str, Any], wanted: Wanted) -> None:

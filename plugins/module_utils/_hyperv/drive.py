@@ -46,13 +46,17 @@ def _place_of(params: Mapping[str, Any]) -> tuple[str | None, int | None, int | 
     return tuple(params[name] for name in PLACE_OPTIONS)  # type: ignore[return-value]
 
 
-def plan_file(host: Host, wanted: Wanted) -> list[Step]:
-    """The step that makes the file or lets it grow; refuses what would lose data."""
+def plan_file(host: Host, wanted: Wanted, new_folder: str | None = None) -> list[Step]:
+    """The step that makes the file or lets it grow; refuses what would lose data.
+
+    ``new_folder`` is one that an earlier step of the task makes.
+    """
     path = wanted.path
-    current = disk.read(host, path)
+    current = host.once(("disk", path.lower()), lambda: disk.read(host, path))
     if current is None:
         if not (wanted.parent and host.predicts("file", wanted.parent)):
             disk.check_new(host, wanted)
+        disk.check_folder(host, path, new_folder)
         after = {
             "type": "differencing" if wanted.parent else wanted.type or "dynamic",
             **({"size": wanted.size} if wanted.size else {}),
@@ -69,10 +73,17 @@ def plan_file(host: Host, wanted: Wanted) -> list[Step]:
     return [Step(what, before, after, lambda: disk.grow(host, path, wanted.size))]
 
 
-def plan_disk(host: Host, vm: VM, generation: int, layout: Layout, params: Mapping[str, Any]) -> list[Step]:
+def plan_disk(
+    host: Host,
+    vm: VM,
+    generation: int,
+    layout: Layout,
+    params: Mapping[str, Any],
+    new_folder: str | None = None,
+) -> list[Step]:
     """The steps to a file that is there and attached; the layout notes the place for later plans of the same task."""
     wanted = parse_disk(params)
-    steps = plan_file(host, wanted)
+    steps = plan_file(host, wanted, new_folder)
     held = holder(host, layout, wanted.path)
     if held is None:
         return steps + _attach(host, vm, generation, layout, DISK, params, wanted.path)

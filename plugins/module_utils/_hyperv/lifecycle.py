@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .._wsman import cim
+from .._wsman.cim import CimClass
 from . import (
     adapter,
     configuration,
@@ -18,6 +19,7 @@ from . import (
     jobs,
     memory,
     nesting,
+    port,
     processor,
     security,
     storage,
@@ -40,7 +42,7 @@ from .schema import (
     VM_SERVICE,
 )
 from .session import Host
-from .step import Step, under
+from .step import Step, merge, under
 from .storage import DISK, IDE, Layout
 from .vm import OFF, VM
 
@@ -101,7 +103,7 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
         adapter.arrange(
             [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in components[cls.name]],
             components[CONNECTION.name],
-            {cls.name: adapter.rows(host, [vm], cls) for cls in features},
+            {cls.name: adapter.rows(host, [vm], cls) for cls in features if components[CONNECTION.name]},
         ),
         storage.arrange(components[RESOURCE.name], components[MEDIUM.name]),
         integration.read(host, vm, params["integration_services"] or {}),
@@ -109,11 +111,12 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
     )
 
 
-def _features(params: Mapping[str, Any]) -> set[Any]:
+def _features(params: Mapping[str, Any]) -> list[CimClass]:
     """The adapter features that the options look at."""
-    asked = {cls for one in params["network_adapters"] or () for cls in adapter.parse(one).features}
-    spoofing = (params["nesting"] or {}).get("mac_spoofing") is not None
-    return asked | ({PORT_SECURITY} if spoofing else set())
+    asked = [cls for one in params["network_adapters"] or () for cls in adapter.parse(one).features]
+    if (params["nesting"] or {}).get("mac_spoofing") is not None:
+        asked.append(PORT_SECURITY)
+    return [cls for cls in adapter.FEATURES if cls in asked]
 
 
 def fresh(params: Mapping[str, Any]) -> Whole:
@@ -150,9 +153,10 @@ def _in_section(section: str, properties: tuple[table.Property, ...], params: Ma
 def plan(
     host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole, belief: str = "auto"
 ) -> list[Step]:
-    """The steps from what a VM is to what the options ask for, in the order that Hyper-V wants. Raises Invalid, Refused.
+    """The steps from what a VM is to what the options ask for, in the order that Hyper-V wants.
 
-    Nothing is written and everything is checked, so that the last option's refusal comes before the first one's write.
+    Nothing is written and everything is checked, so that the last option's refusal comes before the first one's
+    write. Raises Invalid, Refused.
     """
     number = generation(now.configuration)
     _check_kept(vm, params, now, number)
@@ -162,20 +166,21 @@ def plan(
         processor.plan(host, vm, now.processor, wanted["processor"], "processor"),
         memory.plan(host, vm, now.memory, wanted["memory"], belief, "memory"),
     ]
-    for one in params["network_adapters"] or ():
-        steps += _adapter_steps(host, vm, one, now.adapters)
+    targets = {one.name: port.Target(host, vm, one) for one in now.adapters}
+    steps += _adapter_steps(host, vm, params, now.adapters, targets)
     for one in params["disks"] or ():
-        steps += drive.plan_disk(host, vm, number, now.layout, one)
+        steps += drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
     for index, one in enumerate(params["dvd_drives"] or ()):
         steps += drive.plan_dvd(host, vm, number, now.layout, one, skip=index)
     steps += integration.plan(host, vm, now.integration, params["integration_services"] or {})
     steps += security.plan(host, vm, now.security, params["tpm"], number)
-    steps += _nesting_steps(host, vm, params["nesting"], now, wanted)
-    ids = {one.name: one.id for one in now.adapters} | {
-        one["name"]: "" for one in params["network_adapters"] or () if _named(now.adapters, one["name"]) is None
-    }
+    steps += _nesting_steps(host, vm, params, now, wanted)
+
+    def adapter_ids() -> dict[str, str]:
+        return {name: target.adapter.id if target.adapter else "" for name, target in targets.items()}
+
     order = (params["firmware"] or {}).get("boot_order")
-    return steps + configuration.plan_boot_order(host, vm, now.configuration, order, now.layout, ids)
+    return steps + configuration.plan_boot_order(host, vm, now.configuration, order, now.layout, adapter_ids)
 
 
 def _check_kept(vm: VM, params: Mapping[str, Any], now: Whole, number: int) -> None:
@@ -194,44 +199,59 @@ def _check_kept(vm: VM, params: Mapping[str, Any], now: Whole, number: int) -> N
         )
 
 
-def _named(adapters: list[Adapter], name: str) -> Adapter | None:
-    return next((one for one in adapters if one.name.lower() == name.lower()), None)
-
-
-def _adapter_steps(host: Host, vm: VM, params: Mapping[str, Any], adapters: list[Adapter]) -> list[Step]:
-    name = params["name"]
-    same = adapter.select(vm, adapters, [name]) if _named(adapters, name) else []
-    if len(same) > 1:
-        ids = ", ".join(one.id for one in same)
-        raise Refused(
-            f"network_adapters: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of them "
-            f"with vm_network_adapter first, which chooses by id: {ids}",
-            vm=vm.name,
-            adapter=name,
-        )
-    wanted = adapter.parse({key: value for key, value in params.items() if key != "name"})
-    found = adapter.plan(host, vm, same[0] if same else None, name, wanted)
-    return [under(one, "network_adapters", name) for one in found]
-
-
-def _nesting_steps(
-    host: Host, vm: VM, params: Mapping[str, Any] | None, now: Whole, wanted: Mapping[str, Any]
+def _adapter_steps(
+    host: Host, vm: VM, params: Mapping[str, Any], adapters: list[Adapter], targets: dict[str, port.Target]
 ) -> list[Step]:
-    """Nesting comes after memory and adapters, and looks at them as the earlier steps leave them."""
-    if params is None:
+    """The steps to the adapters that are asked for; nesting's MAC spoofing goes to those that it means.
+
+    ``targets`` by name are what the steps make of the adapters, for steps that come later.
+    """
+    steps: list[Step] = []
+    for one in params["network_adapters"] or ():
+        name = one["name"]
+        same = [there for there in adapters if there.name.lower() == name.lower()]
+        if len(same) > 1:
+            ids = ", ".join(there.id for there in same)
+            raise Refused(
+                f"network_adapters: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
+                f"them with vm_network_adapter first, which chooses by id: {ids}",
+                vm=vm.name,
+                adapter=name,
+            )
+        spoofing = _nesting_spoofing(params["nesting"], name)
+        asked = {**one, "name": None, "mac_spoofing": spoofing if one["mac_spoofing"] is None else one["mac_spoofing"]}
+        target = targets[name] = port.Target(host, vm, same[0] if same else None)
+        steps += [under(step, "network_adapters", name) for step in port.plan(target, name, adapter.parse(asked))]
+    return steps
+
+
+def _nesting_spoofing(nesting_options: Mapping[str, Any] | None, name: str) -> bool | None:
+    """What nesting asks of the adapter of this name."""
+    options = nesting_options or {"mac_spoofing": None, "adapters": None}
+    names = options["adapters"]
+    meant = names is None or name.lower() in (one.lower() for one in names)
+    return options["mac_spoofing"] if meant else None
+
+
+def _nesting_steps(host: Host, vm: VM, params: Mapping[str, Any], now: Whole, wanted: Mapping[str, Any]) -> list[Step]:
+    """Nesting looks at memory as the earlier steps leave it, and at the adapters that those don't speak of."""
+    options = params["nesting"]
+    if options is None:
         return []
     changed = {
         row.cim: row.kind.write(wanted["memory"][row.option])
         for row in memory.PROPERTIES
         if row.option in wanted["memory"]
     }
+    told = {one["name"].lower() for one in params["network_adapters"] or ()}
+    names = None if options["adapters"] is None else [one for one in options["adapters"] if one.lower() not in told]
     return nesting.plan(
         host,
         vm,
-        params,
+        {**options, "adapters": names},
         now.processor,
-        {**now.memory, **changed} if nesting.needs_memory(params) else None,
-        now.adapters,
+        {**now.memory, **changed} if nesting.needs_memory(options) else None,
+        [one for one in now.adapters if one.name.lower() not in told],
         "nesting",
         now.configuration["Version"],
     )
@@ -249,10 +269,18 @@ def check_new(host: Host, name: str | None, params: Mapping[str, Any]) -> None:
 
 
 def describe_new(name: str, params: Mapping[str, Any], steps: list[Step]) -> Step:
-    """The diff of making a VM, ahead of the steps that give it its settings."""
+    """The making of a VM as one step: from absent to everything that the steps will give it."""
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {option: params[option] for option in ("version", "path") if params[option] is not None}
+    for one in steps:
+        if one.before != one.after:
+            merge(after, one.after)
     return Step(f"make the VM '{name}'", {"state": "absent"}, after, lambda: None)
+
+
+def folder(name: str, params: Mapping[str, Any]) -> str | None:
+    """The folder that a new VM gets for its files, where the option ``path`` is given."""
+    return params["path"].rstrip("\\") + "\\" + name if params["path"] else None
 
 
 def create(host: Host, name: str, params: Mapping[str, Any]) -> VM:
@@ -261,8 +289,8 @@ def create(host: Host, name: str, params: Mapping[str, Any]) -> VM:
         "ElementName": name,
         "VirtualSystemSubType": _SUBTYPE.format(params["generation"] or 2),
     }
-    if params["path"]:
-        values |= dict.fromkeys(_ROOTS, params["path"].rstrip("\\") + "\\" + name)
+    if where := folder(name, params):
+        values |= dict.fromkeys(_ROOTS, where)
     if params["version"]:
         values["Version"] = params["version"]
     answer = jobs.call(

@@ -50,9 +50,14 @@ def lacks(host: Host, vm: VM, version: str | None = None) -> list[policy.Lack]:
 
     Three requests, or two where the version is known.
     """
+    vendor, build = host.once("nesting", lambda: _vendor_and_build(host))
+    return policy.lacks(vendor, build, version or setting(host, vm, VM_SETTINGS)["Version"])
+
+
+def _vendor_and_build(host: Host) -> tuple[str, int]:
     vendor = host.client.query(CPU, columns=("DeviceID", "Manufacturer"))[0]["Manufacturer"] or ""
     build = host.client.query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0]["BuildNumber"]
-    return policy.lacks(vendor, int(build), version or setting(host, vm, VM_SETTINGS)["Version"])
+    return vendor, int(build)
 
 
 def check(host: Host, vm: VM, version: str | None = None) -> None:

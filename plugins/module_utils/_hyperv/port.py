@@ -27,7 +27,7 @@ from .adapter import (
     Wanted,
     find_switch,
 )
-from .errors import Invalid, MethodFailed
+from .errors import Invalid, MethodFailed, Missing
 from .ethernet import describe_vlan, parse_mac, vlan_values
 from .schema import (
     CONNECTION,
@@ -71,7 +71,7 @@ class Target:
 
 def plan(target: Target, name: str, wanted: Wanted) -> list[Step]:
     """The steps to what is wanted; a missing adapter gets that name. Reads the switch, writes nothing."""
-    host, vm = target.host, target.vm
+    vm = target.vm
     one = target.adapter or _to_be(vm, name)
     if one.cls is LEGACY_ADAPTER and wanted.port.get("device_naming") is not None:
         raise Invalid(
@@ -79,7 +79,7 @@ def plan(target: Target, name: str, wanted: Wanted) -> list[Step]:
         )
     steps = [_plan_new(target, one, wanted) if target.adapter is None else _plan_port(target, one, wanted)]
     if wanted.switch is not None:
-        steps.append(_plan_switch(target, one, _wanted_switch(host, wanted.switch)))
+        steps.append(_plan_switch(target, one, _wanted_switch(target.host, wanted.switch)))
     return steps + list(_plan_features(target, one, wanted))
 
 
@@ -100,7 +100,18 @@ def plan_removal(target: Target) -> list[Step]:
 
 def _wanted_switch(host: Host, switch: str) -> tuple[str | None, str]:
     """Id and name of the switch that the option stands for; no id for ``disconnected``. Raises Missing, Ambiguous."""
-    return (None, NO_SWITCH) if switch.lower() == NO_SWITCH else find_switch(host, switch)
+    if switch.lower() == NO_SWITCH:
+        return None, NO_SWITCH
+    return host.once(("switch", switch), lambda: _look_up_switch(host, switch))
+
+
+def _look_up_switch(host: Host, switch: str) -> tuple[str, str]:
+    try:
+        return find_switch(host, switch)
+    except Missing:
+        if host.predicts("switch", switch):
+            return "", switch
+        raise
 
 
 def _to_be(vm: VM, name: str) -> Adapter:

@@ -17,6 +17,7 @@ from . import jobs
 from .errors import MethodFailed, Refused
 from .schema import COMPUTER_SYSTEM, SHUTDOWN
 from .session import Host
+from .step import Step
 from .vm import OFF, PAUSED, RUNNING, SAVED, VM, state
 
 # Msvm_ComputerSystem.RequestStateChange; 32768/32769 of the documentation are V1 values that v2 hosts refuse.
@@ -72,6 +73,49 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
             "Resume it first, or turn it off hard with 'force_off: true'",
             **details,
         )
+
+
+class Transition(NamedTuple):
+    """The way to a wanted state: steps before and after all changes, and the VM as the changes find it."""
+
+    first: list[Step]
+    then: list[Step]
+    vm: VM
+
+
+def plan(host: Host, vm: VM, wanted: str, permission: Permission) -> Transition:
+    """The steps to a state of the option ``state``; turning off counts as asked for. Raises Refused.
+
+    ``present`` leaves the power alone, ``restarted`` turns off and starts whatever the state is.
+    """
+    if wanted == "present" or wanted == vm.state:
+        return Transition([], [], vm)
+    if wanted in (OFF, "restarted"):
+        if vm.state == OFF:
+            return Transition([], _then(host, vm, RUNNING, wanted), vm)
+        allowed = permission._replace(allow_power_cycle=True)
+        check_may_turn_off(vm, ["state"], allowed)
+        what = f"turn off {vm}"
+        first = [Step(what, {"state": vm.state}, {"state": wanted}, lambda: turn_off(host, vm, permission))]
+        off = vm._replace(state=OFF)
+        return Transition(first, _then(host, off, RUNNING, wanted) if wanted == "restarted" else [], off)
+    return Transition([], _then(host, vm, wanted, wanted), vm)
+
+
+def plan_off(host: Host, vm: VM, permission: Permission) -> Transition:
+    """The way to a VM that can be removed: off, or saved, whose state goes with it."""
+    return Transition([], [], vm._replace(state=OFF)) if vm.state == SAVED else plan(host, vm, OFF, permission)
+
+
+def _then(host: Host, vm: VM, target: str, told: str) -> list[Step]:
+    """The step to a state that a VM is brought to after all changes; an off VM is started to be saved or paused."""
+
+    def apply() -> None:
+        if target != RUNNING and vm.state in (OFF, SAVED):
+            start(host, vm)
+        request(host, vm, target)
+
+    return [Step(f"{_VERBS[target]} {vm}", {"state": vm.state}, {"state": told}, apply)]
 
 
 @contextmanager

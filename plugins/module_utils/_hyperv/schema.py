@@ -318,6 +318,7 @@ DISK_SETTINGS = _class(
 )
 DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
 DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name")
+FOLDER = _class(CIMV2, "Win32_Directory", "Name", string="Name")
 CHECKPOINT_SERVICE = _class(
     V2,
     "Msvm_VirtualSystemSnapshotService",

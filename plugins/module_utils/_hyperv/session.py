@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from .._wsman.client import Client
+
+Found = TypeVar("Found")
 
 
 def silent(_line: str) -> None:
     """Report nothing (the default where nobody watches)."""
 
 
-class Host(NamedTuple):
+@dataclass(frozen=True)
+class Host:
     """Name for messages, client for requests, and where progress of long work is told."""
 
     name: str
@@ -28,3 +32,11 @@ class Host(NamedTuple):
     def predicts(self, kind: str, name: str) -> bool:
         """Whether an earlier task of this check mode run would have made this object."""
         return (kind, name.lower()) in self.predicted
+
+    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, what: Any, read: Callable[[], Found]) -> Found:
+        """What ``read`` gives, asked for once in a task: for facts that the task itself doesn't change."""
+        if what not in self._known:
+            self._known[what] = read()
+        return self._known[what]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from .._policy.rules import Rule
@@ -52,3 +53,12 @@ def under(one: Step, *sections: str) -> Step:
     for section in reversed(sections):
         before, after = {section: before}, {section: after}
     return one._replace(before=before, after=after, needs_off=tuple(f"{sections[0]}.{name}" for name in one.needs_off))
+
+
+def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Deep merge, so that several steps may speak of the same section."""
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = deepcopy(value)

@@ -165,9 +165,10 @@ def _free(layout: Layout, controller: str, number: int | None) -> Place | None:
 
 
 def reserve(layout: Layout, kind: str, place: Place, path: str | None) -> None:
-    """Take a place for a drive that a later step of the same task attaches."""
+    """Take a place for a drive that a later step of the same task attaches, which then puts its id in."""
     layout.controllers.setdefault((place.controller, place.number), None)
     layout.drives.append(Drive(kind, place, "", None, path))
+    layout.drives.sort(key=lambda drive: drive.place)
 
 
 def add_controller(host: Host, vm: VM, layout: Layout, number: int) -> None:
@@ -190,6 +191,7 @@ def attach(host: Host, vm: VM, layout: Layout, kind: str, place: Place, path: st
     values = {**_NEW_DRIVE[kind], "Parent": parent.path(), "AddressOnParent": str(place.location)}
     added = _add(host, vm, cim.embedded(RESOURCE, values), f"add a {kind} drive to {vm} at {place}")
     drive = added or f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
+    layout.drives = [one._replace(id=drive) if one.place == place else one for one in layout.drives]
     if path is None:
         return
     try:
