@@ -190,7 +190,8 @@ class Session:
                         del os.environ[_USER_FILE]
                     else:
                         os.environ[_USER_FILE] = before
-        except (binascii.Error, spnego.exceptions.SpnegoError, ValueError, struct.error):
+        except (spnego.exceptions.SpnegoError, ValueError, LookupError, ArithmeticError, StopIteration, struct.error):
+            # Besides its own errors pyspnego lets those of reading a malformed token through.
             return self._refuse()
         headers = (f"{scheme} {base64.b64encode(answer).decode()}",) if answer else ()
         if not self.context.complete:

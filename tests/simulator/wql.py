@@ -32,7 +32,6 @@ class Related:
     target: Reference
     associators: bool
     conditions: dict[str, str]
-    keys_only: bool = False
 
 
 class _Token(NamedTuple):
@@ -210,20 +209,16 @@ class _Parser:
         target = object_path(token.text[1:-1], self.namespace, self.text)
         allowed = {"RESULTCLASS", "ROLE"} | ({"ASSOCCLASS", "RESULTROLE"} if associators else set())
         conditions: dict[str, str] = {}
-        keys_only = False
         if self.accept("WHERE"):
             while self.peek().kind != "end":
                 name = self.word().upper()
-                if name == "KEYSONLY":
-                    keys_only = True
-                    continue
                 if name not in allowed or name.lower() in conditions:
                     raise _error(self.text)
                 self.expect("=")
                 conditions[name.lower()] = self.word()
-            if not conditions and not keys_only:
+            if not conditions:
                 raise _error(self.text)
-        return Related(target, associators, conditions, keys_only)
+        return Related(target, associators, conditions)
 
 
 _PATH = re.compile(
