@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 # Imported here, at the top, by the parent process (see __init__.py), so that its forks have all of it already.
 from ..module_utils import _ensure
+# pylint: disable-next=unused-import
 from ..module_utils._hyperv import adapter, info, memory, nesting, power, processor  # noqa: F401
 from ..module_utils._run import run_module
 from ..plugin_utils._connection import connection_options
@@ -67,7 +68,7 @@ class ActionModule(ActionBase):
 def _predicted(task_vars: dict[str, Any], host: str) -> list[tuple[str, str]]:
     """What earlier tasks of the same --check run would have made on this host."""
     facts = task_vars.get("ansible_facts") or {}
-    return [(kind, name) for kind, name in (facts.get(_PREDICTED) or {}).get(host, [])]
+    return [(entry[0], entry[1]) for entry in (facts.get(_PREDICTED) or {}).get(host, [])]
 
 
 def _checked_spec(spec: dict[str, Any]) -> dict[str, Any]:

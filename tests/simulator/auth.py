@@ -85,7 +85,7 @@ class Authenticator:
         return ("", ".", self.machine.name, domain, domain.partition(".")[0])
 
     def account(self, name: str) -> User | None:
-        domain, _, bare = name.rpartition("\\")
+        domain, _separator, bare = name.rpartition("\\")
         return self.machine.find_user(bare) if domain.lower() in map(str.lower, self.domains) else None
 
     def check_password(self, name: str, password: str) -> User | None:

@@ -77,7 +77,7 @@ class Request:
         uri = self.resource_uri
         if not uri.lower().startswith(WMI):
             return "", ""
-        namespace, _, class_name = uri[len(WMI) :].partition("?")[0].rpartition("/")
+        namespace, _separator, class_name = uri[len(WMI) :].partition("?")[0].rpartition("/")
         return namespace, class_name
 
 

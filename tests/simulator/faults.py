@@ -177,8 +177,10 @@ KINDS: dict[str, Kind] = {
         "removing the __cimnamespace selector or using a DMTF resource URI. If a non-DMTF resource URI is used with a "
         "__cimnamespace selector, the namespaces must match. ",
     ),
-    "InternalError": _INTERNAL._replace(number=0x80338083, text=f"{_REQUEST}. The data source failed to return results "
-        "for the request. "),
+    "InternalError": _INTERNAL._replace(
+        number=0x80338083,
+        text=f"{_REQUEST}. The data source failed to return results for the request. ",
+    ),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from xml.etree.ElementTree import Element
 
 from . import envelope
@@ -30,7 +30,7 @@ from .transport import ConnectionOptions, HttpTransport, endpoint_url
 
 __all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint_url"]
 
-Where = str | Mapping[str, str | bool | int | None] | None
+Where: TypeAlias = "str | Mapping[str, str | bool | int | None] | None"
 Result = TypeVar("Result")
 
 # MaxBatchItems of WinRM; more is clamped or refused (MS-WSMV 3.1.4.1.17).

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -58,7 +58,7 @@ _TYPE = f"{{{XSI}}}type"
 _COMMON_TAG = f"{{{COMMON}"
 _MUST = ' s:mustUnderstand="true"'
 
-Types = CimClass | Mapping[str, CimClass] | None
+Types: TypeAlias = "CimClass | Mapping[str, CimClass] | None"
 NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 

@@ -105,12 +105,12 @@ class PlainMachine(Machine):
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
 
-    def run_program(self, command: str, arguments: list[str], stdin: bytes) -> tuple[bytes, bytes, int]:
-        if command == "big.exe":
+    def run_program(self, line: str, arguments: list[str], stdin: bytes) -> tuple[bytes, bytes, int]:
+        if line == "big.exe":
             return b"x" * 100_000, b"e" * 50_000, 0
-        if command == "cat.exe":
+        if line == "cat.exe":
             return stdin, b"", 0
-        return f"{command} {' '.join(arguments)}\r\n".encode(), "Größe".encode(), 3
+        return f"{line} {' '.join(arguments)}\r\n".encode(), "Größe".encode(), 3
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_a_resize_of_a_nested_host_fails_while_its_hypervisor_runs(levels: dict[
 
 def test_programs_run_in_the_language_of_the_shell(levels: dict[str, Machine]) -> None:
     assert levels["l1"].run_program("HOSTNAME.EXE") == (b"l1\r\n", b"", 0)
-    _, error, code = levels["l1"].run_program("nonsense.exe", ["x"])
+    _rest, error, code = levels["l1"].run_program("nonsense.exe", ["x"])
     assert code == 9009
     assert b"'nonsense.exe' is not recognized" in error
 

@@ -30,7 +30,7 @@ def test_a_job_from_beginning_to_end() -> None:
     machine = host({}, jobs={"delay": 100}, locale="ja-JP")
     job = start(machine)
     seen = []
-    for _ in range(6):
+    for _turn in range(6):
         row = read(machine, job)
         seen.append((row["JobState"], row["PercentComplete"] // 10 * 10, row["OperationalStatus"]))
         machine.clock.advance(20)
@@ -74,7 +74,7 @@ def test_a_failed_job_carries_its_error() -> None:
     machine.clock.advance(1)
     row = read(machine, job)
     assert (row["JobState"], row["ErrorCode"]) == (10, 32778)
-    _, outputs = call(machine, "Msvm_ConcreteJob", "GetErrorEx", dict(job.keys))
+    _rest, outputs = call(machine, "Msvm_ConcreteJob", "GetErrorEx", dict(job.keys))
     error = parse_embedded(outputs["Errors"][0])
     assert error.class_name == "Msvm_Error"
     assert error.text("Message") == row["ErrorDescription"] != ""
@@ -128,5 +128,5 @@ def test_unfinished_jobs_show_in_the_summary() -> None:
     machine = host({}, jobs={"delay": 100})
     start(machine)
     vsms = "Msvm_VirtualSystemManagementService"
-    _, outputs = call(machine, vsms, "GetSummaryInformation", RequestedInformation=[108])
+    _rest, outputs = call(machine, vsms, "GetSummaryInformation", RequestedInformation=[108])
     assert [task["JobType"] for task in outputs["SummaryInformation"][0]["AsynchronousTasks"]] == [12]

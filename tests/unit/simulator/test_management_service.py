@@ -152,7 +152,7 @@ def test_a_connection_needs_an_escaped_parent_and_an_array() -> None:
 
 
 def test_disconnect_and_connect_again() -> None:
-    machine, _ = lab(state="running")
+    machine, _rest = lab(state="running")
     (connection,) = machine.vm("vm0").rows(CONNECTION)
     assert outcome(machine, modify(machine, connection, EnabledState=3))[0] == OK
     assert connection["EnabledState"] == 3
@@ -182,7 +182,7 @@ def test_the_mac_address_of_a_running_vm_is_fixed() -> None:
 
 
 def test_features_are_added_once_modified_and_removed() -> None:
-    machine, _ = lab(state="running")
+    machine, _rest = lab(state="running")
     (connection,) = machine.vm("vm0").rows(CONNECTION)
     code, outputs = add(machine, embedded(SECURITY, AllowMacSpoofing=True), "AddFeatureSettings", connection)
     assert code == OK
@@ -218,7 +218,7 @@ def test_features_belong_to_a_connection() -> None:
     ],
 )
 def test_vlans(values: dict[str, Any], code: int) -> None:
-    machine, _ = lab()
+    machine, _rest = lab()
     (connection,) = machine.vm("vm0").rows(CONNECTION)
     assert add(machine, embedded(VLAN, **values), "AddFeatureSettings", connection)[0] == code
 
@@ -257,7 +257,7 @@ def summary(machine: Machine, codes: list[int], *references: Reference) -> list[
     parameters: dict[str, Any] = {"RequestedInformation": codes}
     if references:
         parameters["SettingData"] = list(references)
-    _, outputs = call(machine, VSMS, "GetSummaryInformation", **parameters)
+    _rest, outputs = call(machine, VSMS, "GetSummaryInformation", **parameters)
     found = outputs["SummaryInformation"]
     return [{name: value for name, value in one.items() if value is not None} for one in found]
 
@@ -271,7 +271,7 @@ def test_summaries_hold_what_was_asked_for() -> None:
     ]
     assert summary(machine, [1], machine.vm("vm1").system.reference()) == [{"ElementName": "vm1"}]
     assert summary(machine, [], machine.vm("vm1").system.reference()) == [{}]
-    code, _ = call(
+    code, _rest = call(
         machine,
         VSMS,
         "GetSummaryInformation",

@@ -17,7 +17,7 @@ def change(vm: dict[str, Any], **values: Any) -> tuple[int, Any]:
     machine = host(vm)
     memory = machine.vm("vm0").memory
     before = memory.as_dict()
-    code, _ = outcome(machine, modify(machine, memory, **values))
+    code, _rest = outcome(machine, modify(machine, memory, **values))
     if code:
         assert memory.as_dict() == before, "a refused change left traces"
     return code, memory
@@ -63,7 +63,7 @@ def test_dynamic_memory_of_a_vm_that_is_off(values: dict[str, Any], code: int) -
 
 
 def test_what_is_left_out_stays() -> None:
-    _, memory = change(DYNAMIC, Limit=8192)
+    _rest, memory = change(DYNAMIC, Limit=8192)
     assert (memory["VirtualQuantity"], memory["Reservation"], memory["DynamicMemoryEnabled"]) == (2048, 1024, True)
 
 

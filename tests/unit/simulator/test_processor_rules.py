@@ -12,7 +12,7 @@ from .hosts import FAILED, INVALID_PARAMETER, INVALID_STATE, OK, host, modify, o
 def change(vm: dict[str, Any], values: dict[str, Any], **spec: Any) -> int:
     machine = host(vm, **spec)
     processor = machine.vm("vm0").processor
-    code, _ = outcome(machine, modify(machine, processor, **values))
+    code, _rest = outcome(machine, modify(machine, processor, **values))
     for name, value in values.items():
         assert (processor[name] == value) is (code == OK)
     return code
