@@ -28,8 +28,10 @@ HOST = {
     "cpu": "intel",
     "memory": "64GB",
     "domain": "",
-    "manufacturer": "Contoso",
-    "model": "Rack Server 2000",
+    "kind": "physical",
+    "manufacturer": "",
+    "model": "",
+    "vbs": "off",
     "users": [{"name": "administrator", "password": "Passw0rd!"}],
     "jobs": {},
     "without_rights": "empty",
@@ -162,6 +164,9 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
         "shutdown_timeout": spec["shutdown_timeout"],
     }
     users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
+    for key, known in (("kind", read_yaml("host_kinds.yml")), ("vbs", ("off", "enabled", "running"))):
+        if spec[key] not in known:
+            raise ModelError(f"{where}.{key}: {spec[key]} is none of {', '.join(known)}")
     try:
         spec |= network.complete(name, dict(given), guest=inside is not None)
     except ValueError as error:
@@ -256,8 +261,9 @@ def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
         "winrm": host.spec["winrm"],
         **guest["machine"],
         # Hyper-V shows itself to its guests like this (Win32_ComputerSystem in a VM).
-        "manufacturer": "Microsoft Corporation",
-        "model": "Virtual Machine",
+        "kind": "hyperv",
+        "manufacturer": "",
+        "model": "",
         "memory": vm.memory["VirtualQuantity"] * 2**20,
         "cpu": {
             **host.cpu,

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..cim import Instance
 from ..schema import CIMV2
+from .host_facts import host_kind
 
 if TYPE_CHECKING:
     from ..machine import Machine
 
 
+# Language identifiers and country codes (Win32_OperatingSystem.Locale, .OSLanguage, .CountryCode docs).
+LANGUAGES = {"en-US": "0409", "ja-JP": "0411", "de-DE": "0407"}
+COUNTRIES = {"en-US": "1", "ja-JP": "81", "de-DE": "49"}
+
+
 def install(machine: Machine) -> None:
     add, live, os, cpu = machine.repository.add, machine.repository.live, machine.os, machine.cpu
-    total = machine.memory_total * 1024
+    total, kind = machine.memory_total * 1024, host_kind(machine)
     add(
         "Win32_OperatingSystem",
         {
@@ -23,9 +30,12 @@ def install(machine: Machine) -> None:
             "CSName": machine.name,
             "OperatingSystemSKU": os["sku"],
             "ProductType": os["product_type"],
-            "OSArchitecture": "64-bit",
+            "OSArchitecture": machine.text("architecture_64"),
+            "OSLanguage": int(LANGUAGES.get(machine.locale, "0409"), 16),
+            "CountryCode": COUNTRIES.get(machine.locale, "1"),
+            "Manufacturer": "Microsoft Corporation",
             "TotalVisibleMemorySize": total,
-            "Locale": {"ja-JP": "0411", "de-DE": "0407"}.get(machine.locale, "0409"),
+            "Locale": LANGUAGES.get(machine.locale, "0409"),
             "MUILanguages": [machine.locale],
             "SystemDirectory": r"C:\Windows\system32",
             "WindowsDirectory": r"C:\Windows",
@@ -46,8 +56,8 @@ def install(machine: Machine) -> None:
             "Domain": machine.spec["domain"] or "WORKGROUP",
             "PartOfDomain": bool(machine.spec["domain"]),
             "Workgroup": None if machine.spec["domain"] else "WORKGROUP",
-            "Manufacturer": machine.spec["manufacturer"],
-            "Model": machine.spec["model"],
+            "Manufacturer": kind["manufacturer"],
+            "Model": kind["model"],
             "NumberOfProcessors": cpu["sockets"],
             "NumberOfLogicalProcessors": cpu["logical_processors"],
             "TotalPhysicalMemory": total * 1024,
@@ -56,10 +66,12 @@ def install(machine: Machine) -> None:
         },
         CIMV2,
     )
+
     # True on a Hyper-V host and in every VM (Win32_ComputerSystem docs).
-    live(
-        "Win32_ComputerSystem", "HypervisorPresent", lambda _: bool(machine.inside) or machine.hypervisor_running, CIMV2
-    )
+    def hypervisor_present(row: Instance) -> bool:
+        return kind["virtual"] or bool(machine.inside) or machine.hypervisor_running
+
+    live("Win32_ComputerSystem", "HypervisorPresent", hypervisor_present, CIMV2)
     for socket in range(cpu["sockets"]):
         add(
             "Win32_Processor",
