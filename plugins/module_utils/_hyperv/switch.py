@@ -335,8 +335,8 @@ def _goal(host: Host, current: Switch, switches: list[Switch], params: Mapping[s
     adapters = _wanted_adapters(host, current, switches, names)
     if len(adapters) > 1 and not current.teaming:
         raise Refused(
-            f"net_adapters: {current} was made without teaming, which is decided when a switch is made, so it takes one "
-            "network adapter. Name one, or remove the switch (its VMs are disconnected then) and make it anew with "
+            f"net_adapters: {current} was made without teaming, which is decided when a switch is made, so it takes "
+            "one network adapter. Name one, or remove the switch (its VMs are disconnected then) and make it anew with "
             "all of them",
             switch=current.name,
         )
@@ -367,18 +367,15 @@ def _plan_settings(host: Host, current: Switch, params: Mapping[str, Any]) -> It
 
 def _plan_connections(host: Host, current: Switch, goal: _Goal) -> Iterator[Step]:
     """Physical adapters that go, come or take another's place; then the host's own adapter."""
-    if goal.adapters is not None:
-        if {guid(one.id) for one in goal.adapters} != current.adapter_guids:
-            what = f"connect {current} to {', '.join(map(str, goal.adapters)) or 'no network adapter'}"
-            yield Step(
-                what,
-                {"type": current.type, "net_adapters": _names_of(host, current)},
-                {
-                    "type": EXTERNAL if goal.adapters else INTERNAL if goal.management_os else PRIVATE,
-                    "net_adapters": _names(goal.adapters),
-                },
-                lambda: _exchange(host, current, goal.adapters or [], what),
-            )
+    if goal.adapters is not None and {guid(one.id) for one in goal.adapters} != current.adapter_guids:
+        what = f"connect {current} to {', '.join(map(str, goal.adapters)) or 'no network adapter'}"
+        kind = EXTERNAL if goal.adapters else INTERNAL if goal.management_os else PRIVATE
+        yield Step(
+            what,
+            {"type": current.type, "net_adapters": _names_of(host, current)},
+            {"type": kind, "net_adapters": _names(goal.adapters)},
+            lambda: _exchange(host, current, goal.adapters or [], what),
+        )
     if goal.management_os is not None and goal.management_os != bool(current.internals):
         yield _plan_management_os(host, current, goal)
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 _LEARN = "https://learn.microsoft.com/windows-server/virtualization/hyper-v"
 NESTED = f"{_LEARN}/nested-virtualization"
 ENABLE = f"{_LEARN}/enable-nested-virtualization"
+_ON_WINDOWS = "https://learn.microsoft.com/virtualization/hyper-v-on-windows"
+REQUIREMENTS = f"{_ON_WINDOWS}/reference/hyper-v-requirements"
+NAT = f"{_ON_WINDOWS}/user-guide/setup-nat-network"
 
 
 class Rule(NamedTuple):
@@ -55,4 +58,10 @@ PROCESSOR_UNSUPPORTED = Rule(
     "fail",
     "nested virtualization needs an Intel processor with VT-x and EPT, or an AMD EPYC or Ryzen processor or later",
     ENABLE,
+)
+ONE_NAT = Rule(
+    "one-nat",
+    "fail",
+    "Windows has one NAT network per host",
+    NAT,
 )
