@@ -1,4 +1,4 @@
-"""Tasks through the real bridge, in this process: connection plugin, action plugin, module, protocol, simulated host."""
+"""Tasks through the real bridge in this process: connection plugin, action plugin, module, protocol, simulated host."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins import loader as plugin_loader
 from ansible.template import Templar
+
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
 from ansible_collections.nested.hyperv.tests.simulator import Machine, Simulation
 from ansible_collections.nested.hyperv.tests.simulator.log import Entry
@@ -59,7 +60,9 @@ def run_task(
     """The result of one task with --diff, put together from Ansible's own parts as TaskExecutor does it."""
     loader = DataLoader()
     play = Play.load({"hosts": "all", "gather_facts": False, "tasks": []}, loader=loader)
-    task = Task.load({"name": "a task", action: dict(args), "check_mode": check, "diff": True}, block=None, loader=loader)
+    task = Task.load(
+        {"name": "a task", action: dict(args), "check_mode": check, "diff": True}, block=None, loader=loader
+    )
     task.args = dict(args)
     context = PlayContext(play=play)
     context.remote_addr = host_vars["ansible_host"]

@@ -28,7 +28,7 @@ from .schema import (
     VM_SETTINGS,
 )
 from .session import Host
-from .vm import VM, is_vm, of_vms, owner, state_word
+from .vm import VM, check_rights, is_vm, of_vms, owner, state_word
 
 GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
 
@@ -50,10 +50,17 @@ class Found(NamedTuple):
 
 
 def find(host: Host, names: list[str], ids: list[str]) -> Found:
-    """The VMs of these names or ids (all where neither is given), with the run-time columns of Msvm_ComputerSystem."""
+    """The VMs of these names or ids (all where neither is given), with the run-time columns of Msvm_ComputerSystem.
+
+    Raises Missing where a name or id isn't there, Refused where the user may see none.
+    """
     columns = ("Name", "ElementName", "EnabledState", "OnTimeInMilliseconds")
     conditions = [f"ElementName = {cim.quote(name)}" for name in names] + [f"Name = {cim.quote(i)}" for i in ids]
     rows = host.client.query(COMPUTER_SYSTEM, columns=columns, where=" OR ".join(conditions) or None)
+    if not rows:
+        check_rights(host)
+    _all_found(rows, "ElementName", names)
+    _all_found(rows, "Name", ids)
     rows = sorted(
         (row for row in rows if is_vm(row)), key=lambda row: ((row["ElementName"] or "").lower(), row["Name"])
     )
@@ -63,10 +70,13 @@ def find(host: Host, names: list[str], ids: list[str]) -> Found:
 
 def _all_found(rows: list[dict[str, Any]], column: str, wanted: list[str]) -> None:
     """Raise Missing where one of the names or ids that were asked for isn't there."""
-    there = {row[column].lower() for row in rows if is_vm(row)}
+    there = {(row[column] or "").lower() for row in rows if is_vm(row)}
     missing = [text for text in wanted if text.lower() not in there]
     if missing:
-        raise Missing(f"no VM has the name or id {', '.join(map(repr, missing))}", vm=missing)
+        which = ", ".join(map(repr, missing))
+        raise Missing(
+            f"no VM has the name or id {which}; vm_info without a name lists the VMs of this host", vm=missing
+        )
 
 
 def describe(host: Host, found: Found, groups: Iterable[str] = GROUPS) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .._wsman import cim
 from .._wsman.cim import CimClass, Reference
 from . import jobs
-from .errors import Ambiguous, Invalid, Missing
+from .errors import Ambiguous, Invalid, Missing, Refused
 from .schema import COMPUTER_SYSTEM, V2, VM_SERVICE, VM_SETTINGS
 from .session import Host
 
@@ -79,6 +79,7 @@ def find(host: Host, name: str | None = None, id: str | None = None) -> VM:
     found = find_all(host, [name] if name else [], [vm_id(id)] if id else [])
     wanted = f"id {id}" if id else f"name '{name}'"
     if not found:
+        check_rights(host)
         raise Missing(f"no VM has the {wanted}; vm_info without a name lists the VMs of this host", vm=name or id)
     if len(found) > 1:
         ids = sorted(vm.id for vm in found)
@@ -86,6 +87,18 @@ def find(host: Host, name: str | None = None, id: str | None = None) -> VM:
             f"{len(found)} VMs share the {wanted}; choose one by 'id': {', '.join(ids)}", vm=name or id, ids=ids
         )
     return found[0]
+
+
+def check_rights(host: Host) -> None:
+    """Raise Refused where the user sees nothing of Hyper-V; one request, for when something wasn't found.
+
+    To users without rights a host shows empty classes, while to others at least the host itself is a computer system.
+    """
+    if not host.client.query(COMPUTER_SYSTEM, columns=("Name",), limit=1):
+        raise Refused(
+            "the user sees nothing of Hyper-V on this host. The user must be an administrator of the host, or in its "
+            "'Hyper-V Administrators' group"
+        )
 
 
 def find_by(host: Host, params: Mapping[str, Any]) -> VM:

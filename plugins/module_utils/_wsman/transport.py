@@ -135,6 +135,12 @@ class HttpTransport:
             session = transport.build_session()
             session.trust_env = False  # build_session() has looked; a .netrc would replace a client certificate
             if transport.encryption:
+                if getattr(session.auth, "session_security", self) is None:
+                    raise NotWSMan(
+                        f"{self.name} is not a WinRM endpoint: it doesn't ask for authentication. "
+                        "Check scheme, host, port and path.",
+                        endpoint=self.name,
+                    )
                 request = transport.encryption.prepare_encrypted_request(session, transport.endpoint, envelope)
                 # On a new connection the libraries would authenticate and repeat the message as it is, sealed with
                 # the key of the old one. Without their hook the 401 comes here, and send() seals anew.
@@ -148,6 +154,9 @@ class HttpTransport:
                 content = transport.encryption.parse_encrypted_response(response)
             else:
                 content = response.content
+        except NotWSMan:
+            self.close()
+            raise
         except Exception as error:
             # The libraries below raise whatever they like: requests, urllib3, ssl, spnego, gssapi, OSError, KeyError.
             explained = self._explain(error)

@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 import pytest
+
 from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
