@@ -382,7 +382,7 @@ def typed_values(embedded: Embedded, cls: CimClass) -> dict[str, Any]:
     """Values to change, by the class. A property without VALUE is NULL and means "not changed", so it isn't there.
 
     Wrong TYPE, and datetimes in ISO form, make a real host fail with 32768; a scalar where an array belongs with
-    32773 (captured from a Windows 11 host). The code for an unknown property is ASSUMPTIONS HV-03.
+    32773 (captured from a Windows 11 host). Unknown properties and other integer types: ASSUMPTIONS HV-03, HV-05.
     """
     values: dict[str, Any] = {}
     for sent in embedded.properties:

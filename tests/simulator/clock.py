@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -70,6 +71,9 @@ class Clock:
     def _run(self) -> None:
         with self._wake:
             while not self._stopping:
-                self.settle()
+                try:
+                    self.settle()
+                except Exception:
+                    traceback.print_exc()  # a bug in one event must not stop time for all others
                 due = self._events[0][0] - self.seconds() if self._events else None
                 self._wake.wait(None if due is None else max(0.001, due))

@@ -29,7 +29,7 @@ STATIC_METHODS = {
 
 
 class Schema:
-    """All classes of one Windows build, without the properties that later builds brought (`type@build` in the data)."""
+    """All classes of one Windows build, without what later builds brought (`type@build` in the data; HV-19)."""
 
     def __init__(self, build: int) -> None:
         self._classes: dict[tuple[str, str], CimClass] = {}

@@ -17,7 +17,7 @@ from .settings import adapter, security, storage
 if TYPE_CHECKING:
     from .machine import Machine
 
-# CIM_EnabledLogicalElement.EnabledState as real v2 hosts give it (captured: 2, 3, 6, 9).
+# CIM_EnabledLogicalElement.EnabledState as real v2 hosts give it (captured: 2, 3, 6, 9; the others: HV-06).
 RUNNING, OFF, SHUTTING_DOWN, SAVED, PAUSED, STARTING = 2, 3, 4, 6, 9, 10
 SAVING, PAUSING, RESUMING = 32773, 32776, 32777
 
@@ -180,7 +180,7 @@ class Vm:
         )
 
     def _plan_shutdown(self) -> Plan:
-        """Value 4 asks the guest through integration services; the job lasts as long as the guest takes."""
+        """Value 4 asks the guest through integration services; the job lasts as long as the guest takes (HV-22)."""
         if not self.guest.component("Shutdown"):
             raise self.refusal("error_state", INVALID_STATE)
         timeout = float(self.machine.options["shutdown_timeout"])

@@ -34,7 +34,7 @@ def _vm(machine: Machine, row: Instance) -> Vm:
 
 
 def _devices(machine: Machine, name: str) -> Iterator[Instance]:
-    """They exist while the VM has a worker process and the service is enabled (no row for an off VM: libhvee)."""
+    """They exist while the VM has a worker process and the service is enabled (no row when off: libhvee; HV-18)."""
     for vm in tuple(machine.vms.values()):
         if (row := device(vm, name)) is not None:
             yield row

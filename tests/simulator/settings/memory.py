@@ -35,7 +35,7 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
 
 
 def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """The rules of Set-VMMemory, of dynamic memory and of nesting, in the order in which a state forbids more."""
+    """The rules of Set-VMMemory, of dynamic memory and of nesting (codes: ASSUMPTIONS HV-16, HV-17)."""
     if not values:
         return
     if vm.busy or vm.state == 6:
@@ -53,7 +53,7 @@ def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
 
 
 def _check_running(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """What a running VM allows. Microsoft, nested virtualization: none of it while a hypervisor runs inside."""
+    """Microsoft, nested virtualization: no change while a hypervisor runs inside (as what it fails: HV-14)."""
     if not set(values) <= WHILE_RUNNING:
         raise vm.refusal("error_state", INVALID_STATE)
     if vm.guest.hypervisor_running:
@@ -74,6 +74,7 @@ def _check_running(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
 
 
 def _check_amounts(vm: Vm, values: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """2 MB alignment and order (of static memory: ASSUMPTIONS HV-15)."""
     for name in AMOUNTS:
         if name in values and wanted[name] % 2:
             raise vm.refusal("error_memory_alignment", INVALID_PARAMETER, amount=wanted[name])

@@ -52,7 +52,7 @@ def test_every_machine_has_endpoints_and_a_guest_only_while_it_runs() -> None:
         host = sim.machines["hv01"]
         power(host, "l1", 3)
         assert eventually(lambda: not listens(sim.endpoints["l1"].http)), "the clock runs by itself"
-        assert not listens(sim.endpoints["l1"].https)
+        assert eventually(lambda: not listens(sim.endpoints["l1"].https))
         power(host, "l1", 2)
         assert eventually(lambda: listens(sim.endpoints["l1"].http)), "on the port it had"
         endpoints = sim.endpoints
