@@ -7,6 +7,7 @@ Three levels: controller `Microsoft:<VM>\<controller>\<n>`, drive `<controller>\
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import disks, errors
@@ -14,6 +15,7 @@ from ..cim import CimClass, Instance, PathError, parse_path
 from ..errors import CimError
 from ..files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError
 from ..jobs import FAILED, FILE_MISSING, INVALID_PARAMETER, INVALID_STATE, Refused
+from ..repository import Association, Pair
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -66,6 +68,20 @@ def install(machine: Machine) -> None:
         repository.add("Msvm_AllocationCapabilities", {"InstanceID": f"Microsoft:{pool}", **identity})
         for kind in ("Default", "Minimum", "Maximum", "Increment"):
             repository.add(cls, {"InstanceID": f"Microsoft:Definition\\{pool}\\{kind}", **identity})
+    repository.associate(
+        Association("Msvm_SettingsDefineCapabilities", ("GroupComponent", "PartComponent"), lambda: _templates(machine))
+    )
+
+
+def _templates(machine: Machine) -> Iterator[Pair]:
+    """Who looks for the template of a device comes from its pool's capabilities (libhvee)."""
+    for sub_type, pool in POOLS.items():
+        group = machine.repository.row("Msvm_AllocationCapabilities", InstanceID=f"Microsoft:{pool}")
+        for number, kind in enumerate(("Default", "Minimum", "Maximum", "Increment")):
+            cls = SASD if sub_type in MEDIUM_OF.values() else RASD
+            part = machine.repository.row(cls, InstanceID=f"Microsoft:Definition\\{pool}\\{kind}")
+            role = 3 if number else 0
+            yield group, part, {"ValueRange": number, "ValueRole": role, "PropertyPolicy": 0, "SupportStatement": 0}
 
 
 def _display(machine: Machine, row: Instance) -> str:
@@ -269,7 +285,8 @@ def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, A
         raise vm.refusal("error_state", INVALID_STATE)
     values.pop("InstanceID", None)
     values.pop("ResourceType", None)
-    sub_type = next((one for one in TYPES if one.lower() == (values.pop("ResourceSubType", None) or "").lower()), "")
+    named = (values.pop("ResourceSubType", None) or "").lower()
+    sub_type = next((one for one in TYPES if one.lower() == named), "")
     values = {name: value for name, value in values.items() if value not in (None, "", [])}
     if sub_type in (HARD_DISK, DVD_DISK):
         if cls.name != SASD:
