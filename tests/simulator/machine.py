@@ -333,8 +333,10 @@ class Machine:
 
     def _target(self, cls: CimClass, keys: Mapping[str, Any] | None) -> Instance:
         if not keys and cls.keys:
-            # Captured from a Windows 11 host: the management service answers so to a call without selectors.
-            raise CimError(errors.INVALID_METHOD_PARAMETERS, operation="ExecMethod", parameter_info=cls.name)
+            # Seen on a Windows 11 host: this from the management service, InternalError from switch and image service.
+            management = cls.name == "Msvm_VirtualSystemManagementService"
+            status = errors.INVALID_METHOD_PARAMETERS if management else errors.FAILED
+            raise CimError(status, operation="ExecMethod", parameter_info=cls.name)
         row = self.repository.find(Reference(cls.namespace, cls.name, dict(keys or {})), partial=True)
         if row is None:
             raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys or {}))

@@ -373,6 +373,7 @@ def test_without_the_role_there_is_no_namespace() -> None:
         (VSMS, "Frobnicate", {"CreationClassName": VSMS}, {}, errors.INVALID_METHOD),
         (VSMS, "GetSummaryInformation", {}, {}, errors.INVALID_METHOD_PARAMETERS),
         (VSMS, "GetSummaryInformation", {"CreationClassName": "x"}, {}, errors.NOT_FOUND),
+        ("Msvm_ComputerSystem", "RequestStateChange", {}, {}, errors.FAILED),
         (VSMS, "GetSummaryInformation", {"CreationClassName": VSMS}, {"Typo": [1]}, errors.INVALID_METHOD_PARAMETERS),
         (
             VSMS,
