@@ -9,10 +9,10 @@ module: nat_network
 short_description: Put the guests of a Hyper-V host behind network address translation
 version_added: 0.1.0
 description:
-  - Gives the host an address on an internal switch, makes a NAT for the network around it, and maps ports of the host to
-    guests.
-  - Works on any Hyper-V host, also on a VM that is one. There it is the way to connect nested guests without MAC address
-    spoofing (see O(nested.hyperv.vm_nesting#module:network)), and the only way in public clouds.
+  - Gives the host an address on an internal switch, makes a NAT for the network around it, and maps ports of the host
+    to guests.
+  - Works on any Hyper-V host, also on a VM that is one. There it is the way to connect nested guests without MAC
+    address spoofing (see O(nested.hyperv.vm_nesting#module:network)), and the only way in public clouds.
   - Before it writes anything it checks the network against the NATs, addresses and routes that the host has.
 options:
   name:

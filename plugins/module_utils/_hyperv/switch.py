@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._wsman import cim
-from .._wsman.cim import Reference
+from .._wsman.cim import Instance, Reference
 from . import jobs
 from .errors import Ambiguous, Invalid, Missing, Refused
 from .schema import (
@@ -161,7 +161,12 @@ def net_adapters(host: Host) -> list[NetAdapter]:
     """The physical adapters that switches can take, with the names they have in Windows."""
     ports = host.client.query(EXTERNAL_PORT, columns=tuple(EXTERNAL_PORT.properties))
     rows = host.client.query(NET_ADAPTER, columns=("DeviceID", "Name", "InterfaceDescription"))
-    named = {guid(row["DeviceID"]): row for row in rows}
+    return name_ports(ports, rows)
+
+
+def name_ports(ports: list[Instance], adapters: list[Instance]) -> list[NetAdapter]:
+    """Ports (Msvm_ExternalEthernetPort) with the names of their adapters (MSFT_NetAdapter)."""
+    named = {guid(row["DeviceID"]): row for row in adapters}
     found = []
     for port in ports:
         row = named.get(guid(port["DeviceID"]), {})

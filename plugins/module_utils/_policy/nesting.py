@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .rules import HOST_TOO_OLD, PROCESSOR_UNSUPPORTED, VM_VERSION_TOO_OLD, Rule
+from .platform import AZURE, EDITIONS, HOME_EDITIONS, HYPER_V
+from .rules import (
+    AZURE_VM,
+    DEPTH,
+    FOREIGN_HYPERVISOR,
+    HOME_EDITION,
+    HOST_TOO_OLD,
+    HYPERV_NOT_RUNNING,
+    PROCESSOR_EXTENSIONS,
+    PROCESSOR_UNSUPPORTED,
+    VM_VERSION_TOO_OLD,
+    Rule,
+)
 
 
 class Need(NamedTuple):
@@ -51,3 +63,35 @@ def lacks(vendor: str, build: int, version: str | None = None) -> list[Lack]:
     if version is not None and version_tuple(version) < need.version:
         found.append(Lack(VM_VERSION_TOO_OLD, f"version {version} with {vendor}"))
     return found
+
+
+class HostFacts(NamedTuple):
+    """What of a host decides about nesting; ``extensions`` is None where a hypervisor hides them."""
+
+    vendor: str
+    build: int
+    sku: int
+    hyperv: bool
+    hypervisor: bool
+    extensions: bool | None
+    platform: str | None
+
+
+def host_reasons(host: HostFacts) -> list[Lack]:
+    """What speaks against VMs of this host running Hyper-V, what forbids it first."""
+    found = lacks(host.vendor, host.build)
+    if host.extensions is False:
+        found.append(Lack(PROCESSOR_EXTENSIONS, "a processor without them"))
+    if host.sku in HOME_EDITIONS:
+        found.append(Lack(HOME_EDITION, EDITIONS[host.sku]))
+    if not host.hyperv:
+        found.append(Lack(HYPERV_NOT_RUNNING, "a host without Hyper-V, or whose management service doesn't run"))
+    elif not host.hypervisor:
+        found.append(Lack(HYPERV_NOT_RUNNING, "a host whose hypervisor doesn't run"))
+    if host.platform in (HYPER_V, AZURE):
+        found.append(Lack(DEPTH, "a host that is a Hyper-V VM itself"))
+    if host.platform == AZURE:
+        found.append(Lack(AZURE_VM, "a host that is an Azure VM"))
+    elif host.platform not in (None, HYPER_V):
+        found.append(Lack(FOREIGN_HYPERVISOR, f"a host that is a VM of {host.platform}"))
+    return sorted(found, key=lambda one: one.rule.severity != "fail")

@@ -65,3 +65,40 @@ ONE_NAT = Rule(
     "Windows has one NAT network per host",
     NAT,
 )
+PROCESSOR_EXTENSIONS = Rule(
+    "hyperv-processor",
+    "fail",
+    "Hyper-V needs a processor with VT-x or AMD-V and second level address translation, switched on in the firmware",
+    REQUIREMENTS,
+)
+HOME_EDITION = Rule(
+    "hyperv-edition",
+    "fail",
+    "Hyper-V comes with Windows Pro, Enterprise, Education and Server, not with Home editions",
+    REQUIREMENTS,
+)
+HYPERV_NOT_RUNNING = Rule(
+    "hyperv-not-running",
+    "fail",
+    "VMs, nested or not, need the Hyper-V role and a running hypervisor",
+    ENABLE,
+)
+DEPTH = Rule(
+    "nested-depth",
+    "warn",
+    "one level of nested virtualization is supported in production",
+    NESTED,
+)
+FOREIGN_HYPERVISOR = Rule(
+    "nested-foreign-hypervisor",
+    "warn",
+    "Hyper-V on the virtualization of other vendors may run, but Microsoft neither tests nor supports it",
+    NESTED,
+)
+AZURE_VM = Rule(
+    "nested-azure",
+    "warn",
+    "nested virtualization in an Azure VM needs the security type Standard, and nested guests reach the network "
+    "through NAT only",
+    ENABLE,
+)
