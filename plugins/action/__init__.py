@@ -3,11 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible imports this package in its parent process, when it looks up a task's action.
 
-So the bridge and all that it needs is compiled once for all forks, rather than anew in each: collections have no
-bytecode cache. Routing through ``plugin_routing.action.*.redirect`` would do the same, but then every module has the
-name of the action plugin in ``module_defaults``, and the defaults of one reach all others.
+So what modules share is compiled once, and not in each fork anew: collections have no bytecode cache. Routing through
+``plugin_routing.action.*.redirect`` would do the same, but then every module has the name of the action plugin in
+``module_defaults``, and the defaults of one reach all others.
 """
 
 from __future__ import annotations
 
-from . import host  # noqa: F401
+from importlib import import_module
+from pkgutil import walk_packages
+
+from .. import module_utils
+
+for found in walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
+    import_module(found.name)

@@ -11,11 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-# Imported here, at the top, by the parent process (see __init__.py), so that its forks have all of it already.
 from ..module_utils import _ensure
-
-# pylint: disable-next=unused-import
-from ..module_utils._hyperv import adapter, info, memory, nesting, power, processor  # noqa: F401
 from ..module_utils._run import run_module
 from ..plugin_utils._connection import connection_options
 
