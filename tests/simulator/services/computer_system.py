@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .. import checkpoints
 from ..cim import NEVER, Instance
 from ..jobs import INVALID_PARAMETER
 from ..vm import OFF, PAUSED, RUNNING
@@ -25,13 +26,23 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "EnhancedSessionModeState": lambda vm: 6 if vm.state == RUNNING else 3,
     "InstallDate": lambda vm: vm.created,
     "OnTimeInMilliseconds": lambda vm: int(vm.uptime.total_seconds() * 1000),
-    "OperationalStatus": lambda vm: [11, 32771] if vm.transition == 10 else [2],
+    "OperationalStatus": lambda vm: _status(vm),
     "ProcessID": lambda vm: vm.pid,
     "StatusDescriptions": lambda vm: [vm.machine.text("status_normal")],
     "TimeOfLastConfigurationChange": lambda vm: vm.changed,
     "TimeOfLastStateChange": lambda vm: vm.state_changed,
     "HealthState": lambda vm: 5,
 }
+# Second OperationalStatus beside 11, in service (Msvm_ComputerSystem docs).
+BUSY = {"snapshot": 32768, "apply_snapshot": 32769, "delete_snapshot": 32770, "start": 32771}
+
+
+def _status(vm: Vm) -> list[int]:
+    if vm.job is not None and vm.job.name in BUSY:
+        return [11, BUSY[vm.job.name]]
+    return [11, 32772] if checkpoints.merging(vm) else [2]
+
+
 # What every VM's row shows alike (captured).
 VM_VALUES = {
     "CreationClassName": CLASS,

@@ -1,4 +1,4 @@
-"""Msvm_SummaryInformation: runtime values of VMs, by method or (since Windows Server 2016) as rows of a class."""
+"""Msvm_SummaryInformation: runtime values of VMs, by method or (since 2016; HV-21) as rows of a class."""
 
 from __future__ import annotations
 
@@ -104,6 +104,7 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "MemorySpansPhysicalNumaNodes": lambda vm: False,
     "IntegrationServicesVersionState": lambda vm: 1 if vm.guest.component("Heartbeat") else 0,
     "VirtualSystemSubType": lambda vm: vm.system["VirtualSystemSubType"],
+    "Snapshots": lambda vm: [one.system.copy() for one in vm.checkpoints.values()] or None,
     "AsynchronousTasks": lambda vm: vm.machine.jobs.instances_of(vm),
 }
 

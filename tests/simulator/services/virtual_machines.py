@@ -78,7 +78,9 @@ def _system_values(machine: Machine, text: str | None) -> dict[str, Any]:
 
 
 def _make(machine: Machine, vm_id: str, values: dict[str, Any]) -> Vm:
-    first = {name: values[name] for name in AT_CREATION & set(values) if values[name]}
+    # A VM from DefineSystem has standard checkpoints, one from New-VM production (said of a Windows 11 host: VM-10).
+    first = {"UserSnapshotType": checkpoints.STANDARD}
+    first |= {name: values[name] for name in AT_CREATION & set(values) if values[name]}
     return make_vm(
         machine,
         vm_id,

@@ -34,6 +34,15 @@ def install(machine: Machine) -> None:
     repository.associate(
         Association("Msvm_LogicalIdentity", ends, lambda: _pairs(machine), lambda row: _of(machine, row))
     )
+    ends = ("GroupComponent", "PartComponent")
+    repository.associate(
+        Association(
+            "Msvm_VirtualSystemSettingDataComponent",
+            ends,
+            lambda: (pair for owner in _owners(machine) for pair in _components(machine, owner)),
+            lambda row: _components(machine, _owner(row)),
+        )
+    )
 
 
 def _owners(machine: Machine) -> Iterator[str]:
@@ -138,6 +147,12 @@ def _pairs(machine: Machine) -> Iterator[Pair]:
         yield from _owned(machine, owner)
 
 
+def _components(machine: Machine, owner: str) -> Iterator[Pair]:
+    system = machine.repository.row(SYSTEM, InstanceID=f"Microsoft:{owner}") if owner else None
+    for row, _ in sources(machine, owner) if system is not None else ():
+        yield system, row
+
+
 def _owned(machine: Machine, owner: str) -> Iterator[Pair]:
     for row, device in sources(machine, owner):
         if device is not None:
@@ -145,5 +160,9 @@ def _owned(machine: Machine, owner: str) -> Iterator[Pair]:
 
 
 def _of(machine: Machine, row: Instance) -> Iterator[Pair]:
-    owner = owner_id(str(row["InstanceID"])) if "InstanceID" in row else ""
+    owner = _owner(row)
     return _owned(machine, owner) if owner else iter(())
+
+
+def _owner(row: Instance) -> str:
+    return owner_id(str(row["InstanceID"])) if "InstanceID" in row else ""

@@ -174,6 +174,9 @@ def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
         raise Refused(INVALID_PARAMETER)
     if "Notes" in values:
         values["Notes"] = values["Notes"][:1] or [""]  # more than one element: the first is kept (captured)
+    if "AutomaticCriticalErrorActionTimeout" in values:  # kept in whole minutes, rounded up (docs)
+        minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
+        values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
     if values.get("VirtualNumaEnabled") and vm.memory["DynamicMemoryEnabled"]:
         raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
     template = values.get("SecureBootTemplateId")
