@@ -66,7 +66,7 @@ KINDS = {
     "clear_state": Kind(73, "job_clear_state"),
     "merge": Kind(50, "job_merge"),
     "security": Kind(2, "job_modify_system"),
-    # Ethernet switches: a private one is made at once, one is deleted in a job (captured); the rest is ASSUMPTIONS NET-01.
+    # Ethernet switches: a private one is made at once, one is deleted in a job (captured); the rest: NET-01.
     "define_switch": Kind(130, "job_define_switch", "now"),
     "define_external": Kind(130, "job_define_switch"),
     "modify_switch": Kind(131, "job_modify_switch", "now"),

@@ -14,8 +14,8 @@ from .hosts import (
     INVALID_PARAMETER,
     INVALID_STATE,
     JOB,
-    OK,
     OFF,
+    OK,
     RUNNING,
     VSMS,
     call,
@@ -24,6 +24,7 @@ from .hosts import (
     modify,
     outcome,
     power,
+    rows,
 )
 from .networks import ADAPTER, CONNECTION, defined, settings, switch_path
 
@@ -272,3 +273,15 @@ def test_names_are_in_the_language_of_the_host() -> None:
     machine = host({"adapters": [{}]}, locale="de-DE")
     assert only(machine)["ElementName"] == "Netzwerkkarte"
     assert settings(machine, "LAN")["Caption"] == "Einstellungen des virtuellen Ethernet-Switches"
+
+
+def test_the_device_of_an_adapter_is_there_while_the_vm_runs() -> None:
+    machine = host({"state": "running", "adapters": [{"switch": "LAN"}]}, {"adapters": [{"switch": "LAN"}]})
+    (device,) = rows(machine, "Msvm_SyntheticEthernetPort")
+    row = only(machine)
+    assert (device["SystemName"], device["PermanentAddress"]) == (machine.vm("vm0").id, row["Address"])
+    found = machine.associators(row.reference(), assoc_class="Msvm_SettingsDefineState")
+    assert [one.reference() for one in found] == [device.reference()]
+    system = machine.vm("vm0").reference
+    devices = machine.associators(system, assoc_class="Msvm_SystemDevice", result_class="Msvm_SyntheticEthernetPort")
+    assert [one.reference() for one in devices] == [device.reference()]

@@ -1,4 +1,4 @@
-"""Virtual switches: what can be made, what is refused and with which code, and what the host's network does meanwhile."""
+"""Virtual switches: what can be made, what is refused with which code, and what becomes of the host's network."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _matrix(machine: Machine) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("number", range(11))
 def test_host_resource_of_a_port(number: int) -> None:
-    """No HostResource and no such object 32773, a scalar 32776, an array with or without host prefix works (captured)."""
+    """Nothing, or no such object: 32773; a scalar: 32776; an array, with or without host prefix, works (captured)."""
     machine = host()
     text, code = _matrix(machine)[number]
     assert define(machine, "lab", text)[0] == code
