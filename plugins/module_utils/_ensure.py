@@ -15,7 +15,7 @@ from ._hyperv.step import Step, merge, step
 from ._hyperv.vm import OFF, VM
 from ._wsman.faults import HostError
 
-__all__ = ("Step", "Task", "ensure", "step")
+__all__ = ("Step", "Task", "ensure", "ensure_host", "step")
 
 
 class Task(NamedTuple):
@@ -73,6 +73,12 @@ def ensure(
         error.details |= _so_far(done, cycled)
         raise
     return {**result, "power_cycled": cycle}
+
+
+def ensure_host(host: Host, task: Task, steps: Iterable[Step]) -> dict[str, Any]:
+    """The same for what has no power: the settings of the host itself."""
+    result = ensure(host, task, steps)
+    return {key: result[key] for key in ("changed", "diff")}
 
 
 def _so_far(done: list[Step], cycled: bool) -> dict[str, Any]:

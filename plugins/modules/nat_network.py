@@ -132,7 +132,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nat:
-  description: The NAT as it is now, null where there is none, in check mode not yet.
+  description: The NAT after the task, or as it would be in check mode. Null with O(state=absent).
   returned: success
   type: dict
   contains:
@@ -145,8 +145,9 @@ nat:
       type: str
       sample: 192.168.100.0/24
     external_prefix:
-      description: External prefix of a NAT that was made with one.
+      description: External prefix of a NAT that was made with one, by other means than this module.
       type: str
+      sample: null
     static_mappings:
       description: Static mappings of the NAT.
       type: list
@@ -184,7 +185,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
+from ..module_utils._ensure import Task, ensure_host
 from ..module_utils._hyperv import nat
 from ..module_utils._hyperv.session import Host
 from ..module_utils._standalone import run_alone
@@ -203,9 +204,14 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     if params["state"] == "absent":
         steps = nat.plan_removal(host, found, wanted, params["manage_switch"], params["force"])
     else:
-        steps = nat.plan(host, found, wanted, params["switch"], params["manage_switch"])
-    result = ensure(host, task, steps)
-    if result["changed"] and not task.check_mode:
+        to_be_made = params["manage_switch"] or host.predicts("switch", params["switch"])
+        steps = nat.plan(host, found, wanted, params["switch"], to_be_made)
+    result = ensure_host(host, task, steps)
+    if task.check_mode:
+        makes_switch = params["state"] == "present" and found.switch is None
+        made = {"would_make": [("switch", params["switch"])]} if makes_switch else {}
+        return {**result, **made, "nat": nat.predict(found, wanted, params["state"])}
+    if result["changed"]:
         found = nat.reread(host, found, wanted.name)
     return {**result, "nat": nat.describe(found.nat, found.mappings) if found.nat else None}
 

@@ -99,15 +99,21 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: Id of the switch. Not there in check mode for a switch that would be made.
+  returned: when there is a switch
+  type: str
+  sample: 0F8FAD5B-D9CB-469F-A165-70867728950E
+name:
+  description: Name of the switch.
+  returned: success
+  type: str
+  sample: External
 switch:
-  description: The switch as it is now, null where there is none, in check mode not yet.
+  description: The switch after the task, or as it would be in check mode. Null with O(state=absent).
   returned: success
   type: dict
   contains:
-    id:
-      description: Id of the switch.
-      type: str
-      sample: 0F8FAD5B-D9CB-469F-A165-70867728950E
     name:
       description: Name of the switch.
       type: str
@@ -157,7 +163,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
+from ..module_utils._ensure import Task, ensure_host
 from ..module_utils._hyperv import switch
 from ..module_utils._hyperv.session import Host
 from ..module_utils._standalone import run_alone
@@ -176,11 +182,19 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     switches = switch.read(host)
     current = switch.pick(switches, wanted)
     if params["state"] == "absent":
-        return {**ensure(host, task, switch.plan_removal(host, current, params["force"])), "switch": None}
-    result = ensure(host, task, switch.plan(host, current, switches, params))
-    if result["changed"] and not task.check_mode:
+        result = ensure_host(host, task, switch.plan_removal(host, current, params["force"]))
+        return {**result, "name": current.name if current else params["name"], "switch": None}
+    steps = switch.plan(host, current, switches, params)
+    result = ensure_host(host, task, steps)
+    if task.check_mode and result["changed"]:
+        now = switch.describe(current, switch.net_adapters(host)) if current else switch.NEW
+        predicted = switch.predict(now, steps)
+        made = {"id": current.id} if current else {"would_make": [("switch", predicted["name"])]}
+        return {**result, **made, "name": predicted["name"], "switch": predicted}
+    if result["changed"]:
         current = switch.pick(switch.read(host), current.id if current else wanted)
-    return {**result, "switch": switch.describe(current, switch.net_adapters(host)) if current else None}
+    shown = switch.describe(current, switch.net_adapters(host))
+    return {**result, "id": current.id, "name": current.name, "switch": shown}
 
 
 def main() -> None:

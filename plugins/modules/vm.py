@@ -100,6 +100,13 @@ options:
         type: str
         choices: [enabled, disabled]
         default: enabled
+      network:
+        description:
+          - How nested guests reach the network, V(mac_spoofing) with addresses of their own, V(nat) behind address
+            translation that Hyper-V inside the VM does, which changes nothing here.
+        type: str
+        choices: [mac_spoofing, nat, leave]
+        default: leave
       mac_spoofing:
         description: Whether the adapters of the VM may send from other MAC addresses than their own.
         type: bool

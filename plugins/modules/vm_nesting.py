@@ -20,14 +20,31 @@ options:
     type: str
     choices: [enabled, disabled]
     default: enabled
+  network:
+    description:
+      - How nested guests reach the network. Their packets cross two switches, one inside the VM and one outside.
+      - With V(mac_spoofing) they have addresses of their own in the network that the VM is connected to. This switches
+        MAC address spoofing on, for the adapters that O(adapters) names or for all of them.
+      - With V(nat) the VM does network address translation for them, as in public clouds, where spoofing isn't
+        possible. Nothing on this host changes for it, and spoofing that is on stays on (O(mac_spoofing=false) switches
+        it off). The VM needs one adapter that is connected, and, once Hyper-V runs inside, an internal switch with an
+        address and a NAT, which M(nested.hyperv.nat_network) makes in one task that runs on the VM as a host. Nested
+        guests need fixed addresses or a DHCP server inside.
+      - V(leave) leaves it to other tasks.
+    type: str
+    choices: [mac_spoofing, nat, leave]
+    default: leave
   mac_spoofing:
     description:
       - Whether the adapters of the VM may send from other MAC addresses than their own. Packets of nested guests cross
         two switches, so either this is on, or the VM does network address translation for its guests.
-      - Left alone where it isn't given. Changes while the VM runs.
+      - O(network=mac_spoofing) says the same as V(true), so V(false) contradicts it.
+      - Left alone where neither is given. Changes while the VM runs.
     type: bool
   adapters:
-    description: Names of the network adapters that O(mac_spoofing) is for. All adapters of the VM where it isn't given.
+    description:
+      - Names of the network adapters that O(mac_spoofing) or O(network=mac_spoofing) is for. All adapters of the VM
+        where it isn't given.
     type: list
     elements: str
   static_memory:
@@ -48,6 +65,7 @@ extends_documentation_fragment:
   - nested.hyperv._vm.power
 seealso:
   - module: nested.hyperv.vm_memory
+  - module: nested.hyperv.nat_network
   - name: Run Hyper-V in a virtual machine with nested virtualization
     description: Prerequisites and networking of nested VMs.
     link: https://learn.microsoft.com/windows-server/virtualization/hyper-v/enable-nested-virtualization
@@ -60,7 +78,15 @@ EXAMPLES = r"""
   nested.hyperv.vm_nesting:
     name: lab01
     state: enabled
-    mac_spoofing: true
+    network: mac_spoofing
+    static_memory: true
+    minimum_startup_memory: 4GB
+    allow_power_cycle: true
+
+- name: The same for a VM whose guests are behind a NAT
+  nested.hyperv.vm_nesting:
+    name: lab01
+    network: nat
     static_memory: true
     minimum_startup_memory: 4GB
     allow_power_cycle: true
@@ -135,14 +161,14 @@ from ..module_utils._standalone import run_alone
 SPEC: dict[str, Any] = {
     "argument_spec": {**vm.OPTIONS, **nesting.OPTIONS, **power.OPTIONS},
     **vm.ONE,
-    "required_by": {"adapters": ("mac_spoofing",)},
     "supports_check_mode": True,
 }
 
 
 def run(host: Host, task: Task) -> dict[str, Any]:
     params = task.params
-    nesting.minimum_startup_memory(params)  # a size that can't be is refused before anything is read
+    nesting.minimum_startup_memory(params)  # what can't be is refused before anything is read
+    spoofing = nesting.spoofing(params)
     found = vm.find_by(host, params)
     steps = nesting.plan(
         host,
@@ -150,7 +176,7 @@ def run(host: Host, task: Task) -> dict[str, Any]:
         params,
         processor_row=vm.setting(host, found, PROCESSOR),
         memory_row=vm.setting(host, found, MEMORY) if nesting.needs_memory(params) else None,
-        adapters=adapter.read(host, [found]) if params["mac_spoofing"] is not None else [],
+        adapters=adapter.read(host, [found]) if spoofing is not None else [],
     )
     return {**ensure(host, task, steps, found), "id": found.id, "name": found.name}
 

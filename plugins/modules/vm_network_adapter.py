@@ -176,8 +176,8 @@ vm:
   type: dict
   sample: {id: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11, name: lab01}
 id:
-  description: Id (CIM InstanceID) of the adapter, null where it isn't there, in check mode not yet.
-  returned: success
+  description: Id (CIM InstanceID) of the adapter. Not there in check mode for an adapter that would be added.
+  returned: when there is an adapter
   type: str
   sample: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
 name:
@@ -246,12 +246,8 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     steps = port.plan_removal(target) if absent else port.plan(target, name, wanted)
     result = ensure(host, task, steps, whole)
     one = None if absent else target.adapter
-    return {
-        **result,
-        "vm": {"id": whole.id, "name": whole.name},
-        "id": one.id if one else None,
-        "name": one.name if one else name,
-    }
+    shown = {"id": one.id, "name": one.name} if one else {"name": name}
+    return {**result, "vm": {"id": whole.id, "name": whole.name}, **shown}
 
 
 def main() -> None:

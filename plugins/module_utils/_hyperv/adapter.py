@@ -312,6 +312,8 @@ def find_switch(host: Host, text: str) -> tuple[str, str]:
             switch=text,
             ids=ids,
         )
+    if not rows and host.predicts("switch", text):
+        return "to be made", text  # an id that no switch has, so that connecting to it is a change
     if not rows:
         there = sorted(row["ElementName"] for row in host.client.query(SWITCH, columns=("Name", "ElementName")))
         raise Missing(

@@ -253,7 +253,7 @@ def _switches(host: Host, adapters: list[Instance], addresses: dict[int, list[st
                 "mac_address": format_mac(own["PermanentAddress"]),
                 "addresses": addresses.get(own["InterfaceIndex"], []),
             }
-        result.append({**switch.describe(one, external), "host_adapter": shown})
+        result.append({"id": one.id, **switch.describe(one, external), "host_adapter": shown})
     return result
 
 

@@ -53,7 +53,7 @@ OPTIONS: dict[str, Any] = {
     **configuration.OPTIONS,
     "processor": {"type": "dict", "options": processor.OPTIONS},
     "memory": {"type": "dict", "options": memory.OPTIONS},
-    "nesting": {"type": "dict", "options": nesting.OPTIONS, "required_by": {"adapters": ("mac_spoofing",)}},
+    "nesting": {"type": "dict", "options": nesting.OPTIONS},
     "network_adapters": {
         "type": "list",
         "elements": "dict",
@@ -114,7 +114,7 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
 def _features(params: Mapping[str, Any]) -> list[CimClass]:
     """The adapter features that the options look at."""
     asked = [cls for one in params["network_adapters"] or () for cls in adapter.parse(one).features]
-    if (params["nesting"] or {}).get("mac_spoofing") is not None:
+    if nesting.spoofing(params["nesting"] or {}) is not None:
         asked.append(PORT_SECURITY)
     return [cls for cls in adapter.FEATURES if cls in asked]
 
@@ -136,6 +136,7 @@ def parse(params: Mapping[str, Any]) -> dict[str, Any]:
             parse_one(one)
     nesting_options = params["nesting"] or {}
     nesting.minimum_startup_memory(nesting_options)
+    nesting.spoofing(nesting_options)
     return {
         **configuration.parse(params),
         "processor": _in_section("processor", processor.PROPERTIES, params),
@@ -227,10 +228,10 @@ def _adapter_steps(
 
 def _nesting_spoofing(nesting_options: Mapping[str, Any] | None, name: str) -> bool | None:
     """What nesting asks of the adapter of this name."""
-    options = nesting_options or {"mac_spoofing": None, "adapters": None}
-    names = options["adapters"]
+    options = nesting_options or {}
+    names = options.get("adapters")
     meant = names is None or name.lower() in (one.lower() for one in names)
-    return options["mac_spoofing"] if meant else None
+    return nesting.spoofing(options) if meant else None
 
 
 def _nesting_steps(host: Host, vm: VM, params: Mapping[str, Any], now: Whole, wanted: Mapping[str, Any]) -> list[Step]:

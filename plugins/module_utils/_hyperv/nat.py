@@ -275,6 +275,16 @@ def describe(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[
     }
 
 
+def predict(found: Found, wanted: Wanted, state: str) -> dict[str, Any] | None:
+    """The NAT as the task would leave it."""
+    if state == "absent":
+        return None
+    now = {"name": wanted.name, "prefix": str(wanted.prefix), "external_prefix": None, "static_mappings": []}
+    if found.nat:
+        now = describe(found.nat, found.mappings)
+    return now if wanted.mappings is None else {**now, "static_mappings": [one.shown for one in wanted.mappings]}
+
+
 # ---- checking ----
 
 

@@ -11,15 +11,18 @@ from typing import Any
 from .._policy import nesting as policy
 from . import adapter, memory, port, processor, table
 from .adapter import Adapter
-from .errors import Refused
+from .errors import Invalid, Refused
 from .schema import CPU, OPERATING_SYSTEM, PORT_SECURITY, PROCESSOR, VM_SETTINGS
 from .session import Host
 from .step import Step, step
 from .table import MEGABYTES, Property
 from .vm import VM, modify_resource, setting
 
+SPOOFING = "mac_spoofing"
+
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+    "network": {"type": "str", "choices": [SPOOFING, "nat", "leave"], "default": "leave"},
     "mac_spoofing": {"type": "bool"},
     "adapters": {"type": "list", "elements": "str"},
     "static_memory": {"type": "bool", "default": False},
@@ -32,6 +35,23 @@ _MINIMUM = (Property("minimum_startup_memory", "VirtualQuantity", MEGABYTES, lea
 def minimum_startup_memory(params: Mapping[str, Any]) -> int | None:
     """The option in bytes, or None where it isn't given. Raises Invalid."""
     return table.parse(_MINIMUM, params).get("minimum_startup_memory")
+
+
+def spoofing(params: Mapping[str, Any]) -> bool | None:
+    """What ``network`` and ``mac_spoofing`` ask of the adapters together, None to leave them alone. Raises Invalid."""
+    allowed = params.get("mac_spoofing")
+    if params.get("network") == SPOOFING:
+        if allowed is False:
+            raise Invalid("mac_spoofing: 'network: mac_spoofing' switches it on; leave one of them out")
+        if params["state"] == "disabled":
+            raise Invalid(
+                "network: a VM with 'state: disabled' has no nested guests to connect; leave it out, "
+                "or give 'mac_spoofing' by itself"
+            )
+        allowed = True
+    if params.get("adapters") and allowed is None:
+        raise Invalid("adapters: says where MAC address spoofing is meant; add 'network: mac_spoofing'")
+    return allowed
 
 
 def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None) -> dict[str, Any]:
@@ -100,7 +120,7 @@ def plan(
     if memory_row is not None:
         wanted = wanted_memory(memory_row, params["static_memory"], minimum_startup_memory(params))
         steps.append(memory.plan(host, vm, memory_row, wanted, "assume", section))
-    return steps + _mac_spoofing(host, vm, params["mac_spoofing"], params["adapters"], adapters, section)
+    return steps + _mac_spoofing(host, vm, spoofing(params), params["adapters"], adapters, section)
 
 
 def needs_memory(params: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._wsman import cim
@@ -77,6 +77,17 @@ class Switch(NamedTuple):
 
     def __str__(self) -> str:
         return f"virtual switch '{self.name}'"
+
+
+# A switch that is to be, in the words of describe().
+NEW: dict[str, Any] = {
+    "name": "",
+    "type": PRIVATE,
+    "net_adapters": [],
+    "teaming": False,
+    "allow_management_os": False,
+    "notes": "",
+}
 
 
 class NetAdapter(NamedTuple):
@@ -222,7 +233,6 @@ def _leads_to(path: str, switch: Switch) -> bool:
 def describe(one: Switch, adapters: list[NetAdapter]) -> dict[str, Any]:
     """A switch as results show it."""
     return {
-        "id": one.id,
         "name": one.name,
         "type": one.type,
         "net_adapters": _names([adapter for adapter in adapters if guid(adapter.id) in one.adapter_guids]),
@@ -230,6 +240,16 @@ def describe(one: Switch, adapters: list[NetAdapter]) -> dict[str, Any]:
         "allow_management_os": bool(one.internals),
         "notes": one.notes,
     }
+
+
+def predict(now: Mapping[str, Any], steps: Iterable[Step]) -> dict[str, Any]:
+    """The same, as the steps leave it."""
+    after = dict(now)
+    for one in steps:
+        after |= {name: value for name, value in one.after.items() if name in after}
+    if after["type"] != EXTERNAL:
+        after |= {"net_adapters": [], "allow_management_os": after["type"] == INTERNAL}
+    return after
 
 
 # ---- planning ----
@@ -306,9 +326,10 @@ def _plan_new(host: Host, switches: list[Switch], params: Mapping[str, Any]) -> 
         raise Invalid(f"net_adapters: an external switch needs a network adapter; name one for '{name}'")
     adapters = _wanted_adapters(host, None, switches, names) if names else []
     management_os = kind == INTERNAL or (kind == EXTERNAL and params["allow_management_os"] is not False)
-    shown = {"state": "present", "type": kind, "notes": params["notes"] or ""}
+    shown = {"state": "present", "name": name, "type": kind, "notes": params["notes"] or ""}
     if kind == EXTERNAL:
         shown |= {"net_adapters": _names(adapters), "allow_management_os": management_os}
+        shown |= {"teaming": True} if len(adapters) > 1 else {}
     what = f"make the {kind} virtual switch '{name}'"
     return Step(
         what,

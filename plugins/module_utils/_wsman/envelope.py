@@ -368,7 +368,7 @@ def _value(element: Element, kind: Any) -> Any:
 def _structured(element: Element, kind: Any) -> Any:
     """Datetimes, references and embedded objects say by their children what they are."""
     first = element[0]
-    if first.tag.startswith(f"{{{COMMON}}}"):
+    if kind == "datetime" or first.tag.startswith(f"{{{COMMON}}}"):  # projections have no namespaces
         return parse_datetime(first.text or "")
     if first.tag.startswith(f"{{{ADDRESSING}}}"):
         return parse_reference(element)
