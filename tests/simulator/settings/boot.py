@@ -149,7 +149,7 @@ def _pairs(machine: Machine) -> Iterator[Pair]:
 
 def _components(machine: Machine, owner: str) -> Iterator[Pair]:
     system = machine.repository.row(SYSTEM, InstanceID=f"Microsoft:{owner}") if owner else None
-    for row, _ in sources(machine, owner) if system is not None else ():
+    for row, _rest in sources(machine, owner) if system is not None else ():
         yield system, row
 
 

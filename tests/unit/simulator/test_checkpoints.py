@@ -118,7 +118,7 @@ def test_two_checkpoints_of_one_second_have_one_name() -> None:
     machine = host({})
     vm = machine.vm("vm0")
     now = machine.clock.now()
-    first, second = (checkpoints.take(vm, saved=False, created=now) for _ in range(2))
+    first, second = (checkpoints.take(vm, saved=False, created=now) for _turn in range(2))
     assert first.system["ElementName"] == second.system["ElementName"]
 
 
@@ -295,7 +295,7 @@ def test_the_disks_of_a_running_vm_are_merged_while_it_runs() -> None:
 
 def test_a_middle_one_goes_and_its_neighbours_meet() -> None:
     machine = host(DISK)
-    first, second, third = (taken(machine) for _ in range(3))
+    first, second, third = (taken(machine) for _turn in range(3))
     snapshot_call(machine, "DestroySnapshot", second.system)
     machine.clock.advance(1)
     assert third.parent is first
@@ -352,7 +352,7 @@ def test_deleting_a_vm_merges_and_its_disks_stay() -> None:
     machine = host(DISK)
     vm = machine.vm("vm0")
     one = taken(machine)
-    code, _ = outcome(machine, call(machine, VSMS, "DestroySystem", AffectedSystem=vm.reference))
+    code, _rest = outcome(machine, call(machine, VSMS, "DestroySystem", AffectedSystem=vm.reference))
     assert code == OK
     assert names(machine) == {"vm0.vhdx"}
     assert machine.repository.owned(one.id) == []

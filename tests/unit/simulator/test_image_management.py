@@ -82,7 +82,7 @@ def test_disks_that_can_not_be_made(hv: Machine, path: str, values: dict[str, An
 
 
 def test_the_job_carries_the_hresult_and_the_text_quotes_the_path(hv: Machine) -> None:
-    _, outputs = call(hv, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=vhd(Path=BASE, MaxInternalSize=GB))
+    _rest, outputs = call(hv, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=vhd(Path=BASE, MaxInternalSize=GB))
     hv.clock.advance(1)
     job = hv.get(hv.find_class("root/virtualization/v2", "Msvm_StorageJob"), outputs["Job"].keys)
     assert (job["JobState"], job["JobCompletionStatusCode"]) == (10, 0x80070050)
@@ -92,7 +92,7 @@ def test_the_job_carries_the_hresult_and_the_text_quotes_the_path(hv: Machine) -
 def test_a_long_creation_shows_its_progress() -> None:
     machine = host(jobs={"delays": {"create_disk": 10}})
     text = vhd(Path=BASE, MaxInternalSize=GB)
-    _, outputs = call(machine, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=text)
+    _rest, outputs = call(machine, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=text)
     cls = machine.find_class("root/virtualization/v2", "Msvm_StorageJob")
     machine.clock.advance(4)
     job = machine.get(cls, outputs["Job"].keys)
@@ -168,7 +168,7 @@ def test_a_model_can_hold_a_stale_child_a_missing_parent_and_a_file_in_use() -> 
     assert state(machine, rf"{ROOT}\busy.vhdx")["InUse"] is True
     assert header(machine, rf"{ROOT}\fixed.vhdx")["Type"] == 2
     machine.files.delete(BASE)
-    _, text = images(machine, "ValidateVirtualHardDisk", Path=CHILD)
+    _rest, text = images(machine, "ValidateVirtualHardDisk", Path=CHILD)
     assert "0xC03A000D" in text
 
 
@@ -187,7 +187,7 @@ def test_merging_gives_the_child_to_the_parent(hv: Machine) -> None:
 
 
 def test_merging_a_disk_that_is_no_child_is_refused(hv: Machine) -> None:
-    _, text = images(hv, "MergeVirtualHardDisk", SourcePath=BASE, DestinationPath=BASE)
+    _rest, text = images(hv, "MergeVirtualHardDisk", SourcePath=BASE, DestinationPath=BASE)
     assert "0xC03A001B" in text
 
 

@@ -52,7 +52,7 @@ def test_generation_1_has_two_ide_controllers_and_generation_2_of_a_model_one_sc
 def test_four_scsi_controllers_and_no_more() -> None:
     machine = hv()
     vm = machine.vm("vm0")
-    assert [add_controller(machine, vm)[0] for _ in range(4)] == [OK, OK, OK, INVALID_PARAMETER]
+    assert [add_controller(machine, vm)[0] for _turn in range(4)] == [OK, OK, OK, INVALID_PARAMETER]
     assert len(storage.controllers(vm, storage.SCSI)) == 4
 
 

@@ -27,7 +27,7 @@ def define(machine: Machine, *resources: str, **values: Any) -> tuple[int, Vm | 
     given = {"ElementName": "new", "VirtualSystemSubType": GEN2, **values}
     text = embedded(VSSD, **{name: value for name, value in given.items() if value is not None})
     answer = call(machine, VSMS, "DefineSystem", SystemSettings=text, ResourceSettings=list(resources) or None)
-    code, _ = outcome(machine, answer)
+    code, _rest = outcome(machine, answer)
     reference = answer[1].get("ResultingSystem")
     return code, machine.vms.get(reference.key("Name")) if reference else None
 
@@ -80,7 +80,7 @@ def test_settings_and_resources_come_along_in_the_same_call() -> None:
     processor = embedded("Msvm_ProcessorSettingData", VirtualQuantity=4, ExposeVirtualizationExtensions=True)
     scsi = embedded(storage.RASD, ResourceType=6, ResourceSubType=storage.SCSI)
     adapter = embedded(ADAPTER, ResourceType=10, ElementName="uplink", StaticMacAddress=True, Address="00155D010203")
-    _, vm = define(
+    _rest, vm = define(
         host(), memory, processor, scsi, adapter, Notes=["lab"], AutomaticStartupAction=4, SecureBootTemplateId=UEFI_CA
     )
     assert (vm.memory["VirtualQuantity"], vm.memory["DynamicMemoryEnabled"]) == (4096, False)
@@ -118,7 +118,7 @@ def test_bad_resources_leave_nothing_behind() -> None:
 
 def test_version_and_folder_are_chosen_at_the_beginning() -> None:
     machine = host(os="server2022")
-    _, vm = define(machine, Version="9.0", ConfigurationDataRoot=r"C:\lab\new")
+    _rest, vm = define(machine, Version="9.0", ConfigurationDataRoot=r"C:\lab\new")
     assert (vm.system["Version"], vm.system["ConfigurationDataRoot"]) == ("9.0", r"C:\lab\new")
     assert machine.files.get(rf"C:\lab\new\Virtual Machines\{vm.id}.vmcx")
     system(machine, vm.system, ConfigurationDataRoot=r"C:\other", Version="10.0")
@@ -127,7 +127,7 @@ def test_version_and_folder_are_chosen_at_the_beginning() -> None:
 
 def test_names_need_not_be_unique_and_may_hold_anything() -> None:
     machine = host()
-    for _ in range(2):
+    for _turn in range(2):
         assert define(machine, ElementName='it\'s "this" & <that> 100% [x] _é*')[0] == OK
     assert {vm.name for vm in machine.vms.values()} == {'it\'s "this" & <that> 100% [x] _é*'}
 
@@ -162,7 +162,7 @@ def test_a_display_name_names_nothing() -> None:
 
 def test_configuration_files_go_with_the_vm() -> None:
     machine = host()
-    _, vm = define(machine)
+    _rest, vm = define(machine)
     assert len(list(machine.files)) == 2
     destroy(machine, vm)
     assert list(machine.files) == []
