@@ -116,6 +116,7 @@ EXAMPLES = r"""
   nested.hyperv.nat_network:
     name: lab
     switch: NAT
+    manage_switch: true
     address: 192.168.100.1/24
     static_mappings:
       - protocol: udp

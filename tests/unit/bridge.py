@@ -21,6 +21,12 @@ from ansible_collections.nested.hyperv.tests.simulator import Machine, Simulatio
 from ansible_collections.nested.hyperv.tests.simulator.log import Entry
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+# What of the host's own network tasks can change.
+NETWORK = {
+    "MSFT_NetIPAddress": {"IPAddress", "PrefixLength", "InterfaceIndex", "Store"},
+    "MSFT_NetNat": {"Name", "InternalIPInterfaceAddressPrefix", "ExternalIPInterfaceAddressPrefix"},
+    "MSFT_NetNatStaticMapping": {"NatName", "Protocol", "ExternalPort", "InternalIPAddress", "InternalPort"},
+}
 READING_METHODS = ("Get", "Find", "Test", "Validate")
 
 
@@ -92,9 +98,14 @@ def forget_connections() -> None:
 
 
 def state(machine: Machine) -> dict[str, dict[str, Any]]:
-    """All settings of a host, and the power of its VMs, by object path."""
+    """All settings of a host, its addresses and NATs, and the power of its VMs, by object path."""
     power = {f"{vm.reference.path()}": {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
-    return {**machine.dump(), **power}
+    network = {
+        row.reference().path(): {name: value for name, value in row.items() if value is not None and name in columns}
+        for cls, columns in NETWORK.items()
+        for row in machine.repository.instances(machine.find_class("root/StandardCimv2", cls))
+    }
+    return {**machine.dump(), **power, **network}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:
