@@ -205,7 +205,8 @@ def merge_later(vm: Vm) -> None:
 
 
 def merging(vm: Vm) -> bool:
-    return any(job.name == "merge" and not job.done and job.plan.vm is vm for job in vm.machine.jobs.running.values())
+    running = vm.machine.jobs.running.values() if vm.unmerged else ()
+    return any(job.name == "merge" and not job.done and job.plan.vm is vm for job in running)
 
 
 def merge(vm: Vm) -> None:

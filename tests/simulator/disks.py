@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .files import BAD_PARAMETER, DISK_FULL, GB, MB, SHARING_VIOLATION, Drive, FileError, Files, HostFile, amount, times
+from .files import (
+    BAD_PARAMETER,
+    DISK_FULL,
+    GB,
+    MB,
+    SHARING_VIOLATION,
+    Drive,
+    FileError,
+    Files,
+    HostFile,
+    amount,
+    check_keys,
+    times,
+)
 
 if TYPE_CHECKING:
     from .clock import Clock
@@ -199,6 +212,22 @@ def merge(files: Files, source: HostFile, target: HostFile) -> None:
         link(child.disk, target)
 
 
+DRIVE_KEYS = {"letter", "size", "used", "label", "file_system"}
+FILE_KEYS = {
+    "path",
+    "size",
+    "used",
+    "minimum_size",
+    "format",
+    "type",
+    "parent",
+    "disk_id",
+    "stale",
+    "read_only",
+    "in_use",
+}
+FILE_KEYS |= {"created", "modified"}
+
 # Where Hyper-V puts things unless told otherwise (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 DISK_ROOT = r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks"
@@ -208,6 +237,7 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
     """The `drives`, `folders` and `files` of a machine's model; parents before children, whatever their order."""
     files = Files(clock)
     for number, drive in enumerate(spec.get("drives") or [{"letter": "C", "size": "2TB", "used": "60GB"}]):
+        check_keys(drive, DRIVE_KEYS, "drives")
         files.add_drive(
             Drive(
                 letter=str(drive["letter"]).rstrip(":\\").upper(),
@@ -233,6 +263,7 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
 
 def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:
     """A file of the model's `files` list: a disk where it has a format, by its extension or by name."""
+    check_keys(spec, FILE_KEYS, str(spec.get("path")))
     path = spec["path"]
     kind = spec.get("format") or {".vhd": "vhd", ".vhdx": "vhdx", ".avhdx": "vhdx", ".avhd": "vhd"}.get(
         extension_of(path)

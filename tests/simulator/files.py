@@ -240,6 +240,12 @@ def times(spec: dict[str, Any], key: str, default: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=default.tzinfo)
 
 
+def check_keys(spec: dict[str, Any], known: set[str], what: str) -> None:
+    """ValueError for a key of the model file that nobody reads."""
+    if unknown := set(spec) - known:
+        raise ValueError(f"{what}: unknown {', '.join(sorted(unknown))}")
+
+
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": MB, "GB": GB, "TB": 1 << 40}
 
 

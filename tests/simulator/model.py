@@ -6,6 +6,7 @@ import copy
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from . import network
 from .clock import Clock
+from .files import FileError
 from .machine import Machine, User, all_machines, modules
 from .schema import read_yaml
 from .vm import STATE_NAMES, Vm
@@ -145,6 +147,17 @@ def by_name(machines: list[Machine]) -> dict[str, Machine]:
     return found
 
 
+@contextmanager
+def _place(where: str) -> Iterator[None]:
+    """Name the place of what a part of the model was refused for."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except (ValueError, FileError) as error:
+        raise ModelError(f"{where}: {error}") from error
+
+
 # --- one part each
 
 
@@ -172,7 +185,8 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     except ValueError as error:
         raise ModelError(f"{where}: {error}") from error
     accounts = {user["name"].lower(): User(user["name"], user["password"], tuple(user["groups"])) for user in users}
-    machine = Machine(name, clock, spec, inside, accounts)
+    with _place(where):
+        machine = Machine(name, clock, spec, inside, accounts)
     for index, vm in enumerate(spec["vms"]):
         for one in _repeated(_complete(vm, VM, f"{where}.vms[{index}]", VM_PARTS)):
             _vm(machine, one, f"{where}.vms[{index}]", index)
@@ -219,7 +233,8 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
         "system": system,
         "adapters": adapters,
     }
-    vm = make_vm(machine, vm_id, complete, guest)
+    with _place(where):
+        vm = make_vm(machine, vm_id, complete, guest)
     if guest["machine"] is not None:
         vm.guest.machine = _inner_machine(vm, guest, f"{where}.guest.machine")
     if spec["state"] not in STATE_NAMES:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import checkpoints, settings
 from ..checkpoints import DISK_ONLY, FULL, RECOVERY, SYSTEM, Checkpoint
 from ..cim import Instance, Reference
-from ..files import FileError
+from ..files import FileError, check_keys, times
 from ..jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Plan, Refused
 from ..repository import Association, Pair
 from ..vm import OFF, SAVED
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLASSES = ("Msvm_VirtualSystemSnapshotService",)
 Answer = tuple[int, dict[str, Any]]
+KEYS = {"name", "saved", "automatic", "created", "current", "children"}  # of a checkpoint in the model file
 
 
 def install(machine: Machine) -> None:
@@ -60,12 +61,13 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
     current: list[Checkpoint] = []
 
     def take(one: dict[str, Any]) -> None:
+        check_keys(one, KEYS, f"{vm.name}: checkpoints")
         made = checkpoints.take(
             vm,
             saved=bool(one.get("saved")),
             automatic=bool(one.get("automatic")),
             name=str(one.get("name") or ""),
-            created=one.get("created"),
+            created=times(one, "created", vm.machine.clock.now()),
         )
         if one.get("current"):
             current.append(made)

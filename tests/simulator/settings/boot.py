@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..cim import Instance, PathError, parse_path
+from ..files import check_keys
 from ..jobs import INVALID_PARAMETER, Refused
 from ..repository import Association, Pair
 from . import owner_id
@@ -139,6 +140,7 @@ def check_bios_order(vm: Vm, values: dict[str, Any]) -> None:
 
 
 def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
+    check_keys(spec.get("firmware") or {}, {"files"}, f"{vm.name}: firmware")
     vm.boot_files = {str(one): f"{uuid.uuid4()}".upper() for one in (spec.get("firmware") or {}).get("files") or ()}
 
 

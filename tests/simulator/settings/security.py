@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..files import check_keys
 from ..jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Refused
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
     if vm.version < SINCE:
         return
     wanted = spec.get("security") or {}
+    check_keys(wanted, {"tpm", "key_protector"}, f"{vm.name}: security")
     tpm = bool(wanted.get("tpm"))
     vm.machine.repository.add(
         SECURITY, {"InstanceID": f"Microsoft:{vm.id}\\{DEVICE}", **DEFAULTS, "TpmEnabled": tpm}, owner=vm.id

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import disks, errors
 from ..cim import CimClass, Instance, PathError, parse_path
 from ..errors import CimError
-from ..files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError
+from ..files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError, check_keys
 from ..jobs import FAILED, FILE_MISSING, INVALID_PARAMETER, INVALID_STATE, Refused
 from ..repository import Association, Pair
 
@@ -43,6 +43,10 @@ TYPES = {
 MEDIUM_OF = {DISK_DRIVE: HARD_DISK, DVD_DRIVE: DVD_DISK}
 SLOTS = {IDE: 2, SCSI: 64}  # Add-VMScsiController docs: 64 per SCSI controller; 2 per IDE controller
 MAX_SCSI = 4
+# Keys of a drive in the model file: where it stands, and what its file is (disks.FILE_KEYS).
+PLACE_KEYS = {"controller", "controller_number", "location", "empty", "missing"}
+DISK_KEYS = disks.FILE_KEYS | PLACE_KEYS
+DVD_KEYS = {"path"} | PLACE_KEYS
 OFF_STATE, SAVED_STATE = 3, 6  # EnabledState
 IDE_DEVICE = "83F8638B-8DCA-4152-9EDA-2CA8B33039B4"
 MOUSE_DEVICE = "58F75A6D-D949-4320-99E1-A2A2576D581C"
@@ -102,6 +106,7 @@ def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
     wanted = [*(spec.get("disks") or ()), *(spec.get("dvd_drives") or ())]
     on_scsi = [one for one in wanted if (one.get("controller") or _default_bus(spec)) == "scsi"]
     # New-VM gives a VM of generation 2 one SCSI controller, DefineSystem none (captured).
+    check_keys(spec.get("controllers") or {}, {"scsi"}, f"{vm.name}: controllers")
     count = int((spec.get("controllers") or {}).get("scsi", spec["generation"] - 1))
     for _turn in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
         store(new_row(vm, SCSI, f"Microsoft:{vm.id}\\{disks.new_guid()}\\0"), owner=vm.id)
@@ -120,6 +125,7 @@ def _from_model(vm: Vm, spec: dict[str, Any], one: dict[str, Any], drive_type: s
 
     A disk without a path gets one by its VM and place; `empty` makes the drive alone.
     """
+    check_keys(one, DISK_KEYS if drive_type == DISK_DRIVE else DVD_KEYS, f"{vm.name}: disks and DVD drives")
     bus = one.get("controller") or _default_bus(spec)
     controller = controllers(vm, IDE if bus == "ide" else SCSI)[int(one.get("controller_number") or 0)]
     slot = one.get("location")
@@ -136,7 +142,8 @@ def _from_model(vm: Vm, spec: dict[str, Any], one: dict[str, Any], drive_type: s
         if drive_type == DVD_DRIVE:
             files.create(path, bytes=4 << 30, folders=True)
         else:
-            disks.from_model(files, {**one, "path": path}, vm.created)
+            content = {name: value for name, value in one.items() if name not in PLACE_KEYS}
+            disks.from_model(files, {**content, "path": path}, vm.created)
     vm.machine.repository.store(_new_medium(vm, drive, path), owner=vm.id)
 
 

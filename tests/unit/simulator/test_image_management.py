@@ -82,7 +82,8 @@ def test_disks_that_can_not_be_made(hv: Machine, path: str, values: dict[str, An
 
 
 def test_the_job_carries_the_hresult_and_the_text_quotes_the_path(hv: Machine) -> None:
-    _rest, outputs = call(hv, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=vhd(Path=BASE, MaxInternalSize=GB))
+    text = vhd(Path=BASE, MaxInternalSize=GB)
+    _rest, outputs = call(hv, IMAGES, "CreateVirtualHardDisk", VirtualDiskSettingData=text)
     hv.clock.advance(1)
     job = hv.get(hv.find_class("root/virtualization/v2", "Msvm_StorageJob"), outputs["Job"].keys)
     assert (job["JobState"], job["JobCompletionStatusCode"]) == (10, 0x80070050)

@@ -149,3 +149,28 @@ def test_users() -> None:
 @pytest.mark.parametrize(("size", "expected"), [("4GB", 4096), ("512mb", 512), (2**30, 1024), ("1 TB", 2**20)])
 def test_sizes(size: str | int, expected: int) -> None:
     assert model.megabytes(size) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"files": [{"path": r"C:\a.vhdx", "sice": 1}]}, r"hosts\[0\] \(a\): C:\\a.vhdx: unknown sice"),
+        ({"files": [{"path": r"C:\a.vhdx", "parent": r"C:\no.vhdx"}]}, "parent of .* is not in the model"),
+        ({"files": [{"path": "nowhere"}]}, "0x8007007B"),
+        ({"drives": [{"letter": "C", "size": "big"}]}, "'big' is not a size"),
+        ({"vms": [{"name": "b", "disks": [{"pat": "x"}]}]}, r"vms\[0\] \(b\): b: disks and DVD drives: unknown pat"),
+        ({"vms": [{"name": "b", "controllers": {"ide": 1}}]}, "controllers: unknown ide"),
+        ({"vms": [{"name": "b", "checkpoints": [{"nam": "x"}]}]}, "checkpoints: unknown nam"),
+        ({"vms": [{"name": "b", "checkpoints": [{"name": "x"}, {"name": "y"}]}]}, "one root checkpoint"),
+        ({"vms": [{"name": "b", "security": {"tmp": True}}]}, "security: unknown tmp"),
+        ({"vms": [{"name": "b", "firmware": {"file": []}}]}, "firmware: unknown file"),
+    ],
+)
+def test_mistakes_in_disks_and_checkpoints_are_named_with_their_place(spec: dict, message: str) -> None:
+    with pytest.raises(model.ModelError, match=message):
+        model.build({"hosts": [{"name": "a", **spec}]}, Clock())
+
+
+def test_a_counted_vm_has_disks_of_its_own() -> None:
+    machine = host({"name": "c{n}", "count": 2, "disks": [{"path": r"C:\d\{name}.vhdx"}, {}]})
+    assert {file.name for file in machine.files} == {"c1.vhdx", "c2.vhdx", "c1_1.vhdx", "c2_1.vhdx"}
