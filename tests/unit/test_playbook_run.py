@@ -74,7 +74,9 @@ def playbook(sim: simulator.Simulation, tmp_path: Path) -> Run:
         book.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, **play}]))
         command = [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, *options]
         sim.log.clear()
-        return Ended(sim, subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ.copy()))
+        environment = os.environ.copy()
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+        return Ended(sim, done)
 
     return run
 
@@ -185,6 +187,7 @@ def alone(sim: simulator.Simulation, tmp_path: Path, args: Mapping[str, Any], **
     done = subprocess.run(
         [sys.executable, "-m", module, tmp_path / "args.json"],
         env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"], **environment},
+        check=False,
         capture_output=True,
         text=True,
         cwd=tmp_path,

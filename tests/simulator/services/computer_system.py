@@ -26,7 +26,7 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "EnhancedSessionModeState": lambda vm: 6 if vm.state == RUNNING else 3,
     "InstallDate": lambda vm: vm.created,
     "OnTimeInMilliseconds": lambda vm: int(vm.uptime.total_seconds() * 1000),
-    "OperationalStatus": lambda vm: _status(vm),
+    "OperationalStatus": lambda vm: _status(vm),  # pylint: disable=unnecessary-lambda
     "ProcessID": lambda vm: vm.pid,
     "StatusDescriptions": lambda vm: [vm.machine.text("status_normal")],
     "TimeOfLastConfigurationChange": lambda vm: vm.changed,
