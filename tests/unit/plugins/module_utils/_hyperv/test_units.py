@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import Invalid
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.units import format_size, parse_size
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.units import (
+    format_bit_rate,
+    format_size,
+    parse_bit_rate,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +63,39 @@ def test_format_size(size: int, text: str) -> None:
 @pytest.mark.parametrize("size", [2 << 20, 4 << 30, 240 << 40, (4 << 30) + (2 << 20)])
 def test_what_is_written_can_be_read_back(size: int) -> None:
     assert parse_size(format_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("100Mbps", 100_000_000),
+        ("1Gbps", 1_000_000_000),
+        ("2.5 gbit/s", 2_500_000_000),
+        ("64kbps", 64_000),
+        ("1M", 1_000_000),
+        (800, 800),
+        ("0", 0),
+        # Multiples of 8, as Hyper-V rounds: else what is read back never is what was asked for.
+        ("1001", 1000),
+        ("1005", 1008),
+        ("0.1Mbps", 100_000),
+    ],
+)
+def test_parse_bit_rate(text: str | int, rate: int) -> None:
+    assert parse_bit_rate(text) == rate
+    assert parse_bit_rate(rate) == rate
+
+
+@pytest.mark.parametrize("text", ["fast", "1GB", "10MB/s", "-5Mbps", "1,5Gbps", "", "1Tbps"])
+def test_parse_bit_rate_refuses(text: str) -> None:
+    with pytest.raises(Invalid, match="is not a bandwidth"):
+        parse_bit_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(100_000_000, "100Mbps"), (1_000_000_000, "1Gbps"), (2_500_000_000, "2500Mbps"), (64_000, "64kbps"), (8, "8bps")],
+)
+def test_format_bit_rate(rate: int, text: str) -> None:
+    assert format_bit_rate(rate) == text
+    assert parse_bit_rate(text) == rate

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._policy import rules
-from ansible_collections.nested.hyperv.plugins.module_utils._policy.nesting import lacks, version_tuple
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.nesting import (
+    HostFacts,
+    host_reasons,
+    lacks,
+    version_tuple,
+)
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 
@@ -50,3 +55,28 @@ def test_every_rule_has_an_id_of_its_own_a_severity_and_a_source() -> None:
     assert {rule.severity for rule in found} <= {"fail", "warn"}
     assert all(rule.source.startswith("https://learn.microsoft.com/") for rule in found)
     assert all(rule.text and rule.details() == {"rule": rule.id, "source": rule.source} for rule in found)
+
+
+FIT = HostFacts(INTEL, 20348, sku=8, hyperv=True, hypervisor=True, extensions=None, platform=None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reasons"),
+    [
+        ({}, []),
+        ({"vendor": AMD}, []),
+        ({"vendor": AMD, "build": 17763}, [("nested-host-build", "fail")]),
+        ({"sku": 101}, [("hyperv-edition", "fail")]),
+        ({"hyperv": False}, [("hyperv-not-running", "fail")]),
+        ({"hypervisor": False, "extensions": True}, [("hyperv-not-running", "fail")]),
+        ({"hypervisor": False, "extensions": False}, [("hyperv-processor", "fail"), ("hyperv-not-running", "fail")]),
+        ({"platform": "hyper-v"}, [("nested-depth", "warn")]),
+        ({"platform": "azure"}, [("nested-depth", "warn"), ("nested-azure", "warn")]),
+        ({"platform": "vmware"}, [("nested-foreign-hypervisor", "warn")]),
+        ({"platform": "kvm", "hyperv": False}, [("hyperv-not-running", "fail"), ("nested-foreign-hypervisor", "warn")]),
+    ],
+)
+def test_host_reasons(changed: dict[str, object], reasons: list[tuple[str, str]]) -> None:
+    found = host_reasons(FIT._replace(**changed))
+    assert [(one.rule.id, one.rule.severity) for one in found] == reasons
+    assert all(one.rule.source.startswith("https://learn.microsoft.com/") and one.found for one in found)
