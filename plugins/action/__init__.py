@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible imports this package in its parent process, when it looks up a task's action.
 
-So what modules share is compiled once, and not in each fork anew: collections have no bytecode cache. Routing through
+So modules are compiled once, and not in each fork anew: collections have no bytecode cache. Routing through
 ``plugin_routing.action.*.redirect`` would do the same, but then every module has the name of the action plugin in
 ``module_defaults``, and the defaults of one reach all others.
 """
@@ -13,7 +13,11 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import walk_packages
 
-from .. import module_utils
+from .. import module_utils, modules
+from ..module_utils._wsman.transport import warm_up
+from . import host  # pylint: disable=unused-import  # noqa: F401
 
-for found in walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
-    import_module(found.name)
+for package in (module_utils, modules):
+    for found in walk_packages(package.__path__, f"{package.__name__}."):
+        import_module(found.name)
+warm_up()

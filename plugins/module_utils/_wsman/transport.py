@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import http.client
 import inspect
@@ -90,6 +91,20 @@ def endpoint_url(scheme: str, host: str, port: int, path: str = "/wsman") -> str
         address, _percent, zone = host.partition("%")
         host = f"[{address}%25{zone.removeprefix('25')}]" if zone else f"[{address}]"
     return f"{scheme}://{host}:{port}/{path.lstrip('/')}"
+
+
+def warm_up() -> None:
+    """Have the libraries below set up now what they set up at first use, so that forks of this process find it done.
+
+    A third of the controller's CPU time of a small task: OpenSSL's provider of old ciphers, SPNEGO, URL and header code.
+    """
+    with contextlib.suppress(Exception):  # what fails here fails again, with a sentence, where it is needed
+        requests.Session().prepare_request(requests.Request("POST", "http://localhost/wsman", data=b""))
+        import spnego
+        from spnego._ntlm_raw import crypto
+
+        spnego.client("user", "password", hostname="localhost", protocol="ntlm").step()
+        crypto.rc4k(b"\0" * 16, b"")
 
 
 class HttpTransport:

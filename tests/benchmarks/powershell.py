@@ -1,0 +1,125 @@
+"""PowerShell tasks that do what ours do, and a host's answers to them; none of it is run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..simulator import Machine
+
+NESTING = """\
+$ErrorActionPreference = 'Stop'
+$Ansible.Changed = $false
+$vm = Get-VM -Name lab01
+$processor = Get-VMProcessor -VM $vm
+if (-not $processor.ExposeVirtualizationExtensions) {
+    if ($vm.State -ne 'Off') { throw "VM $($vm.Name) must be off" }
+    if (-not $Ansible.CheckMode) { Set-VMProcessor -VM $vm -ExposeVirtualizationExtensions $true }
+    $Ansible.Changed = $true
+}
+$Ansible.Result = @{ id = $vm.Id.Guid; name = $vm.Name }
+"""
+MEMORY = """\
+$ErrorActionPreference = 'Stop'
+$Ansible.Changed = $false
+$vm = Get-VM -Name lab01
+$memory = Get-VMMemory -VM $vm
+if ($memory.Priority -ne PRIORITY) {
+    if (-not $Ansible.CheckMode) { Set-VMMemory -VM $vm -Priority PRIORITY }
+    $Ansible.Changed = $true
+}
+$Ansible.Result = @{ id = $vm.Id.Guid; name = $vm.Name }
+"""
+INFO = """\
+$ErrorActionPreference = 'Stop'
+$Ansible.Changed = $false
+$Ansible.Result = @(Get-VM -Name NAMES | ForEach-Object {
+    $processor = Get-VMProcessor -VM $_
+    $memory = Get-VMMemory -VM $_
+    @{
+        id = $_.Id.Guid; name = $_.Name; state = "$($_.State)"; generation = $_.Generation; version = $_.Version
+        notes = $_.Notes; uptime = [int]$_.Uptime.TotalSeconds
+        nesting = $processor.ExposeVirtualizationExtensions
+        processor = @{ count = $processor.Count; reserve = $processor.Reserve; limit = $processor.Maximum
+            weight = $processor.RelativeWeight; threads_per_core = $processor.HwThreadCountPerCore
+            migration_compatibility = $processor.CompatibilityForMigrationEnabled }
+        memory = @{ dynamic = $memory.DynamicMemoryEnabled; startup = $memory.Startup; minimum = $memory.Minimum
+            maximum = $memory.Maximum; buffer = $memory.Buffer; priority = $memory.Priority
+            assigned = $_.MemoryAssigned; demand = $_.MemoryDemand }
+        network_adapters = @(Get-VMNetworkAdapter -VM $_ | ForEach-Object {
+            @{ id = $_.Id; name = $_.Name; switch = $_.SwitchName; mac_address = $_.MacAddress
+                mac_spoofing = "$($_.MacAddressSpoofing)"; teaming = "$($_.AllowTeaming)"
+                vlan = (Get-VMNetworkAdapterVlan -VMNetworkAdapter $_).AccessVlanId
+                ip_addresses = @($_.IPAddresses) }
+        })
+    }
+})
+"""
+
+
+def program(machine: Machine, arguments: tuple[str, ...], stdin: bytes) -> tuple[str, str, int]:
+    """powershell.exe: what win_powershell's module prints; which script came is read from the module's arguments."""
+    script = stdin.decode(errors="replace")
+    everything = "Get-VM -Name '*'" in script
+    result: Any = {"id": machine.vm("lab01").id, "name": "lab01"}
+    if everything or "Get-VM -Name 'lab01'" in script:
+        result = [_facts(vm) for vm in machine.vms.values() if everything or vm.name == "lab01"]
+    answer = {
+        "changed": "Set-VMMemory" in script,
+        "result": result,
+        "output": [],
+        "host_out": "",
+        "host_err": "",
+        "error": [],
+        "warning": [],
+        "verbose": [],
+        "debug": [],
+        "information": [],
+    }
+    return json.dumps(answer, separators=(",", ":")) + "\r\n", "", 0
+
+
+def _facts(vm: Any) -> dict[str, Any]:
+    memory = vm.memory
+    return {
+        "id": vm.id,
+        "name": vm.name,
+        "state": "Running" if vm.running else "Off",
+        "generation": vm.generation,
+        "version": vm.system["Version"],
+        "notes": "",
+        "uptime": int(vm.uptime.total_seconds()),
+        "nesting": vm.processor["ExposeVirtualizationExtensions"],
+        "processor": {
+            "count": vm.processor["VirtualQuantity"],
+            "reserve": 0,
+            "limit": 100,
+            "weight": 100,
+            "threads_per_core": 0,
+            "migration_compatibility": False,
+        },
+        "memory": {
+            "dynamic": memory["DynamicMemoryEnabled"],
+            "startup": memory["VirtualQuantity"] << 20,
+            "minimum": memory["Reservation"] << 20,
+            "maximum": memory["Limit"] << 20,
+            "buffer": memory["TargetMemoryBuffer"],
+            "priority": memory["Weight"] // 100,
+            "assigned": vm.guest.memory_assigned() << 20 if vm.running else 0,
+            "demand": vm.guest.demand() << 20 if vm.running else 0,
+        },
+        "network_adapters": [
+            {
+                "id": row["InstanceID"],
+                "name": row["ElementName"],
+                "switch": "Lab",
+                "mac_address": row["Address"],
+                "mac_spoofing": "Off",
+                "teaming": "Off",
+                "vlan": 0,
+                "ip_addresses": vm.guest.addresses(row["InstanceID"]),
+            }
+            for row in vm.rows("Msvm_SyntheticEthernetPortSettingData")
+        ],
+    }
