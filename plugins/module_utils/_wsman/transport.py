@@ -96,7 +96,7 @@ def endpoint_url(scheme: str, host: str, port: int, path: str = "/wsman") -> str
 def warm_up() -> None:
     """Have the libraries below set up now what they set up at first use, so that forks of this process find it done.
 
-    A third of the controller's CPU time of a small task: OpenSSL's provider of old ciphers, SPNEGO, URL and header code.
+    A sixth of the controller's CPU time of a small task: OpenSSL's provider of old ciphers, SPNEGO, URLs and headers.
     """
     with contextlib.suppress(Exception):  # what fails here fails again, with a sentence, where it is needed
         requests.Session().prepare_request(requests.Request("POST", "http://localhost/wsman", data=b""))
