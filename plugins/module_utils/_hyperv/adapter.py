@@ -149,6 +149,11 @@ class Wanted(NamedTuple):
         asked = zip(FEATURES, (self.security, self.vlan, self.bandwidth), strict=True)
         return tuple(cls for cls, wanted in asked if wanted)
 
+    @property
+    def shares_bandwidth(self) -> set[str]:
+        """The options that claim a share of the switch, which it has to have been made for."""
+        return {option for option in ("weight", "minimum") if self.bandwidth.get(option)}
+
 
 # For a task that looks for an adapter only to remove it.
 NOTHING = Wanted({}, None, None, {}, None, {})
@@ -259,7 +264,7 @@ def find(host: Host, vm: VM, name: str | None, id: str | None, wanted: Wanted) -
         vm.id,
         _KINDS[row["__CLASS"]],
         row,
-        one_row(CONNECTION, "LastKnownSwitchName") if wanted.switch else None,
+        one_row(CONNECTION, "LastKnownSwitchName") if wanted.switch or wanted.shares_bandwidth else None,
         features,
     )
 

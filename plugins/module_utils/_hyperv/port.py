@@ -27,7 +27,7 @@ from .adapter import (
     Wanted,
     find_switch,
 )
-from .errors import Invalid, MethodFailed, Missing
+from .errors import Invalid, MethodFailed, Missing, Refused
 from .ethernet import describe_vlan, parse_mac, vlan_values
 from .schema import (
     CONNECTION,
@@ -36,6 +36,7 @@ from .schema import (
     PORT_SECURITY,
     PORT_VLAN,
     SWITCH,
+    SWITCH_SETTINGS,
     SYNTHETIC_ADAPTER,
     V2,
     VM_SERVICE,
@@ -47,6 +48,8 @@ from .vm import OFF, SAVED, VM, setting
 
 _NETWORK_ADAPTER = {"ResourceType": 10, "ResourceSubType": "Microsoft:Hyper-V:Synthetic Ethernet Port"}
 _ETHERNET_CONNECTION = {"ResourceType": 33, "ResourceSubType": "Microsoft:Hyper-V:Ethernet Connection"}
+# Msvm_VirtualEthernetSwitchSettingData.BandwidthReservationMode; 0, the default, stands for one of the others.
+BY_WEIGHT, BY_BITS, NO_SHARES = 1, 2, 3
 # After these nobody knows, or nothing was tried: no reason to go about it another way.
 _HOPELESS = (AccessDenied, OperationTimeout, QuotaExceeded, HostBusy)
 
@@ -78,8 +81,12 @@ def plan(target: Target, name: str, wanted: Wanted) -> list[Step]:
             f"device_naming: '{one.name}' of {vm} is a legacy adapter, which has no such setting; leave it out"
         )
     steps = [_plan_new(target, one, wanted) if target.adapter is None else _plan_port(target, one, wanted)]
+    switch = one.switch
     if wanted.switch is not None:
-        steps.append(_plan_switch(target, one, _wanted_switch(target.host, wanted.switch)))
+        found = _wanted_switch(target.host, wanted.switch)
+        switch = found[0]
+        steps.append(_plan_switch(target, one, found))
+    _check_bandwidth(target.host, one, wanted, switch)
     return steps + list(_plan_features(target, one, wanted))
 
 
@@ -112,6 +119,27 @@ def _look_up_switch(host: Host, switch: str) -> tuple[str, str]:
         if host.predicts("switch", switch):
             return "", switch
         raise
+
+
+def _check_bandwidth(host: Host, one: Adapter, wanted: Wanted, switch: str | None) -> None:
+    """Raise Refused where the switch shares bandwidth by other means (New-VMSwitch, MinimumBandwidthMode)."""
+    differing = {change.option for change in table.changes(BANDWIDTH, one.feature(PORT_BANDWIDTH), wanted.bandwidth)}
+    asked = sorted(wanted.shares_bandwidth & differing)
+    if not asked or not switch:
+        return
+    where = f"InstanceID = {cim.quote(f'Microsoft:{switch}')}"
+    columns = ("InstanceID", "ElementName", "BandwidthReservationMode", "IOVPreferred")
+    for row in host.client.query(SWITCH_SETTINGS, columns=columns, where=where):
+        mode = row["BandwidthReservationMode"] or (NO_SHARES if row["IOVPreferred"] else BY_WEIGHT)
+        allowed = {BY_WEIGHT: "weight", BY_BITS: "minimum"}.get(mode)
+        if wrong := [option for option in asked if option != allowed]:
+            instead = f"use bandwidth.{allowed} there" if allowed else "leave it out"
+            raise Refused(
+                f"bandwidth.{wrong[0]}: the virtual switch '{row['ElementName']}' shares bandwidth otherwise, which "
+                f"was decided when it was made; {instead}, or connect '{one.name}' to another switch",
+                adapter=one.name,
+                switch=row["ElementName"],
+            )
 
 
 def _to_be(vm: VM, name: str) -> Adapter:

@@ -119,7 +119,8 @@ SWITCH_SETTINGS = _class(
     "InstanceID",
     string="InstanceID ElementName",
     string_array="Notes",
-    boolean="TeamingEnabled",
+    boolean="TeamingEnabled IOVPreferred",
+    uint32="BandwidthReservationMode",
 )
 SWITCH_SERVICE = _class(
     V2,

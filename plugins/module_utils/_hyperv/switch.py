@@ -114,7 +114,7 @@ class NetAdapter(NamedTuple):
 
 def read(host: Host) -> list[Switch]:
     """All switches, by name."""
-    settings = host.client.query(SWITCH_SETTINGS, columns=tuple(SWITCH_SETTINGS.properties))
+    settings = host.client.query(SWITCH_SETTINGS, columns=("InstanceID", "ElementName", "Notes", "TeamingEnabled"))
     ids = {owner(row["InstanceID"]): row for row in settings if _is_switch(row["InstanceID"])}
     conditions = [f"InstanceID LIKE {cim.like_prefix(f'Microsoft:{id}')}" for id in ids]
     columns = ("InstanceID", "ElementName", "Address", "HostResource")

@@ -1,0 +1,244 @@
+"""One adapter of a VM: plugging, connecting, features; what it costs; what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+
+from .conftest import MODEL, Hosts
+
+MODULE = "vm_network_adapter"
+
+
+def test_add_connect_and_configure_in_one_task(host: Hosts) -> None:
+    host.change(
+        MODULE,
+        vm="lab01",
+        name="Guests",
+        switch="external",
+        mac_address="0215.5d01.0203",
+        mac_spoofing=True,
+        allow_teaming=True,
+        device_naming=True,
+        dhcp_guard=True,
+        router_guard=True,
+        vlan={"mode": "trunk", "native_id": 5, "allowed_ids": "20,1-3,2-10"},
+        bandwidth={"weight": 10, "maximum": "1001"},
+    )
+    found = host.adapter("lab01", "Guests")
+    assert found.pop("id").startswith("Microsoft:")
+    assert found == {
+        "name": "Guests",
+        "switch": "External",
+        "mac_address": "02:15:5D:01:02:03",
+        "dynamic_mac_address": False,
+        "mac_spoofing": True,
+        "allow_teaming": True,
+        "device_naming": True,
+        "dhcp_guard": True,
+        "router_guard": True,
+        "vlan": {"mode": "trunk", "native_id": 5, "allowed_ids": ["1-10", "20"]},
+        "bandwidth": {"weight": 10, "minimum": 0, "maximum": 1000},
+        "ip_addresses": [],
+    }
+
+
+def test_the_same_trunk_written_another_way_is_no_change(host: Hosts) -> None:
+    args = {"vm": "lab01", "name": "LAN"}
+    host.change(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["1-10", "20"]})
+    assert host.run(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["20", "6-10", "1-5"]})["changed"] is False
+
+
+def test_reconnecting_leaves_the_rest_alone(host: Hosts) -> None:
+    before = host.adapter("lab01", "LAN")
+    host.change(MODULE, vm="lab01", name="lan", switch="Internal")
+    assert host.adapter("lab01", "LAN") == {**before, "switch": "Internal"}
+    host.change(MODULE, vm="lab01", name="LAN", switch="disconnected")
+    assert host.adapter("lab01", "LAN") == {**before, "switch": None}
+    result = host.change(MODULE, vm="lab01", name="LAN", switch="External")
+    assert result["diff"] == {"before": {"switch": "disconnected"}, "after": {"switch": "External"}}
+    assert host.adapter("lab01", "LAN") == before
+
+
+def test_features_of_an_adapter_that_was_never_connected(host: Hosts) -> None:
+    host.change(MODULE, vm="lab01", name="Loose", mac_spoofing=True, vlan={"mode": "access", "id": 7})
+    found = host.adapter("lab01", "Loose")
+    assert (found["switch"], found["mac_spoofing"], found["vlan"]) == (None, True, {"mode": "access", "id": 7})
+    host.change(MODULE, vm="lab01", name="Loose", switch="Private")
+    assert host.adapter("lab01", "Loose")["mac_spoofing"] is True
+
+
+def test_back_to_the_defaults(host: Hosts) -> None:
+    host.change(MODULE, vm="lab01", name="LAN", mac_address="02:15:5D:01:02:03", bandwidth={"maximum": "10Mbps"})
+    host.change(
+        MODULE, vm="lab01", name="LAN", mac_address="Dynamic", bandwidth={"maximum": 0}, vlan={"mode": "untagged"}
+    )
+    found = host.adapter("lab01", "LAN")
+    assert (found["dynamic_mac_address"], found["vlan"], found["bandwidth"]["maximum"]) == (
+        True,
+        {"mode": "untagged"},
+        0,
+    )
+
+
+def test_an_id_chooses_among_adapters_of_one_name_and_lets_rename(host: Hosts) -> None:
+    words = host.refuse(MODULE, vm="lab01", name="twin", mac_spoofing=True)
+    (vm,) = host.run("vm_info", name=["lab01"], include=["network_adapters"])["vms"]
+    ids = [one["id"] for one in vm["network_adapters"] if one["name"].lower() == "twin"]
+    assert "2 network adapters of VM 'lab01' share the name 'twin'" in words
+    assert all(id in words for id in ids)
+    host.change(MODULE, vm="lab01", id=ids[1], mac_spoofing=True)
+    result = host.change(MODULE, vm="lab01", id=ids[1].rpartition("\\")[2].lower(), name="Other")
+    assert (result["id"], result["name"]) == (ids[1], "Other")
+    assert host.adapter("lab01", "Other")["mac_spoofing"] is True
+    host.change(MODULE, vm="lab01", id=ids[0], state="absent")
+    assert host.run(MODULE, vm="lab01", name="Twin", state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "LAN", "mac_spoofing": True},  # its row exists
+        {"name": "LAN", "allow_teaming": True},
+        {"name": "LAN", "bandwidth": {"maximum": "1Gbps"}},  # no row yet
+        {"name": "LAN", "vlan": {"mode": "untagged"}},
+        {"name": "LAN", "device_naming": True},
+        {"name": "LAN", "mac_address": "02:15:5D:01:02:03"},
+        {"name": "LAN", "state": "absent"},
+    ],
+)
+def test_a_change_takes_four_requests(host: Hosts, args: dict[str, Any]) -> None:
+    assert len(host.change(MODULE, vm="lab01", **args)["requests"]) <= 4
+
+
+def test_connecting_takes_one_more_for_the_name_of_the_switch(host: Hosts) -> None:
+    assert len(host.change(MODULE, vm="lab01", name="LAN", switch="Internal")["requests"]) == 5
+    host.run(MODULE, vm="lab01", name="LAN", switch="Internal")
+    assert len(host.requests()) == 4
+
+
+@pytest.mark.parametrize("job", ["real", "async"])
+def test_a_running_vm_of_generation_2_gets_and_loses_adapters(start: Callable[..., Hosts], job: str) -> None:
+    host = start({"hosts": [{**MODEL["hosts"][0], "jobs": {"mode": job}}]})
+    result = host.change(MODULE, vm="web01", name="More", switch="Private", mac_spoofing=True)
+    assert result["power_cycle_required"] is False
+    assert host.change(MODULE, vm="web01", name="More", state="absent")["power_cycled"] is False
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"vm": "web01", "name": "LAN", "mac_address": "02:15:5D:01:02:03"}, "changing mac_address needs it off"),
+        ({"vm": "old01", "name": "More"}, "changing state needs it off"),
+        ({"vm": "old01", "name": "Legacy", "state": "absent"}, "changing state needs it off"),
+    ],
+)
+def test_what_needs_the_vm_off(host: Hosts, args: dict[str, Any], words: str) -> None:
+    message = host.refuse(MODULE, **args)
+    assert words in message
+    assert "allow_power_cycle" in message
+    result = host.change(MODULE, **args, allow_power_cycle=True)
+    assert result["power_cycled"] is True
+    assert host.machine.vm(args["vm"]).running
+
+
+def test_a_saved_vm_keeps_its_adapters(host: Hosts) -> None:
+    assert "discard_saved_state" in host.refuse(MODULE, vm="saved01", name="LAN", state="absent")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"switch": "Nowhere"}, ("switch: there is no virtual switch 'Nowhere'", "'External'", "'Internal'")),
+        ({"switch": "Ext*"}, ("no virtual switch 'Ext*'",)),
+        ({"switch": "Twin"}, ("2 virtual switches share the name 'Twin'", "11111111-0000-0000-0000-000000000001")),
+        ({"mac_address": "01:00:5E:00:00:01"}, ("mac_address", "multicast")),
+        ({"mac_address": "00:15:5D:01:02"}, ("mac_address", "twelve hexadecimal digits")),
+        ({"vlan": {"mode": "access", "id": 4095}}, ("vlan.id: 4095 is out of range", "1 to 4094")),
+        ({"vlan": {"mode": "access", "id": 0}}, ("vlan.id: 0 is out of range",)),
+        ({"vlan": {"mode": "trunk", "allowed_ids": "1-10,x"}}, ("vlan.allowed_ids: 'x'", "1-10,20,711-719")),
+        ({"vlan": {"mode": "trunk", "allowed_ids": "10-1"}}, ("runs backwards",)),
+        ({"vlan": {"mode": "trunk", "allowed_ids": "0-4"}}, ("vlan.allowed_ids: 0-4 is out of range",)),
+        ({"vlan": {"mode": "untagged", "id": 7}}, ("vlan.id", "'untagged' has no such setting")),
+        ({"bandwidth": {"maximum": "1GB"}}, ("bandwidth.maximum: '1GB' is not a bandwidth", "Mbps")),
+        (
+            {"bandwidth": {"minimum": "1Mbps"}, "switch": "External"},
+            ("bandwidth.minimum: the virtual switch 'External'", "bandwidth.weight"),
+        ),
+        ({"bandwidth": {"weight": 101}}, ("bandwidth.weight: 101 is out of range", "from 0 to 100")),
+    ],
+)
+def test_bad_input(host: Hosts, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    message = host.refuse(MODULE, vm="lab01", name="LAN", **args)
+    assert not [word for word in words if word not in message], message
+    host.refuse(MODULE, vm="lab01", name="New", **args)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"vm": "nosuch", "name": "LAN"}, "no VM has the name 'nosuch'"),
+        ({"vm": "lab01", "id": "LAN"}, "id: 'LAN' is not an adapter's id"),
+        ({"vm": "lab01", "id": "7C9E6679-7425-40DE-944B-E07FC1F90AE7"}, "has no network adapter with the id"),
+        (
+            {
+                "vm": "lab01",
+                "id": "Microsoft:7C9E6679-7425-40DE-944B-E07FC1F90AE7\\7C9E6679-7425-40DE-944B-E07FC1F90AE7",
+            },
+            "doesn't belong to VM 'lab01'",
+        ),
+        ({"vm": "old01", "name": "Legacy", "device_naming": True}, "is a legacy adapter"),
+    ],
+)
+def test_bad_input_about_the_adapter(host: Hosts, args: dict[str, Any], words: str) -> None:
+    assert words in host.refuse(MODULE, **args)
+
+
+def test_an_old_host_that_cannot_modify_a_vlan(host: Hosts) -> None:
+    host.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
+    host.change(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert host.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 30}
+    # The other features have no such trouble, so a fault there is a failure.
+    assert host.run(MODULE, vm="lab01", name="LAN", mac_spoofing=True)["failed"] is True
+
+
+def test_a_vlan_that_cannot_be_replaced_is_put_back(host: Hosts) -> None:
+    host.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
+    host.sim.faults.add(simulator.Rule(do="fault", method="AddFeatureSettings", at=1))
+    result = host.run(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert result["failed"] is True
+    assert host.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 20}
+
+
+def test_what_was_done_before_a_failure_is_told(host: Hosts) -> None:
+    host.sim.faults.add(simulator.Rule(do="fail_job", method="AddFeatureSettings", code=32773, text="No port today."))
+    result = host.run(MODULE, vm="lab01", name="Guests", switch="External", mac_spoofing=True)
+    assert result["failed"] is True
+    assert result["changed"] is True
+    assert "No port today." in result["msg"]
+    assert result["completed"] == [
+        "add adapter 'Guests' to VM 'lab01'",
+        "connect adapter 'Guests' of VM 'lab01' to 'External'",
+    ]
+    assert host.adapter("lab01", "Guests")["switch"] == "External"
+
+
+def test_a_switch_that_the_same_check_would_make(host: Hosts) -> None:
+    predicted = {"nested_hyperv_predicted": {"hv01": [["switch", "new"]]}}
+    assert host.run("virtual_switch", check=True, name="New", type="private")["ansible_facts"] == predicted
+
+
+@pytest.mark.parametrize("locale", ["ja-JP", "de-DE"])
+def test_nothing_depends_on_english(start: Callable[..., Hosts], locale: str) -> None:
+    vms = [{"name": "lab01", "adapters": [{"switch": "Private"}]}]
+    host = start({"hosts": [{**MODEL["hosts"][0], "locale": locale, "vms": vms}]})
+    (vm,) = host.run("vm_info", include=["network_adapters"])["vms"]
+    name = vm["network_adapters"][0]["name"]
+    assert not name.isascii() or name == "Netzwerkkarte"
+    host.change(MODULE, vm="lab01", name=name, switch="External", mac_spoofing=True, vlan={"mode": "access", "id": 9})
+    found = host.adapter("lab01", name)
+    assert (found["switch"], found["mac_spoofing"], found["vlan"]) == ("External", True, {"mode": "access", "id": 9})
