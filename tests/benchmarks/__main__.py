@@ -202,7 +202,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
         )
     yield ""
     yield "* Its PowerShell isn't run: the host answers at once."
-    yield "Requests are those besides authentication, KB those of HTTP bodies, seconds those of ansible-playbook; per task."
+    yield "Per task: requests besides authentication, KB of HTTP bodies, seconds of ansible-playbook."
 
 
 def verdicts(found: Sequence[Row]) -> Iterator[tuple[str, bool]]:

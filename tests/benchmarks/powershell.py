@@ -37,6 +37,13 @@ $Ansible.Changed = $false
 $Ansible.Result = @(Get-VM -Name NAMES | ForEach-Object {
     $processor = Get-VMProcessor -VM $_
     $memory = Get-VMMemory -VM $_
+    $kvp = Get-CimInstance -Namespace root/virtualization/v2 -ClassName Msvm_KvpExchangeComponent `
+        -Filter "SystemName = '$($_.Id)'"
+    $guest = @{}
+    foreach ($item in $kvp.GuestIntrinsicExchangeItems) {
+        $properties = ([xml]$item).INSTANCE.PROPERTY
+        $guest[($properties | Where-Object NAME -EQ Name).VALUE] = ($properties | Where-Object NAME -EQ Data).VALUE
+    }
     @{
         id = $_.Id.Guid; name = $_.Name; state = "$($_.State)"; generation = $_.Generation; version = $_.Version
         notes = $_.Notes; uptime = [int]$_.Uptime.TotalSeconds
@@ -53,6 +60,8 @@ $Ansible.Result = @(Get-VM -Name NAMES | ForEach-Object {
                 vlan = (Get-VMNetworkAdapterVlan -VMNetworkAdapter $_).AccessVlanId
                 ip_addresses = @($_.IPAddresses) }
         })
+        guest = @{ heartbeat = "$($_.Heartbeat)"; os = $guest.OSName; os_version = $guest.OSVersion
+            computer_name = $guest.FullyQualifiedDomainName }
     }
 })
 """
@@ -122,4 +131,10 @@ def _facts(vm: Any) -> dict[str, Any]:
             }
             for row in vm.rows("Msvm_SyntheticEthernetPortSettingData")
         ],
+        "guest": {
+            "heartbeat": "OkApplicationsHealthy",
+            "os": vm.guest.os_name(),
+            "os_version": vm.guest.spec["os"]["version"],
+            "computer_name": vm.name,
+        },
     }
