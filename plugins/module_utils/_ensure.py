@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from ._hyperv import power
@@ -15,7 +15,7 @@ from ._hyperv.step import Step, merge, step
 from ._hyperv.vm import OFF, VM
 from ._wsman.faults import HostError
 
-__all__ = ("Step", "Task", "ensure", "ensure_host", "step")
+__all__ = ("Step", "Task", "ensure", "ensure_host", "having_done", "step")
 
 
 class Task(NamedTuple):
@@ -34,12 +34,15 @@ def ensure(
     vm: VM | None = None,
     then: Iterable[Step] = (),
     made: Step | None = None,
+    whole: Step | None = None,
+    wait: Callable[[], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Do the steps that change something, all in one power cycle where any of them needs the VM off.
 
     Check mode takes every decision and refusal of the real run, and stops before the first write.
-    The steps of ``then`` come after the power cycle. ``made`` is a step that is done already and tells the whole diff:
-    the making of the VM that the others belong to.
+    The steps of ``then`` come after the power cycle. ``made`` is a step that is done already, such as the making of the
+    VM that the others belong to, and ``whole`` the one step as which all of them are told. ``wait`` comes last, also
+    where nothing changed, and adds to the result.
     When a step fails, the error's details say what had been changed before it.
     """
     steps, then = ([one for one in some if one.before != one.after] for some in (steps, then))
@@ -52,11 +55,11 @@ def ensure(
     all_steps = steps + then
     result = {
         "changed": bool(all_steps or made),
-        "diff": _diff([made] if made else all_steps),
+        "diff": _diff([whole] if whole else all_steps),
         "power_cycle_required": cycle,
         "power_cycled": False,
     }
-    if task.check_mode or not all_steps:
+    if task.check_mode or not (all_steps or wait):
         return result
     done: list[Step] = [made] if made else []
     cycled = False
@@ -69,10 +72,21 @@ def ensure(
         for one in then:
             one.apply()
             done.append(one)
+        told = wait() if wait else {}
     except HostError as error:
         error.details |= _so_far(done, cycled)
         raise
-    return {**result, "power_cycled": cycle}
+    return {**result, "power_cycled": cycle, **told}
+
+
+@contextmanager
+def having_done(step: Step) -> Iterator[None]:
+    """Where what comes after a step fails before ensure() knows of it, the result still tells the step."""
+    try:
+        yield
+    except HostError as error:
+        error.details = {**_so_far([step], False), **error.details}
+        raise
 
 
 def ensure_host(host: Host, task: Task, steps: Iterable[Step]) -> dict[str, Any]:

@@ -449,11 +449,12 @@ completed:
   sample: [make the VM 'node01']
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
+from ..module_utils._ensure import Task, ensure, having_done
 from ..module_utils._hyperv import lifecycle, power, vm, wait
 from ..module_utils._hyperv.errors import Missing
 from ..module_utils._hyperv.session import Host
@@ -469,8 +470,7 @@ SPEC: dict[str, Any] = {
             "default": "present",
         },
         **lifecycle.OPTIONS,
-        "wait_for": {"type": "str", "choices": list(wait.CONDITIONS)},
-        "wait_timeout": {"type": "int", "default": 300},
+        **wait.OPTIONS,
         "delete_disks": {"type": "bool", "default": False},
         "remove_checkpoints": {"type": "bool", "default": False},
         **power.OPTIONS,
@@ -483,41 +483,62 @@ SPEC: dict[str, Any] = {
 def run(host: Host, task: Task) -> dict[str, Any]:
     params = task.params
     wanted = lifecycle.parse(params)
-    try:
-        found = vm.find_by(host, params)
-    except Missing:
-        found = None
+    wait.check(params)
+    found = _find(host, params)
     if params["state"] == "absent":
-        return _remove(host, task, found) if found else {"changed": False, "name": params["name"]}
+        return _remove(host, task, found)
     return _change(host, task, found, wanted) if found else _make(host, task, wanted)
 
 
-def _change(host: Host, task: Task, found: vm.VM, wanted: dict[str, Any], made: Step | None = None) -> dict[str, Any]:
+def _find(host: Host, params: Mapping[str, Any]) -> vm.VM | None:
+    try:
+        return vm.find_by(host, params)
+    except Missing:
+        if params["name"] and host.predicts("vm", params["name"]):
+            raise  # what is done to a VM that only this check would have made can't be told
+        return None
+
+
+def _change(
+    host: Host,
+    task: Task,
+    found: vm.VM,
+    wanted: dict[str, Any],
+    made: Step | None = None,
+    whole: Step | None = None,
+) -> dict[str, Any]:
     params = task.params
     way = power.plan(host, found, params["state"], power.Permission.of(params))
     steps = lifecycle.plan(host, way.vm, params, wanted, lifecycle.read(host, found, params))
-    result = ensure(host, task, [*way.first, *steps], way.vm, way.then, made)
-    result |= {"id": found.id, "name": found.name}
-    if params["wait_for"] and params["state"] in ("running", "restarted") and not task.check_mode:
-        result |= wait.until(host, found, params["wait_for"], params["wait_timeout"])
-    return result
+    if params["state"] == "restarted":
+        task = task._replace(params={**params, "allow_power_cycle": True})
+    waiting = wait.for_it(host, found, params)
+    result = ensure(host, task, [*way.first, *steps], way.vm, way.then, made, whole, waiting)
+    return {**result, "id": found.id, "name": found.name}
 
 
 def _make(host: Host, task: Task, wanted: dict[str, Any]) -> dict[str, Any]:
     name, params = task.params["name"], task.params
-    lifecycle.check_new(host, name, params)
-    future = vm.VM("", name, "off")
+    lifecycle.check_new(name)
+    future = vm.VM("", name, vm.OFF)
     way = power.plan(host, future, params["state"], power.Permission.of(params))
     # Planned against what Hyper-V makes, so that every refusal comes before anything is made.
-    planned = lifecycle.plan(host, future, params, wanted, lifecycle.fresh(params))
-    made = lifecycle.describe_new(name, params, [*planned, *way.then])
+    shell = lifecycle.fresh(params)
+    settings = lifecycle.plan_settings(host, future, params, wanted, shell)
+    devices = lifecycle.plan_devices(host, future, params, wanted, shell)
+    whole = lifecycle.describe_new(name, params, [*settings, *devices, *way.then])
     if task.check_mode:
-        return {**ensure(host, task, [made]), "name": name, "would_make": [("vm", name)]}
-    return _change(host, task, lifecycle.create(host, name, params), wanted, made)
+        return {**ensure(host, task, [whole]), "name": name, "would_make": lifecycle.would_make(host, name, params)}
+    made = lifecycle.describe_new(name, params, settings)
+    found = lifecycle.create(host, name, params, wanted)
+    with having_done(made):
+        return _change(host, task, found, wanted, made, whole)
 
 
-def _remove(host: Host, task: Task, found: vm.VM) -> dict[str, Any]:
+def _remove(host: Host, task: Task, found: vm.VM | None) -> dict[str, Any]:
     params = task.params
+    if found is None:
+        return {**ensure(host, task, []), "name": params["name"]}
     way = power.plan_off(host, found, power.Permission.of(params))
     steps = lifecycle.plan_removal(host, found, params["remove_checkpoints"], params["delete_disks"])
     return {**ensure(host, task, [*way.first, *steps], way.vm), "id": found.id, "name": found.name}

@@ -156,10 +156,9 @@ def run(host: Host, task: Task) -> dict[str, Any]:
 
 def _present(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], params: dict[str, Any]) -> list[Step]:
     name = params["name"]
-    checkpoint.check_name(name)
     if checkpoint.select(found, checkpoints, name):
         return []
-    checkpoint.check_allowed(host, found)
+    checkpoint.check_new(host, found, name)
     what = f"take the checkpoint '{name}' of {found}"
     after = {"checkpoints": [*(one.name for one in checkpoints), name]}
     return [Step(what, _names(checkpoints), after, lambda: checkpoint.create(host, found, name, params["type"]))]
@@ -185,9 +184,11 @@ def _absent(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], 
 def _applied(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], params: dict[str, Any]) -> list[Step]:
     one = checkpoint.required(found, checkpoints, params["name"])
     what = f"apply the checkpoint '{one.name}' to {found}"
-    return [
-        Step(what, {"applied": None}, {"applied": one.name}, lambda: checkpoint.apply(host, found, one), ("state",))
-    ]
+    needs_off: tuple[str, ...] = ("state",)
+    if found.state == vm.SAVED:  # Hyper-V applies checkpoints to saved VMs, but what is saved is lost all the same
+        power.check_may_turn_off(found, ["state"], power.Permission.of(params))
+        needs_off = ()
+    return [Step(what, {"applied": None}, {"applied": one.name}, lambda: checkpoint.apply(host, found, one), needs_off)]
 
 
 def _names(checkpoints: list[checkpoint.Checkpoint]) -> dict[str, Any]:

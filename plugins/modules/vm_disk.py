@@ -143,12 +143,14 @@ completed:
   sample: [make the virtual disk 'C:\VMs\lab01\data.vhdx']
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Step, Task, ensure
 from ..module_utils._hyperv import configuration, drive, power, storage, vm
+from ..module_utils._hyperv.disk import Wanted
 from ..module_utils._hyperv.session import Host
 from ..module_utils._standalone import run_alone
 
@@ -167,23 +169,25 @@ SPEC: dict[str, Any] = {
 
 def run(host: Host, task: Task) -> dict[str, Any]:
     params = task.params
-    drive.parse_disk(params)  # what can't be is refused before anything is read
+    wanted = drive.parse_disk(params)  # what can't be is refused before anything is read
     found = vm.find_whole(host, params) if params["vm"] or params["vm_id"] else None
-    steps = _present(host, found, params) if params["state"] == "present" else _absent(host, found, params)
-    return {**ensure(host, task, steps, found), "path": params["path"]}
+    present = params["state"] == "present"
+    steps = _present(host, found, wanted, params) if present else _absent(host, found, wanted, params)
+    made = {"would_make": drive.would_make(host, wanted.path)} if present and task.check_mode else {}
+    return {**ensure(host, task, steps, found), **made, "path": wanted.path}
 
 
-def _present(host: Host, found: vm.VM | None, params: dict[str, Any]) -> list[Step]:
+def _present(host: Host, found: vm.VM | None, wanted: Wanted, params: Mapping[str, Any]) -> list[Step]:
     if found is None:
-        return drive.plan_file(host, drive.parse_disk(params))
+        return drive.plan_file(host, wanted)
     generation = configuration.generation(configuration.read(host, found))
     return drive.plan_disk(host, found, generation, storage.read(host, found), params)
 
 
-def _absent(host: Host, found: vm.VM | None, params: dict[str, Any]) -> list[Step]:
-    steps = drive.plan_detach(host, found, storage.read(host, found), params["path"]) if found else []
+def _absent(host: Host, found: vm.VM | None, wanted: Wanted, params: Mapping[str, Any]) -> list[Step]:
+    steps = drive.plan_detach(host, found, storage.read(host, found), wanted.path) if found else []
     if params["delete_file"]:
-        steps += drive.plan_delete(host, params["path"], found if steps else None)
+        steps += drive.plan_delete(host, wanted.path, found if steps else None)
     return steps
 
 

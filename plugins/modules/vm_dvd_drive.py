@@ -97,6 +97,7 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Host, task: Task) -> dict[str, Any]:
+    drive.parse_dvd(task.params)  # what can't be is refused before anything is read
     found = vm.find_whole(host, task.params)
     layout = storage.read(host, found)
     if task.params["state"] == "absent":

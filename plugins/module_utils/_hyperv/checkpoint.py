@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from .._wsman import cim
 from .._wsman.cim import Reference
-from . import configuration, jobs
+from .._wsman.faults import HostError
+from . import configuration, jobs, power
 from .errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
 from .schema import AFFECTED_BY_JOB, CHECKPOINT, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SERVICE
 from .session import Host
-from .vm import VM
+from .vm import OFF, SAVED, VM, state
 
 # ConsistencyLevel of Msvm_VirtualSystemSnapshotSettingData; without it the VM's own checkpoint type decides.
 TYPES = {"production": 1, "standard": 2}
@@ -29,6 +30,10 @@ class Checkpoint(NamedTuple):
     name: str
     created: str | None
     parent: str | None
+
+    @property
+    def guid(self) -> str:
+        return self.id.partition(":")[2].upper()
 
     @property
     def reference(self) -> Reference:
@@ -54,9 +59,9 @@ def read(host: Host, vm: VM) -> list[Checkpoint]:
 def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | None:
     """The one checkpoint of that name (compared without case) or id. Raises Ambiguous."""
     wanted = name.lower()
-    found = [one for one in checkpoints if wanted in (one.name.lower(), one.id.lower().partition(":")[2])]
+    found = [one for one in checkpoints if wanted in (one.name.lower(), one.guid.lower())]
     if len(found) > 1:
-        ids = [one.id.partition(":")[2] for one in found]
+        ids = [one.guid for one in found]
         raise Ambiguous(
             f"name: {len(found)} checkpoints of {vm} are named '{name}'; give the id of one instead: {', '.join(ids)}",
             vm=vm.name,
@@ -80,14 +85,10 @@ def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpo
     return [one for child in children for one in (child, *descendants(checkpoints, child))]
 
 
-def check_name(name: str) -> None:
-    """Raise Invalid where Hyper-V takes no such name."""
+def check_new(host: Host, vm: VM, name: str) -> None:
+    """Raise Invalid where Hyper-V takes no such name, Refused where checkpoints of this VM are disabled."""
     if not name.strip() or len(name) > 100:
-        raise Invalid(f"name: '{name}' is not a name for a checkpoint, which has 1 to 100 characters")
-
-
-def check_allowed(host: Host, vm: VM) -> None:
-    """Raise Refused where checkpoints of this VM are disabled."""
+        raise Invalid(f"name: '{name}' is not a name for a checkpoint of {vm}; write 1 to 100 characters", vm=vm.name)
     row = configuration.read(host, vm)
     if row["UserSnapshotType"] == configuration.CHECKPOINT_TYPES["disabled"]:
         raise Refused(
@@ -110,7 +111,20 @@ def create(host: Host, vm: VM, name: str, kind: str | None) -> None:
     )
     created = answer.get("ResultingSnapshot") or _created_by(host, answer.get("Job"))
     instance_id = created.keys["InstanceID"] if created else _new(host, vm, known)
-    rename(host, vm, instance_id, name)
+    try:
+        rename(host, vm, instance_id, name)
+    except HostError as error:
+        _take_back(host, vm, instance_id, error)
+        raise
+
+
+def _take_back(host: Host, vm: VM, instance_id: str, error: HostError) -> None:
+    """Delete a checkpoint that couldn't be named, so that another run takes it anew."""
+    try:
+        delete(host, vm, Checkpoint(instance_id, "", None, None), False)
+    except HostError as second:
+        guid = instance_id.partition(":")[2]
+        error.message += f"; and the checkpoint {guid} stays under the name that Hyper-V gave it: {second.message}"
 
 
 def _created_by(host: Host, job: Reference | None) -> Reference | None:
@@ -139,22 +153,22 @@ def rename(host: Host, vm: VM, instance_id: str, name: str) -> None:
 
 
 def apply(host: Host, vm: VM, one: Checkpoint) -> None:
-    """Bring the VM, which must be off or saved, to the checkpoint."""
+    """Bring the VM, which must be off or saved by now, to the checkpoint.
+
+    One that holds memory leaves a VM saved. Where the VM was off before, it is off again: its next start is a boot.
+    """
     arguments = {"Snapshot": one.reference}
     jobs.call(host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{one.name}' to {vm}")
+    if vm.state == OFF and state(host, vm) == SAVED:
+        power.request(host, vm, OFF)
 
 
 def delete(host: Host, vm: VM, one: Checkpoint, include_children: bool) -> None:
     """Delete a checkpoint, or it and all below it; its disks are merged in the background."""
     what = f"delete the checkpoint '{one.name}' of {vm}"
-    method, argument = (
-        ("DestroySnapshotTree", "SnapshotSettingData")
-        if include_children
-        else (
-            "DestroySnapshot",
-            "AffectedSnapshot",
-        )
-    )
+    method, argument = "DestroySnapshot", "AffectedSnapshot"
+    if include_children:
+        method, argument = "DestroySnapshotTree", "SnapshotSettingData"
     jobs.call(host, CHECKPOINT_SERVICE, method, {argument: one.reference}, what=what)
 
 
@@ -162,7 +176,7 @@ def describe(one: Checkpoint, checkpoints: list[Checkpoint]) -> dict[str, Any]:
     """A checkpoint as results show it."""
     parents = {other.id.lower(): other.name for other in checkpoints}
     return {
-        "id": one.id.partition(":")[2],
+        "id": one.guid,
         "name": one.name,
         "created": one.created,
         "parent": parents.get((one.parent or "").lower()),

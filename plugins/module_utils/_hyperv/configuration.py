@@ -27,7 +27,7 @@ TEMPLATES = {
 }
 
 # Notes are an array in CIM of which hosts keep the first element only.
-NOTES = Kind(read=lambda notes: "\n".join(notes or []), write=lambda text: [text])
+NOTES = Kind(read=lambda notes: "\n".join(notes or []).replace("\r\n", "\n"), write=lambda text: [text])
 SECONDS = Kind(
     read=lambda interval: None if interval is None else int(interval.total_seconds()),
     write=lambda seconds: timedelta(seconds=seconds),
@@ -121,12 +121,43 @@ def parse(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def check(wanted: Mapping[str, Mapping[str, Any]], vm_generation: int) -> None:
-    """Raise Invalid where an option is not for this generation of VMs."""
-    if vm_generation == 1 and wanted["firmware"]:
+def check(host: Host, vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise Invalid where firmware options are not for this VM, Refused where they are not for this host."""
+    firmware = wanted["firmware"]
+    if not firmware:
+        return
+    if generation(row) == 1:
         raise Invalid(
-            f"firmware.{next(iter(wanted['firmware']))}: VMs of generation 1 have no secure boot; leave it out"
+            f"firmware.{next(iter(firmware))}: {vm} is of generation 1, which has no secure boot; leave it out",
+            vm=vm.name,
         )
+    template = firmware.get("secure_boot_template")
+    if template is None or TEMPLATES[template] == (row["SecureBootTemplateId"] or "").upper():
+        return
+    there = host.once("secure boot templates", lambda: _templates(host))
+    if there and TEMPLATES[template] not in there:
+        raise Refused(
+            f"firmware.secure_boot_template: this host doesn't have {template} for {vm}; it has "
+            f"{', '.join(sorted(map(TEMPLATE.read, there)))}",
+            vm=vm.name,
+        )
+
+
+def _templates(host: Host) -> set[str]:
+    """Ids of the host's secure boot templates: its own instances of the settings name them (HV-13)."""
+    where = f"InstanceID LIKE {cim.like_prefix('Microsoft:Definition')}"
+    rows = host.client.query(VM_CONFIGURATION, columns=("InstanceID", "SecureBootTemplateId"), where=where)
+    return {row["SecureBootTemplateId"].upper() for row in rows if (row["SecureBootTemplateId"] or "").strip("0-")}
+
+
+def values(wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The CIM properties of all these options, for a VM that is made."""
+    return {
+        row.cim: row.kind.write(wanted[section][row.option])
+        for section, properties in SECTIONS.items()
+        for row in properties
+        if row.option in wanted[section]
+    }
 
 
 def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> Step:
@@ -177,8 +208,9 @@ def _boot_device(entry: str, layout: Layout, adapters: Mapping[str, str], vm: VM
         ]
     else:
         raise Invalid(
-            f"firmware.boot_order: '{entry}' names no device; write disk, dvd or network, "
-            "or one of them such as 'disk:0:1', 'disk:C:\\vms\\os.vhdx' or 'network:Network Adapter'"
+            f"firmware.boot_order: '{entry}' names no device of {vm}; write disk, dvd or network, "
+            "or one of them such as 'disk:0:1', 'disk:C:\\vms\\os.vhdx' or 'network:Network Adapter'",
+            vm=vm.name,
         )
     if not found:
         raise Refused(f"firmware.boot_order: '{entry}' is not attached to {vm}; attach it, or leave it out", vm=vm.name)
@@ -204,13 +236,15 @@ def _device(path: str) -> str:
     return cim.parse_path(path).keys["InstanceID"].lower().removesuffix("\\b")
 
 
-def bios_order(order: Iterable[str]) -> list[int]:
+def bios_order(order: Iterable[str], vm: VM) -> list[int]:
     """BootOrder of a generation 1 VM: the named kinds of devices first, all four in any case. Raises Invalid."""
     numbers = []
     for entry in order:
         if entry.lower() not in _BIOS_DEVICES:
             raise Invalid(
-                f"firmware.boot_order: '{entry}' is not for a VM of generation 1; write {', '.join(_BIOS_DEVICES)}"
+                f"firmware.boot_order: '{entry}' is not for {vm}, which is of generation 1; "
+                f"write {', '.join(_BIOS_DEVICES)}",
+                vm=vm.name,
             )
         numbers.append(_BIOS_DEVICES[entry.lower()])
     return numbers + [number for number in _BIOS_DEVICES.values() if number not in numbers]
@@ -231,7 +265,7 @@ def plan_boot_order(
     if order is None:
         return []
     if generation(row) == 1:
-        wanted = bios_order(order)
+        wanted = bios_order(order, vm)
         before, after = _bios_words(row["BootOrder"]), _bios_words(wanted)
         return [_boot_step(vm, before, after, lambda: write(host, vm, {"BootOrder": wanted}))]
     adapters = adapter_ids()

@@ -72,6 +72,11 @@ def suffix(path: str) -> str:
     return f"{dot}{tail}".lower()
 
 
+def is_disk(path: str) -> bool:
+    """Whether this is the path of a virtual disk file, going by its name."""
+    return suffix(path) in _FORMATS
+
+
 def check_path(option: str, path: str) -> None:
     """Raise Invalid where this is no full path of a file on a Windows host."""
     if not re.match(r"[A-Za-z]:\\.|\\\\[^\\]+\\[^\\]+\\.", path):
@@ -124,7 +129,10 @@ def chain(host: Host, path: str) -> list[str]:
     paths: list[str] = []
     while path and path.lower() not in (one.lower() for one in paths):
         paths.append(path)
-        path = (known(host, path) or {}).get("ParentPath") or ""
+        try:
+            path = (known(host, path) or {}).get("ParentPath") or ""
+        except Refused:  # a file that is no disk has no parent
+            break
     return paths
 
 
@@ -138,7 +146,7 @@ def attached(host: Host) -> list[tuple[str, str]]:
     """Every attached disk file of the host with the id of the VM or checkpoint that it is attached to."""
     media = host.once("media", lambda: host.client.query(MEDIUM, columns=("InstanceID", "HostResource")))
     found = [(owner(row["InstanceID"]), (row["HostResource"] or [""])[0]) for row in media]
-    return [(who, path) for who, path in found if suffix(path) in _FORMATS]
+    return [(who, path) for who, path in found if is_disk(path)]
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -168,8 +176,8 @@ def check_wanted(wanted: Wanted) -> None:
         check_path("parent", wanted.parent)
         if _FORMATS.get(suffix(wanted.parent)) is not kind:
             raise Invalid(
-                f"parent: '{path}' and '{wanted.parent}' differ in their format; a disk and its parent are both VHDX or "
-                "both VHD. Choose another ending, or another parent",
+                f"parent: '{path}' and '{wanted.parent}' differ in their format; a disk and its parent are both VHDX "
+                "or both VHD. Choose another ending, or another parent",
                 path=path,
             )
 
@@ -255,7 +263,8 @@ def check_childless(host: Host, path: str, leaving: Collection[str], option: str
 
 def holder_words(host: Host, who: str) -> str:
     """``VM 'web01'`` or ``the checkpoint 'clean' of VM 'web01'`` for an id that settings begin with."""
-    rows = host.client.query(VM_SETTINGS, where={"InstanceID": f"Microsoft:{who}"})
+    columns = ("ElementName", "VirtualSystemIdentifier")
+    rows = host.client.query(VM_SETTINGS, columns, {"InstanceID": f"Microsoft:{who}"})
     if not rows:
         return f"the VM {who}"
     row = rows[0]

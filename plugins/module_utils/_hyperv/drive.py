@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from . import disk, storage
 from .disk import Wanted
-from .errors import Missing, Refused
-from .schema import MEDIUM
+from .errors import Invalid, Missing, Refused
 from .session import Host
 from .step import Step
 from .storage import DISK, DVD, IDE, Drive, Layout, Place
 from .units import format_size, parse_size
-from .vm import VM, owner
+from .vm import OFF, VM
 
 PLACE_OPTIONS: dict[str, Any] = {
     "controller_type": {"type": "str", "choices": ["scsi", "ide"]},
@@ -36,41 +35,94 @@ DVD_OPTIONS: dict[str, Any] = {"path": {"type": "str"}, **PLACE_OPTIONS}
 
 def parse_disk(params: Mapping[str, Any]) -> Wanted:
     """The disk file that the options describe. Raises Invalid."""
-    sizes = {name: parse_size(params[name]) if params[name] else None for name in ("size", "block_size")}
-    wanted = Wanted(params["path"], type=params["type"], parent=params["parent"], **sizes)
+    path, parent = disk.normal(params["path"]), params["parent"] and disk.normal(params["parent"])
+    sizes = {name: _size(name, params[name]) for name in ("size", "block_size")}
+    wanted = Wanted(path, type=params["type"], parent=parent, **sizes)
     disk.check_wanted(wanted)
     return wanted
+
+
+def _size(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_size(text)
+    except Invalid as error:
+        raise Invalid(f"{option}: {error.message}") from error
+
+
+def parse_dvd(params: Mapping[str, Any]) -> str | None:
+    """Path of the wanted medium; empty for none, None where the medium is to be left alone. Raises Invalid."""
+    path = params["path"]
+    if not path:
+        return path
+    disk.check_path("path", disk.normal(path))
+    return disk.normal(path)
 
 
 def _place_of(params: Mapping[str, Any]) -> tuple[str | None, int | None, int | None]:
     return tuple(params[name] for name in PLACE_OPTIONS)  # type: ignore[return-value]
 
 
-def plan_file(host: Host, wanted: Wanted, new_folder: str | None = None) -> list[Step]:
+def plan_file(
+    host: Host, wanted: Wanted, new_folder: str | None = None, held: Drive | None = None, running: bool = False
+) -> list[Step]:
     """The step that makes the file or lets it grow; refuses what would lose data.
 
-    ``new_folder`` is one that an earlier step of the task makes.
+    ``new_folder`` is one that an earlier step of the task makes, ``held`` the drive of a VM that has the disk.
     """
     path = wanted.path
-    current = host.once(("disk", path.lower()), lambda: disk.read(host, path))
+    current = disk.known(host, path)
     if current is None:
-        if not (wanted.parent and host.predicts("file", wanted.parent)):
-            disk.check_new(host, wanted)
-        disk.check_folder(host, path, new_folder)
-        after = {
-            "type": "differencing" if wanted.parent else wanted.type or "dynamic",
-            **({"size": wanted.size} if wanted.size else {}),
-            **({"parent": wanted.parent} if wanted.parent else {}),
-        }
-        what = f"make the virtual disk '{path}'"
-        return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk.create(host, wanted))]
+        return _plan_new_file(host, wanted, new_folder)
     disk.check_kept(current, wanted)
     size = current["MaxInternalSize"]
     if wanted.size is None or wanted.size <= size:
         return []
-    what = f"grow the virtual disk '{path}' to {format_size(wanted.size)}"
-    before, after = {"disks": {path: {"size": size}}}, {"disks": {path: {"size": wanted.size}}}
-    return [Step(what, before, after, lambda: disk.grow(host, path, wanted.size))]
+    _check_growth(host, path, held)
+    return [
+        Step(
+            f"grow the virtual disk '{path}' to {format_size(wanted.size)}",
+            {"disks": {path: {"size": format_size(size)}}},
+            {"disks": {path: {"size": format_size(wanted.size)}}},
+            lambda: disk.grow(host, path, wanted.size),
+            ("size",) if running and held and (held.place.controller == IDE or disk.suffix(path) == ".vhd") else (),
+        )
+    ]
+
+
+def _plan_new_file(host: Host, wanted: Wanted, new_folder: str | None) -> list[Step]:
+    path = wanted.path
+    if host.predicts("file", path):
+        host.warn(f"{host.name}: '{path}' isn't there yet; an earlier task of this check would have made it")
+        return []
+    disk.check_new(host, wanted)
+    disk.check_folder(host, path, new_folder)
+    after = {
+        "type": "differencing" if wanted.parent else wanted.type or "dynamic",
+        **({"size": format_size(wanted.size)} if wanted.size else {}),
+        **({"parent": wanted.parent} if wanted.parent else {}),
+    }
+    what = f"make the virtual disk '{path}'"
+    return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk.create(host, wanted))]
+
+
+def would_make(host: Host, path: str) -> list[tuple[str, str]]:
+    """The file, where only this task would make it, for later tasks of a check."""
+    path = disk.normal(path)
+    return [] if disk.known(host, path) else [("file", path)]
+
+
+def _check_growth(host: Host, path: str, held: Drive | None) -> None:
+    """Raise Refused where a disk has children, which no longer fit a parent that grew (0xC03A0017)."""
+    if held and (held.path or "").lower() != path.lower():
+        raise Refused(
+            f"size: '{path}' can't grow while checkpoints stand on it. Delete them with vm_checkpoint first, or leave "
+            "the size as it is",
+            path=path,
+        )
+    users = {who for who, used in disk.attached(host) if used.lower() == path.lower()}
+    disk.check_childless(host, path, users, "size")
+    if held is None and disk.in_use(host, path):
+        raise Refused(f"size: '{path}' is in use by something else on the host. Wait for it, or try later", path=path)
 
 
 def plan_disk(
@@ -83,32 +135,35 @@ def plan_disk(
 ) -> list[Step]:
     """The steps to a file that is there and attached; the layout notes the place for later plans of the same task."""
     wanted = parse_disk(params)
-    steps = plan_file(host, wanted, new_folder)
     held = holder(host, layout, wanted.path)
+    steps = plan_file(host, wanted, new_folder, held, vm.state != OFF)
     if held is None:
+        if current := disk.known(host, wanted.path):
+            disk.check_attachable(host, wanted.path, current)
         return steps + _attach(host, vm, generation, layout, DISK, params, wanted.path)
     controller, number, location = _place_of(params)
     here = held.place
-    target = Place(
-        controller or here.controller,
-        here.number if number is None else number,
-        here.location if location is None else location,
-    )
-    if target == here:
+    same_controller = controller in (None, here.controller) and number in (None, here.number)
+    if same_controller and location in (None, here.location):
         return steps
     layout.drives.remove(held)
-    return steps + _attach(host, vm, generation, layout, DISK, {**params, **target.options()}, wanted.path, held)
+    place = {
+        "controller_type": controller or here.controller,
+        "controller_number": here.number if number is None and same_controller else number,
+    }
+    moved = _attach(host, vm, generation, layout, DISK, {**params, **place}, held.path, held)
+    return steps + moved
 
 
 def holder(host: Host, layout: Layout, path: str) -> Drive | None:
     """The drive that holds this disk, also through the .avhdx files of checkpoints."""
     if drive := layout.holding(path):
         return drive
-    for drive in layout.drives:
-        on_checkpoint = (drive.path or "").lower().endswith((".avhdx", ".avhd"))
-        if on_checkpoint and path.lower() in (one.lower() for one in disk.chain(host, drive.path or "")):
-            return drive
-    return None
+    return next((drive for drive in layout.drives if drive.path and _stands_on(host, drive.path, path)), None)
+
+
+def _stands_on(host: Host, leaf: str, path: str) -> bool:
+    return disk.suffix(leaf) in disk.ON_CHECKPOINT and disk.base(host, leaf).lower() == path.lower()
 
 
 def _attach(
@@ -121,7 +176,7 @@ def _attach(
     path: str | None,
     moved_from: Drive | None = None,
 ) -> list[Step]:
-    place, new_controller = storage.choose(vm, layout, generation, *_place_of(params))
+    place, new_controller = storage.choose(vm, layout, generation, kind, *_place_of(params))
     steps = []
     if new_controller:
         number = place.number
@@ -135,10 +190,9 @@ def _attach(
             )
         )
     storage.reserve(layout, kind, place, path)
-    section, name = ("disks", path) if kind == DISK else ("dvd_drives", str(place))
+    section, name = ("disks", disk.normal(params["path"])) if kind == DISK else ("dvd_drives", str(place))
     after: dict[str, Any] = {"attached": str(place)} if kind == DISK else {"path": path}
     before: dict[str, Any] = {"attached": str(moved_from.place) if moved_from else None} if kind == DISK else {}
-    cold = IDE in (place.controller, moved_from.place.controller if moved_from else None)
 
     def apply() -> None:
         if moved_from:
@@ -148,13 +202,18 @@ def _attach(
     return [
         *steps,
         Step(
-            f"attach {path or f'an empty {kind} drive'} to {vm} at {place}",
+            f"{'move' if moved_from else 'attach'} {path or f'an empty {kind} drive'} to {vm} at {place}",
             {section: {name: before} if before else {}},
             {section: {name: after}},
             apply,
-            ("controller_type",) if cold else (),
+            _needs_off(place, moved_from),
         ),
     ]
+
+
+def _needs_off(place: Place, moved_from: Drive | None = None) -> tuple[str, ...]:
+    """IDE drives come and go while the VM is off, and no disk is taken from a running guest to be put elsewhere."""
+    return ("controller_type",) if place.controller == IDE else ("controller_location",) if moved_from else ()
 
 
 def plan_detach(host: Host, vm: VM, layout: Layout, path: str) -> list[Step]:
@@ -169,78 +228,80 @@ def plan_detach(host: Host, vm: VM, layout: Layout, path: str) -> list[Step]:
             {"disks": {path: {"attached": str(held.place)}}},
             {"disks": {path: {"attached": None}}},
             lambda: storage.detach(host, vm, held),
-            ("controller_type",) if held.place.controller == IDE else (),
+            _needs_off(held.place),
         )
     ]
 
 
-def plan_delete(host: Host, path: str, leaving: VM | None = None) -> list[Step]:
-    """The step that deletes a disk file. Raises Refused where another VM, or a child of the disk, still needs it.
+def plan_delete(host: Host, path: str, leaving: VM | None = None, with_it: Collection[str] = ()) -> list[Step]:
+    """The step that deletes a disk file. Raises Refused where a VM or checkpoint still needs it, itself or as a parent.
 
-    A disk that is attached to the VM that it leaves is a leaf already, so its children aren't looked for.
+    ``leaving`` is the VM that the disk is taken from, ``with_it`` the ids of checkpoints that go as well.
     """
-    current = disk.read(host, path)
+    current = disk.known(host, path)
     if current is None:
         return []
-    check_unused(host, path, leaving)
+    disk.check_childless(host, path, {*with_it, *([leaving.id] if leaving else [])})
+    if (leaving is None or leaving.state == OFF) and disk.in_use(host, path):
+        raise Refused(
+            f"path: '{path}' is in use by something else on the host, such as a mount or a backup. Wait for it, or "
+            "leave the file as it is",
+            path=path,
+        )
     before = {"disks": {path: {"exists": True}}}
     return [Step(f"delete '{path}'", before, {"disks": {path: {"exists": False}}}, lambda: disk.delete(host, path))]
 
 
-def check_unused(host: Host, path: str, leaving: VM | None) -> None:
-    """Raise Refused where a VM other than the one that it leaves uses the disk, itself or as a parent."""
-    media = host.client.query(MEDIUM, columns=("InstanceID", "HostResource"))
-    for row in media:
-        vm_id, used = owner(row["InstanceID"]), (row["HostResource"] or [""])[0]
-        if leaving and vm_id == leaving.id:
-            continue
-        paths = [used] if leaving else disk.chain(host, used) if used.lower().endswith(("vhdx", "vhd")) else []
-        if path.lower() in (one.lower() for one in paths):
-            raise Refused(
-                f"path: '{path}' is in use by the VM {vm_id}, as its disk or the parent of one. Detach it there first",
-                path=path,
-                vm=vm_id,
-            )
-
-
-def dvd_at(layout: Layout, params: Mapping[str, Any], skip: int = 0) -> Drive | None:
-    """The DVD drive at the wanted place, or the VM's first (second, …) one where no place is given."""
+def dvd_at(layout: Layout, params: Mapping[str, Any], taken: Collection[Place] = ()) -> Drive | None:
+    """The DVD drive at the wanted place, or the VM's first one where no place is given; none that is ``taken``."""
     controller, number, location = _place_of(params)
-    found = [
-        drive
-        for drive in layout.drives
-        if drive.kind == DVD
-        and controller in (None, drive.place.controller)
-        and number in (None, drive.place.number)
-        and location in (None, drive.place.location)
-    ]
-    return found[skip] if len(found) > skip else None
+    for drive in layout.drives:
+        place = drive.place
+        asked = controller in (None, place.controller) and number in (None, place.number)
+        if drive.kind == DVD and asked and location in (None, place.location) and place not in taken:
+            return drive
+    return None
+
+
+def plan_dvds(host: Host, vm: VM, generation: int, layout: Layout, wanted: list[Mapping[str, Any]]) -> list[Step]:
+    """The steps to several DVD drives, each entry for another drive."""
+    steps: list[Step] = []
+    taken: set[Place] = set()
+    for params in sorted(wanted, key=lambda one: one["controller_location"] is None):  # named places first
+        steps += plan_dvd(host, vm, generation, layout, params, taken)
+    return steps
 
 
 def plan_dvd(
-    host: Host, vm: VM, generation: int, layout: Layout, params: Mapping[str, Any], skip: int = 0
+    host: Host,
+    vm: VM,
+    generation: int,
+    layout: Layout,
+    params: Mapping[str, Any],
+    taken: set[Place] | None = None,
 ) -> list[Step]:
-    """The step to a DVD drive with this medium; no path leaves the medium, an empty one takes it out."""
-    path = params["path"]
-    if path and not disk.exists(host, path) and not host.predicts("file", path):
+    """The step to a DVD drive with this medium; no path leaves the medium, an empty one takes it out.
+
+    Notes the drive in ``taken``, and passes by those that are.
+    """
+    path = parse_dvd(params)
+    if path and not host.predicts("file", path) and not disk.exists(host, path):
         raise Missing(f"path: there is no file '{path}' on the host; copy the image there first", path=path)
-    drive = dvd_at(layout, params, skip)
+    taken = set() if taken is None else taken
+    drive = dvd_at(layout, params, taken)
     if drive is None:
-        return _attach(host, vm, generation, layout, DVD, params, path or None)
+        steps = _attach(host, vm, generation, layout, DVD, params, path or None)
+        taken.update(one.place for one in layout.drives if one.kind == DVD and not one.id)
+        return steps
+    taken.add(drive.place)
     if path is None or path.lower() == (drive.path or "").lower():
         return []
-
-    def apply() -> None:
-        storage.eject(host, vm, drive)
-        if path:
-            storage.insert(host, vm, DVD, drive.id, path)
-
     return [
         Step(
             f"change the medium of the DVD drive at {drive.place} of {vm}",
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {str(drive.place): {"path": path or None}}},
-            apply,
+            lambda: storage.change(host, vm, drive, path or None),
         )
     ]
 
@@ -256,6 +317,6 @@ def plan_dvd_removal(host: Host, vm: VM, layout: Layout, params: Mapping[str, An
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {}},
             lambda: storage.detach(host, vm, drive),
-            ("controller_type",) if drive.place.controller == IDE else (),
+            _needs_off(drive.place),
         )
     ]

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from .._wsman.faults import HostError
 
 
@@ -30,3 +34,14 @@ class Refused(HyperVError):
 
 class MethodFailed(HyperVError):
     """A CIM method or its job ended with an error; details carry class, method, code and Hyper-V's own text."""
+
+
+@contextmanager
+def within(section: str) -> Iterator[None]:
+    """What goes wrong inside with an option is told of this section's: ``size: …`` becomes ``disks.size: …``."""
+    try:
+        yield
+    except (Missing, Ambiguous, Invalid, Refused) as error:
+        if re.match(r"[a-z_.]+: ", error.message):
+            error.message = f"{section}.{error.message}"
+        raise

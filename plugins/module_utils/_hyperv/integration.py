@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import vm as vms
+from .errors import Refused
 from .schema import INTEGRATION_SERVICES
 from .session import Host
 from .step import Step
@@ -26,15 +27,16 @@ FRESH: dict[str, dict[str, Any]] = {
 }
 
 
-def read(host: Host, vm: VM, wanted: Mapping[str, bool | None]) -> dict[str, Mapping[str, Any]]:
-    """The rows of the services that are asked for; one request each."""
-    asked = [name for name, enabled in wanted.items() if enabled is not None]
-    return {name: vms.setting(host, vm, INTEGRATION_SERVICES[name]) for name in asked}
-
-
 def plan(host: Host, vm: VM, rows: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, bool | None]) -> list[Step]:
-    """A step for each service that is asked for."""
+    """A step for each service that is asked for. Raises Refused where the VM has no such service."""
     asked = {name: enabled for name, enabled in wanted.items() if enabled is not None}
+    missing = [name for name in asked if name not in rows]
+    if missing:
+        raise Refused(
+            f"integration_services.{missing[0]}: {vm} has no such service, since its configuration version or this "
+            "host is too old; leave it out",
+            vm=vm.name,
+        )
     return [_step(host, vm, name, rows[name], enabled) for name, enabled in asked.items()]
 
 

@@ -12,6 +12,7 @@ from .._wsman import cim
 from .._wsman.cim import CimClass
 from . import (
     adapter,
+    checkpoint,
     configuration,
     disk,
     drive,
@@ -27,10 +28,10 @@ from . import (
 )
 from .adapter import Adapter
 from .configuration import generation
-from .errors import Invalid, MethodFailed, Refused
+from .errors import Invalid, MethodFailed, Missing, Refused, within
 from .schema import (
-    CHECKPOINT,
     CONNECTION,
+    INTEGRATION_SERVICES,
     LEGACY_ADAPTER,
     MEDIUM,
     MEMORY,
@@ -71,7 +72,23 @@ _ROOTS = ("ConfigurationDataRoot", "SnapshotDataRoot", "SuspendDataRoot", "SwapF
 
 # What a VM is made of, as one query of its components returns it.
 _COMPONENTS = {
-    cls.name: cls for cls in (PROCESSOR, MEMORY, SYNTHETIC_ADAPTER, LEGACY_ADAPTER, CONNECTION, RESOURCE, MEDIUM)
+    cls.name: cls
+    for cls in (
+        PROCESSOR,
+        MEMORY,
+        SYNTHETIC_ADAPTER,
+        LEGACY_ADAPTER,
+        CONNECTION,
+        RESOURCE,
+        MEDIUM,
+        *INTEGRATION_SERVICES.values(),
+    )
+}
+
+# The host's templates that settings of a new VM stand for (Msvm_SettingsDefineCapabilities; libhvee sends them so).
+_TEMPLATES = {
+    PROCESSOR.name: r"Microsoft:Definition\B637F347-6A0E-4DEC-AF52-BD70CB80A21D\Default",
+    MEMORY.name: r"Microsoft:Definition\4764334E-E001-4176-82EE-5594EC9B530E\Default",
 }
 
 
@@ -95,6 +112,8 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
     ):
         if row["__CLASS"] in components:
             components[row["__CLASS"]].append(row)
+    if not (components[PROCESSOR.name] and components[MEMORY.name]):
+        raise Missing(f"{vm} has no settings; somebody removes it just now, or you may not see them", vm=vm.name)
     features = _features(params)
     return Whole(
         configuration.read(host, vm),
@@ -106,7 +125,7 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
             {cls.name: adapter.rows(host, [vm], cls) for cls in features if components[CONNECTION.name]},
         ),
         storage.arrange(components[RESOURCE.name], components[MEDIUM.name]),
-        integration.read(host, vm, params["integration_services"] or {}),
+        {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := components[cls.name])},
         security.read(host, vm) if params["tpm"] is not None else security.FRESH,
     )
 
@@ -131,24 +150,35 @@ def fresh(params: Mapping[str, Any]) -> Whole:
 
 def parse(params: Mapping[str, Any]) -> dict[str, Any]:
     """Every option parsed, before anything is read. Raises Invalid."""
-    for section, parse_one in (("disks", drive.parse_disk), ("network_adapters", adapter.parse)):
-        for one in params[section] or ():
-            parse_one(one)
-    nesting_options = params["nesting"] or {}
-    nesting.minimum_startup_memory(nesting_options)
-    nesting.spoofing(nesting_options)
-    return {
-        **configuration.parse(params),
-        "processor": _in_section("processor", processor.PROPERTIES, params),
-        "memory": _in_section("memory", memory.PROPERTIES, params),
-    }
+    for section, key, parse_one in (
+        ("disks", "path", drive.parse_disk),
+        ("dvd_drives", "", drive.parse_dvd),
+        ("network_adapters", "name", adapter.parse),
+    ):
+        with within(section):
+            for one in params[section] or ():
+                parse_one(one)
+            if key:
+                _check_distinct(key, [one[key] for one in params[section] or ()])
+    with within("nesting"):
+        nesting.minimum_startup_memory(params["nesting"] or {})
+        nesting.spoofing(params["nesting"] or {})
+    if params["path"]:
+        disk.check_path("path", disk.normal(params["path"]))
+    with within("processor"):
+        processor_wanted = table.parse(processor.PROPERTIES, params["processor"] or {})
+    with within("memory"):
+        memory_wanted = table.parse(memory.PROPERTIES, params["memory"] or {})
+    return {**configuration.parse(params), "processor": processor_wanted, "memory": memory_wanted}
 
 
-def _in_section(section: str, properties: tuple[table.Property, ...], params: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return table.parse(properties, params[section] or {})
-    except Invalid as error:
-        raise Invalid(f"{section}.{error.message}") from error
+def _check_distinct(option: str, values: list[str]) -> None:
+    """Raise Invalid where two entries of a list are about the same thing."""
+    seen: set[str] = set()
+    for value in values:
+        if value.lower() in seen:
+            raise Invalid(f"{option}: '{value}' is there twice; put what both entries say into one")
+        seen.add(value.lower())
 
 
 def plan(
@@ -159,23 +189,40 @@ def plan(
     Nothing is written and everything is checked, so that the last option's refusal comes before the first one's
     write. Raises Invalid, Refused.
     """
-    number = generation(now.configuration)
-    _check_kept(vm, params, now, number)
-    configuration.check(wanted, number)
-    steps = [
+    return [
+        *plan_settings(host, vm, params, wanted, now, belief),
+        *plan_devices(host, vm, params, wanted, now),
+    ]
+
+
+def plan_settings(
+    host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole, belief: str = "auto"
+) -> list[Step]:
+    """The steps to what a new VM can be made with: its own settings, processor and memory."""
+    _check_kept(vm, params, now, generation(now.configuration))
+    configuration.check(host, vm, now.configuration, wanted)
+    return [
         configuration.plan(host, vm, now.configuration, wanted),
         processor.plan(host, vm, now.processor, wanted["processor"], "processor"),
         memory.plan(host, vm, now.memory, wanted["memory"], belief, "memory"),
     ]
+
+
+def plan_devices(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
+    """The steps to everything else."""
+    number = generation(now.configuration)
     targets = {one.name: port.Target(host, vm, one) for one in now.adapters}
-    steps += _adapter_steps(host, vm, params, now.adapters, targets)
-    for one in params["disks"] or ():
-        steps += drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
-    for index, one in enumerate(params["dvd_drives"] or ()):
-        steps += drive.plan_dvd(host, vm, number, now.layout, one, skip=index)
+    with within("network_adapters"):
+        steps = _adapter_steps(host, vm, params, now.adapters, targets)
+    with within("disks"):
+        for one in params["disks"] or ():
+            steps += drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
+    with within("dvd_drives"):
+        steps += drive.plan_dvds(host, vm, number, now.layout, params["dvd_drives"] or [])
     steps += integration.plan(host, vm, now.integration, params["integration_services"] or {})
     steps += security.plan(host, vm, now.security, params["tpm"], number)
-    steps += _nesting_steps(host, vm, params, now, wanted)
+    with within("nesting"):
+        steps += _nesting_steps(host, vm, params, now, wanted)
 
     def adapter_ids() -> dict[str, str]:
         return {name: target.adapter.id if target.adapter else "" for name, target in targets.items()}
@@ -214,7 +261,7 @@ def _adapter_steps(
         if len(same) > 1:
             ids = ", ".join(there.id for there in same)
             raise Refused(
-                f"network_adapters: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
+                f"name: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
                 f"them with vm_network_adapter first, which chooses by id: {ids}",
                 vm=vm.name,
                 adapter=name,
@@ -261,8 +308,8 @@ def _nesting_steps(host: Host, vm: VM, params: Mapping[str, Any], now: Whole, wa
 # ---- making and destroying ----
 
 
-def check_new(host: Host, name: str | None, params: Mapping[str, Any]) -> None:
-    """Raise Invalid where no VM can be made of these options."""
+def check_new(name: str | None) -> None:
+    """Raise Invalid where no VM can be made under this name."""
     if not name:
         raise Invalid("id: no VM has this id, and a VM that is made gets a new one; give its 'name' instead")
     if not name.strip() or len(name) > _MOST_NAME:
@@ -270,7 +317,7 @@ def check_new(host: Host, name: str | None, params: Mapping[str, Any]) -> None:
 
 
 def describe_new(name: str, params: Mapping[str, Any], steps: list[Step]) -> Step:
-    """The making of a VM as one step: from absent to everything that the steps will give it."""
+    """The making of a VM as one step: from absent to everything that the steps give it."""
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {option: params[option] for option in ("version", "path") if params[option] is not None}
     for one in steps:
@@ -281,14 +328,22 @@ def describe_new(name: str, params: Mapping[str, Any], steps: list[Step]) -> Ste
 
 def folder(name: str, params: Mapping[str, Any]) -> str | None:
     """The folder that a new VM gets for its files, where the option ``path`` is given."""
-    return params["path"].rstrip("\\") + "\\" + name if params["path"] else None
+    return disk.normal(params["path"]).rstrip("\\") + "\\" + name if params["path"] else None
 
 
-def create(host: Host, name: str, params: Mapping[str, Any]) -> VM:
-    """Make a VM that has what Hyper-V gives every VM, and is off."""
+def would_make(host: Host, name: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What later tasks of a check find only because of this one: the VM, its folder, its disk files."""
+    where = folder(name, params)
+    made = [("vm", name), *([("folder", where)] if where else [])]
+    return made + [found for one in params["disks"] or () for found in drive.would_make(host, one["path"])]
+
+
+def create(host: Host, name: str, params: Mapping[str, Any], wanted: Mapping[str, Any]) -> VM:
+    """Make a VM with these settings, which is off and has no devices but those that Hyper-V gives every VM."""
     values: dict[str, Any] = {
         "ElementName": name,
         "VirtualSystemSubType": _SUBTYPE.format(params["generation"] or 2),
+        **configuration.values(wanted),
     }
     if where := folder(name, params):
         values |= dict.fromkeys(_ROOTS, where)
@@ -298,7 +353,7 @@ def create(host: Host, name: str, params: Mapping[str, Any]) -> VM:
         host,
         VM_SERVICE,
         "DefineSystem",
-        {"SystemSettings": cim.embedded(VM_CONFIGURATION, values)},
+        {"SystemSettings": cim.embedded(VM_CONFIGURATION, values), "ResourceSettings": _resources(wanted)},
         returns={"ResultingSystem": "ref"},
         what=f"make the VM '{name}'",
     )
@@ -308,6 +363,15 @@ def create(host: Host, name: str, params: Mapping[str, Any]) -> VM:
     return VM(made.keys["Name"].upper(), name, OFF)
 
 
+def _resources(wanted: Mapping[str, Any]) -> list[str]:
+    """Processor and memory as the VM is made with them; what a host makes of them is read and put right afterwards."""
+    given = (
+        (PROCESSOR, table.values(table.changes(processor.PROPERTIES, {}, wanted["processor"]))),
+        (MEMORY, memory.fresh_values(wanted["memory"]) if wanted["memory"] else {}),
+    )
+    return [cim.embedded(cls, {"InstanceID": _TEMPLATES[cls.name], **values}) for cls, values in given if values]
+
+
 def destroy(host: Host, vm: VM) -> None:
     """Remove a VM that is off; its disks stay."""
     jobs.call(host, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}, what=f"remove {vm}")
@@ -315,30 +379,24 @@ def destroy(host: Host, vm: VM) -> None:
 
 def plan_removal(host: Host, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
     """The steps that remove a VM. Raises Refused where it has checkpoints, or disks that others need."""
-    checkpoints = host.client.query(
-        CHECKPOINT,
-        columns=("InstanceID", "ElementName"),
-        where=f"VirtualSystemIdentifier = {cim.quote(vm.id)} AND VirtualSystemType LIKE 'Microsoft:Hyper-V:Snapshot:%'",
-    )
+    checkpoints = checkpoint.read(host, vm)
     if checkpoints and not remove_checkpoints:
-        names = ", ".join(f"'{row['ElementName']}'" for row in checkpoints)
+        names = ", ".join(f"'{one.name}'" for one in checkpoints)
         raise Refused(
             f"{vm} has checkpoints ({names}), which go with it. Delete them first, or allow it with "
             "'remove_checkpoints: true'",
             vm=vm.name,
-            checkpoints=[row["ElementName"] for row in checkpoints],
+            checkpoints=[one.name for one in checkpoints],
         )
     steps = [Step(f"remove {vm}", {"state": "present"}, {"state": "absent"}, lambda: destroy(host, vm), ("state",))]
     if delete_disks:
-        for path in _files(host, vm):
-            steps += drive.plan_delete(host, path, vm)
+        with within("delete_disks"):
+            for path in _files(host, vm):
+                steps += drive.plan_delete(host, path, vm, [one.guid for one in checkpoints])
     return steps
 
 
 def _files(host: Host, vm: VM) -> list[str]:
-    """The disk files of a VM, each with the parents that only its checkpoints made."""
-    found: list[str] = []
-    for one in storage.read(host, vm).drives:
-        if one.kind == DISK and one.path:
-            found += disk.chain(host, one.path) if one.path.lower().endswith((".avhdx", ".avhd")) else [one.path]
-    return found
+    """The disk files of a VM that people made; those of its checkpoints are merged into them when it is removed."""
+    files = [one.path for one in storage.read(host, vm).drives if one.kind == DISK and one.path]
+    return [disk.base(host, path) for path in files if disk.is_disk(path)]

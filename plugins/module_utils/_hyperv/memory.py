@@ -96,6 +96,11 @@ def values(found: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]:
     return written
 
 
+def fresh_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """All the CIM properties of a new VM's memory, so that they don't depend on what its host gives to VMs."""
+    return {**FRESH, **values(changes(PROPERTIES, FRESH, wanted), FRESH)}
+
+
 def needing_off(vm: VM, found: list[Change], instance: Mapping[str, Any], inside: bool) -> list[str]:
     """The options of these changes that the VM in its present state doesn't allow (as Set-VMMemory)."""
     if vm.state == OFF:

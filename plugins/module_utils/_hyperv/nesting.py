@@ -68,10 +68,13 @@ def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None
 def lacks(host: Host, vm: VM, version: str | None = None) -> list[policy.Lack]:
     """The rules of nesting that this host's processor and build and the VM's version break.
 
-    Three requests, or two where the version is known.
+    Three requests, or two where the version is known. A VM that isn't there yet gets the host's newest version, which
+    can nest where the host can.
     """
     vendor, build = host.once("nesting", lambda: _vendor_and_build(host))
-    return policy.lacks(vendor, build, version or setting(host, vm, VM_SETTINGS)["Version"])
+    if version is None and vm.id:
+        version = setting(host, vm, VM_SETTINGS)["Version"]
+    return policy.lacks(vendor, build, version)
 
 
 def _vendor_and_build(host: Host) -> tuple[str, int]:

@@ -68,9 +68,10 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
             **details,
         )
     elif vm.state != RUNNING and not permission.force_off:
+        first = "Resume it first" if vm.state == PAUSED else "Wait until that is over"
         raise Refused(
             f"{vm} is {vm.state}, so its guest can't shut down, and changing {which} needs it off{because}. "
-            "Resume it first, or turn it off hard with 'force_off: true'",
+            f"{first}, or turn it off hard with 'force_off: true'",
             **details,
         )
 
@@ -86,20 +87,23 @@ class Transition(NamedTuple):
 def plan(host: Host, vm: VM, wanted: str, permission: Permission) -> Transition:
     """The steps to a state of the option ``state``; turning off counts as asked for. Raises Refused.
 
-    ``present`` leaves the power alone, ``restarted`` turns off and starts whatever the state is.
+    ``present`` leaves the power alone. ``restarted`` of a VM that isn't off is a power cycle without a change, so that
+    it is started again also where a change of the same task fails.
     """
     if wanted == "present" or wanted == vm.state:
         return Transition([], [], vm)
-    if wanted in (OFF, "restarted"):
-        if vm.state == OFF:
-            return Transition([], _then(host, vm, RUNNING, wanted), vm)
-        allowed = permission._replace(allow_power_cycle=True)
-        check_may_turn_off(vm, ["state"], allowed)
-        what = f"turn off {vm}"
-        first = [Step(what, {"state": vm.state}, {"state": wanted}, lambda: turn_off(host, vm, permission))]
-        off = vm._replace(state=OFF)
-        return Transition(first, _then(host, off, RUNNING, wanted) if wanted == "restarted" else [], off)
-    return Transition([], _then(host, vm, wanted, wanted), vm)
+    if wanted not in (OFF, "restarted"):
+        return Transition([], [_bring(host, vm, wanted, wanted)], vm)
+    if vm.state == OFF:
+        return Transition([], [_bring(host, vm, RUNNING, wanted)], vm)
+    check_may_turn_off(vm, ["state"], permission._replace(allow_power_cycle=True))
+    told = {"state": vm.state}, {"state": wanted}
+    if wanted == OFF:
+        first = Step(f"turn off {vm}", *told, lambda: turn_off(host, vm, permission))
+        return Transition([first], [], vm._replace(state=OFF))
+    cycle = Step(f"turn off {vm}", *told, lambda: None, ("state",))
+    stays_off = vm.state in (SAVED, PAUSED)
+    return Transition([cycle], [_bring(host, vm, RUNNING, wanted)] if stays_off else [], vm)
 
 
 def plan_off(host: Host, vm: VM, permission: Permission) -> Transition:
@@ -107,15 +111,15 @@ def plan_off(host: Host, vm: VM, permission: Permission) -> Transition:
     return Transition([], [], vm._replace(state=OFF)) if vm.state == SAVED else plan(host, vm, OFF, permission)
 
 
-def _then(host: Host, vm: VM, target: str, told: str) -> list[Step]:
+def _bring(host: Host, vm: VM, target: str, told: str) -> Step:
     """The step to a state that a VM is brought to after all changes; an off VM is started to be saved or paused."""
 
     def apply() -> None:
-        if target != RUNNING and vm.state in (OFF, SAVED):
+        if target != RUNNING and vm.state not in (RUNNING, PAUSED):
             start(host, vm)
         request(host, vm, target)
 
-    return [Step(f"{_VERBS[target]} {vm}", {"state": vm.state}, {"state": told}, apply)]
+    return Step(f"{_VERBS[target]} {vm}", {"state": vm.state}, {"state": told}, apply)
 
 
 @contextmanager
@@ -128,24 +132,30 @@ def turned_off(host: Host, vm: VM, permission: Permission) -> Iterator[None]:
     try:
         yield
     except HostError as error:
-        if vm.state != SAVED:
-            _restart_after(host, vm, error)
+        _back_after(host, vm, error)
         raise
+    _back(host, vm)
+
+
+def _back(host: Host, vm: VM) -> None:
+    """Bring a VM that was turned off back to the state it had."""
     if vm.state != SAVED:
         start(host, vm)
+    if vm.state == PAUSED:
+        request(host, vm, PAUSED)
 
 
-def _restart_after(host: Host, vm: VM, error: HostError) -> None:
+def _back_after(host: Host, vm: VM, error: HostError) -> None:
     """Start a VM again whose change failed; a second failure is added to the first, never hides it."""
     try:
-        start(host, vm)
+        _back(host, vm)
     except HostError as second:
         error.message += f"; and {vm} is now off, since starting it failed too: {second.message}"
 
 
 def turn_off(host: Host, vm: VM, permission: Permission) -> None:
     """Shut the guest down, or cut the power where ``force_off`` says so, or where nothing runs that could shut down."""
-    if permission.force_off or vm.state != RUNNING:
+    if permission.force_off or vm.state != RUNNING:  # what is saved or paused can't shut down
         request(host, vm, OFF)
     else:
         shut_down(host, vm, permission.shutdown_timeout)

@@ -25,9 +25,14 @@ _NO_PROTECTOR = 4  # bytes; a VM without a key protector has this many or fewer
 FRESH: dict[str, Any] = {"TpmEnabled": False}
 
 
+# VMs of configuration versions below 8.0 have no such settings at all.
+_NONE: dict[str, Any] = {"TpmEnabled": False, "InstanceID": None}
+
+
 def read(host: Host, vm: VM) -> dict[str, Any]:
     """The VM's security settings; one request."""
-    return vms.setting(host, vm, SECURITY)
+    rows = host.client.query(SECURITY, columns=tuple(SECURITY.properties), where=vms.of_vms([vm]))
+    return rows[0] if rows else _NONE
 
 
 def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: bool | None, generation: int) -> list[Step]:
@@ -35,7 +40,13 @@ def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: bool | None, genera
     if wanted is None:
         return []
     if generation == 1:
-        raise Invalid("tpm: VMs of generation 1 have no virtual TPM; leave it out")
+        raise Invalid(f"tpm: {vm} is of generation 1, which has no virtual TPM; leave it out", vm=vm.name)
+    if wanted and row is _NONE:
+        raise Refused(
+            f"tpm: {vm} has no security settings, which come with configuration version 8.0. Upgrade its version while "
+            "it is off (it can't be taken back), or leave it out",
+            vm=vm.name,
+        )
     if wanted and not row["TpmEnabled"]:
         check_possible(host, vm)
     return [

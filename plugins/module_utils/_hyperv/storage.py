@@ -75,6 +75,11 @@ class Layout:
     def at(self, place: Place) -> Drive | None:
         return next((drive for drive in self.drives if drive.place == place), None)
 
+    def free(self, place: Place, kind: str) -> bool:
+        """Whether a drive fits here; a disk drive without a disk, as a failed task may leave it, takes one."""
+        there = self.at(place)
+        return there is None or (there.kind == kind == DISK and there.path is None)
+
     def holding(self, path: str) -> Drive | None:
         return next((drive for drive in self.drives if (drive.path or "").lower() == path.lower()), None)
 
@@ -104,7 +109,8 @@ def arrange(resources: Iterable[Mapping[str, Any]], media: Iterable[Mapping[str,
         kind, controller = _DRIVE_TYPES.get(row["ResourceType"]), numbers.get(_parent(row))
         if kind and controller:
             medium = by_drive.get(row["InstanceID"].lower())
-            path = (medium["HostResource"] or [None])[0] if medium else None
+            # A physical disk or drive of the host is named by the drive itself.
+            path = ((medium or row)["HostResource"] or [None])[0]
             place = Place(*controller, int(row["AddressOnParent"] or 0))
             medium_id = medium["InstanceID"] if medium else None
             layout.drives.append(Drive(kind, place, row["InstanceID"], medium_id, path))
@@ -121,25 +127,33 @@ def choose(
     vm: VM,
     layout: Layout,
     generation: int,
+    kind: str,
     controller: str | None,
     number: int | None,
     location: int | None,
 ) -> tuple[Place, bool]:
     """The place for a new drive, and whether a SCSI controller has to be added for it. Raises Refused."""
-    controller = controller or (IDE if generation == 1 and _free(layout, IDE, None) else SCSI)
+    controller = controller or (IDE if generation == 1 and _free(layout, kind, IDE, None) else SCSI)
     if controller == IDE and generation != 1:
         raise Refused(f"controller_type: {vm} is of generation 2, which has no IDE controllers; use scsi", vm=vm.name)
-    if number is None and location is None and (place := _free(layout, controller, None)):
+    if number is None and location is None and (place := _free(layout, kind, controller, None)):
         return place, False
-    there = [n for kind, n in layout.controllers if kind == controller]
+    there = [n for of, n in layout.controllers if of == controller]
+    most = len(there) - 1 if controller == IDE else min(len(there), _MOST_SCSI - 1)
+    if number is None and location is None and len(there) > most:
+        raise Refused(f"controller_type: all {controller} places of {vm} are taken; detach something first", vm=vm.name)
     number = number if number is not None else 0 if there and location is not None else len(there)
+    if not 0 <= number <= most:
+        raise Refused(
+            f"controller_number: {number} is not for {vm}; its {controller} controllers are 0 to {most}", vm=vm.name
+        )
     new = (controller, number) not in layout.controllers
-    if new and (controller == IDE or number >= _MOST_SCSI or number > len(there)):
-        raise Refused(f"controller_number: {vm} has no {controller} controller {number}", vm=vm.name)
     if location is None:
-        place = Place(controller, number, 0) if new else _free(layout, controller, number)
+        place = Place(controller, number, 0) if new else _free(layout, kind, controller, number)
         if place is None:
-            raise Refused(f"controller_number: {controller} controller {number} of {vm} is full", vm=vm.name)
+            raise Refused(
+                f"controller_number: {controller} controller {number} of {vm} is full; choose another one", vm=vm.name
+            )
         return place, new
     if not 0 <= location < _SLOTS[controller]:
         raise Refused(
@@ -148,26 +162,30 @@ def choose(
             vm=vm.name,
         )
     place = Place(controller, number, location)
-    if holder := layout.at(place):
+    if not layout.free(place, kind):
+        holder = layout.at(place)
         raise Refused(
-            f"controller_location: {place} of {vm} holds {holder.path or 'an empty DVD drive'}. "
+            f"controller_location: {place} of {vm} holds {(holder and holder.path) or 'an empty drive'}. "
             "Detach that first, or choose another location",
             vm=vm.name,
         )
     return place, new
 
 
-def _free(layout: Layout, controller: str, number: int | None) -> Place | None:
+def _free(layout: Layout, kind: str, controller: str, number: int | None) -> Place | None:
     """The first free place on a controller of this type (and number)."""
-    numbers = sorted(n for kind, n in layout.controllers if kind == controller and number in (None, n))
+    numbers = sorted(n for of, n in layout.controllers if of == controller and number in (None, n))
     places = (Place(controller, n, location) for n in numbers for location in range(_SLOTS[controller]))
-    return next((place for place in places if layout.at(place) is None), None)
+    return next((place for place in places if layout.free(place, kind)), None)
 
 
 def reserve(layout: Layout, kind: str, place: Place, path: str | None) -> None:
     """Take a place for a drive that a later step of the same task attaches, which then puts its id in."""
     layout.controllers.setdefault((place.controller, place.number), None)
-    layout.drives.append(Drive(kind, place, "", None, path))
+    left_over = layout.at(place)
+    if left_over:
+        layout.drives.remove(left_over)
+    layout.drives.append(Drive(kind, place, left_over.id if left_over else "", None, path))
     layout.drives.sort(key=lambda drive: drive.place)
 
 
@@ -186,11 +204,8 @@ def _new_controller(host: Host, vm: VM, layout: Layout) -> str:
 
 def attach(host: Host, vm: VM, layout: Layout, kind: str, place: Place, path: str | None) -> None:
     """Add a drive and put the medium in; a drive whose medium is refused is taken away again."""
-    controller = layout.controllers[place.controller, place.number]
-    parent = Reference(V2, RESOURCE.name, {"InstanceID": controller or ""})
-    values = {**_NEW_DRIVE[kind], "Parent": parent.path(), "AddressOnParent": str(place.location)}
-    added = _add(host, vm, cim.embedded(RESOURCE, values), f"add a {kind} drive to {vm} at {place}")
-    drive = added or f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
+    reserved = layout.at(place)
+    drive = reserved.id if reserved and reserved.id else _add_drive(host, vm, layout, kind, place)
     layout.drives = [one._replace(id=drive) if one.place == place else one for one in layout.drives]
     if path is None:
         return
@@ -204,11 +219,31 @@ def attach(host: Host, vm: VM, layout: Layout, kind: str, place: Place, path: st
         raise
 
 
+def _add_drive(host: Host, vm: VM, layout: Layout, kind: str, place: Place) -> str:
+    controller = layout.controllers[place.controller, place.number]
+    parent = Reference(V2, RESOURCE.name, {"InstanceID": controller or ""})
+    values = {**_NEW_DRIVE[kind], "Parent": parent.path(), "AddressOnParent": str(place.location)}
+    added = _add(host, vm, cim.embedded(RESOURCE, values), f"add a {kind} drive to {vm} at {place}")
+    return added or f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
+
+
 def insert(host: Host, vm: VM, kind: str, drive: str, path: str) -> None:
     """Put a medium into a drive."""
     parent = Reference(V2, RESOURCE.name, {"InstanceID": drive})
     text = cim.embedded(MEDIUM, {**_NEW_MEDIUM[kind], "Parent": parent.path(), "HostResource": [path]})
     _add(host, vm, text, f"attach '{path}' to {vm}")
+
+
+def change(host: Host, vm: VM, drive: Drive, path: str | None) -> None:
+    """Have this medium, or none, in a DVD drive; one request, so that a drive never loses one for another's failure."""
+    if path is None:
+        eject(host, vm, drive)
+    elif drive.medium_id is None:
+        insert(host, vm, drive.kind, drive.id, path)
+    else:
+        text = cim.embedded(MEDIUM, {"InstanceID": drive.medium_id, "HostResource": [path]})
+        what = f"put '{path}' into the {drive.kind} drive at {drive.place} of {vm}"
+        jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": [text]}, what=what)
 
 
 def eject(host: Host, vm: VM, drive: Drive) -> None:

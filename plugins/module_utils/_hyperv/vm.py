@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,7 +19,8 @@ from .session import Host
 
 # Msvm_ComputerSystem.EnabledState as seen on hosts of the v2 namespace.
 STATES = {2: "running", 3: "off", 4: "stopping", 6: "saved", 9: "paused", 10: "starting"}
-RUNNING, OFF, SAVED, PAUSED = "running", "off", "saved", "paused"
+LASTING = RUNNING, OFF, SAVED, PAUSED = "running", "off", "saved", "paused"
+_SETTLING = 30.0  # seconds that a task waits for a transition which somebody else began
 
 # Options that choose one VM, and the conditions on them for AnsibleModule; associated with doc fragment _vm.
 OPTIONS: dict[str, Any] = {"name": {"type": "str"}, "id": {"type": "str"}}
@@ -86,7 +88,18 @@ def find(host: Host, name: str | None = None, id: str | None = None) -> VM:
         raise Ambiguous(
             f"{len(found)} VMs share the {wanted}; choose one by 'id': {', '.join(ids)}", vm=name or id, ids=ids
         )
-    return found[0]
+    return _settled(host, found[0])
+
+
+def _settled(host: Host, vm: VM) -> VM:
+    """The VM once it is in a state that lasts, for plans go by that; where a transition takes longer, as it is then."""
+    deadline = time.monotonic() + _SETTLING
+    for pause in jobs.pauses():
+        if vm.state in LASTING or time.monotonic() > deadline:
+            break
+        time.sleep(pause)
+        vm = vm._replace(state=state(host, vm))
+    return vm
 
 
 def check_rights(host: Host) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._wsman import cim
 from . import power
+from .errors import Invalid
 from .schema import GUEST_NETWORK, HEARTBEAT
 from .session import Host
 from .vm import VM
@@ -40,6 +41,29 @@ CONDITIONS: Mapping[str, Callable[[Host, VM], dict[str, Any] | None]] = {
     "heartbeat": heartbeat,
     "ip_address": ip_address,
 }
+
+
+OPTIONS: dict[str, Any] = {
+    "wait_for": {"type": "str", "choices": list(CONDITIONS)},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+_STATES = ("running", "restarted")
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raise Invalid where the options wait for a VM that the task doesn't run."""
+    if params["wait_for"] and params["state"] not in _STATES:
+        raise Invalid(
+            f"wait_for: with 'state: {params['state']}' there is nothing to wait for; leave it out, or add "
+            "'state: running'"
+        )
+
+
+def for_it(host: Host, vm: VM, params: Mapping[str, Any]) -> Callable[[], dict[str, Any]] | None:
+    """The waiting that the options ask for, if any."""
+    if not params["wait_for"]:
+        return None
+    return lambda: until(host, vm, params["wait_for"], params["wait_timeout"])
 
 
 def until(host: Host, vm: VM, condition: str, timeout: float) -> dict[str, Any]:
