@@ -20,6 +20,7 @@ from . import (
     jobs,
     memory,
     nesting,
+    new_adapters,
     port,
     processor,
     security,
@@ -39,6 +40,7 @@ from .schema import (
     PROCESSOR,
     RESOURCE,
     SYNTHETIC_ADAPTER,
+    V2,
     VM_CONFIGURATION,
     VM_SERVICE,
 )
@@ -68,6 +70,7 @@ OPTIONS: dict[str, Any] = {
 
 _SUBTYPE = "Microsoft:Hyper-V:SubType:{}"
 _MOST_NAME = 100  # characters
+_ANY_FEATURE = "Msvm_EthernetSwitchPortFeatureSettingData"
 _ROOTS = ("ConfigurationDataRoot", "SnapshotDataRoot", "SuspendDataRoot", "SwapFileDataRoot", "LogDataRoot")
 
 # What a VM is made of, as one query of its components returns it.
@@ -114,7 +117,6 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
             components[row["__CLASS"]].append(row)
     if not (components[PROCESSOR.name] and components[MEMORY.name]):
         raise Missing(f"{vm} has no settings; somebody removes it just now, or you may not see them", vm=vm.name)
-    features = _features(params)
     return Whole(
         configuration.read(host, vm),
         components[PROCESSOR.name][0],
@@ -122,7 +124,7 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
         adapter.arrange(
             [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in components[cls.name]],
             components[CONNECTION.name],
-            {cls.name: adapter.rows(host, [vm], cls) for cls in features if components[CONNECTION.name]},
+            _feature_rows(host, vm, _features(params)) if components[CONNECTION.name] else {},
         ),
         storage.arrange(components[RESOURCE.name], components[MEDIUM.name]),
         {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := components[cls.name])},
@@ -136,6 +138,19 @@ def _features(params: Mapping[str, Any]) -> list[CimClass]:
     if nesting.spoofing(params["nesting"] or {}) is not None:
         asked.append(PORT_SECURITY)
     return [cls for cls in adapter.FEATURES if cls in asked]
+
+
+def _feature_rows(host: Host, vm: VM, features: list[CimClass]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of these features by class name; several classes in one query of what they have in common."""
+    by_name: dict[str, list[dict[str, Any]]] = {cls.name: [] for cls in features}
+    if len(features) == 1:
+        return {features[0].name: adapter.rows(host, [vm], features[0])}
+    types = {cls.name: cls for cls in features}
+    where = f"InstanceID LIKE {cim.like_prefix(f'Microsoft:{vm.id}{chr(92)}')}"
+    for row in host.client.wql(V2, f"SELECT * FROM {_ANY_FEATURE} WHERE {where}", types) if features else ():
+        if row["__CLASS"] in by_name:
+            by_name[row["__CLASS"]].append(row)
+    return by_name
 
 
 def fresh(params: Mapping[str, Any]) -> Whole:
@@ -255,22 +270,32 @@ def _adapter_steps(
     ``targets`` by name are what the steps make of the adapters, for steps that come later.
     """
     steps: list[Step] = []
+    new: dict[str, adapter.Wanted] = {}
     for one in params["network_adapters"] or ():
         name = one["name"]
-        same = [there for there in adapters if there.name.lower() == name.lower()]
-        if len(same) > 1:
-            ids = ", ".join(there.id for there in same)
-            raise Refused(
-                f"name: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
-                f"them with vm_network_adapter first, which chooses by id: {ids}",
-                vm=vm.name,
-                adapter=name,
-            )
+        there = _adapter_named(vm, adapters, name)
         spoofing = _nesting_spoofing(params["nesting"], name)
         asked = {**one, "name": None, "mac_spoofing": spoofing if one["mac_spoofing"] is None else one["mac_spoofing"]}
-        target = targets[name] = port.Target(host, vm, same[0] if same else None)
-        steps += [under(step, "network_adapters", name) for step in port.plan(target, name, adapter.parse(asked))]
-    return steps
+        target = targets[name] = port.Target(host, vm, there)
+        if there:
+            steps += [under(step, "network_adapters", name) for step in port.plan(target, name, adapter.parse(asked))]
+        else:
+            new[name] = adapter.parse(asked)
+    return steps + new_adapters.plan(host, vm, new, targets) if new else steps
+
+
+def _adapter_named(vm: VM, adapters: list[Adapter], name: str) -> Adapter | None:
+    """The one adapter of this name. Raises Refused where several have it."""
+    same = [one for one in adapters if one.name.lower() == name.lower()]
+    if len(same) > 1:
+        ids = ", ".join(one.id for one in same)
+        raise Refused(
+            f"name: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
+            f"them with vm_network_adapter first, which chooses by id: {ids}",
+            vm=vm.name,
+            adapter=name,
+        )
+    return same[0] if same else None
 
 
 def _nesting_spoofing(nesting_options: Mapping[str, Any] | None, name: str) -> bool | None:

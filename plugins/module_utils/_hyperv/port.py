@@ -83,7 +83,7 @@ def plan(target: Target, name: str, wanted: Wanted) -> list[Step]:
     steps = [_plan_new(target, one, wanted) if target.adapter is None else _plan_port(target, one, wanted)]
     switch = one.switch
     if wanted.switch is not None:
-        found = _wanted_switch(target.host, wanted.switch)
+        found = wanted_switch(target.host, wanted.switch)
         switch = found[0]
         steps.append(_plan_switch(target, one, found))
     _check_bandwidth(target.host, one, wanted, switch)
@@ -105,7 +105,7 @@ def plan_removal(target: Target) -> list[Step]:
     return [Step(what, {"state": "present"}, {"state": "absent"}, remove, _needs_off(target.host, target.vm, one))]
 
 
-def _wanted_switch(host: Host, switch: str) -> tuple[str | None, str]:
+def wanted_switch(host: Host, switch: str) -> tuple[str | None, str]:
     """Id and name of the switch that the option stands for; no id for ``disconnected``. Raises Missing, Ambiguous."""
     if switch.lower() == NO_SWITCH:
         return None, NO_SWITCH
@@ -160,14 +160,12 @@ def _needs_off(host: Host, vm: VM, one: Adapter) -> tuple[str, ...]:
 
 def _plan_new(target: Target, one: Adapter, wanted: Wanted) -> Step:
     vm = target.vm
-    values = {row.cim: wanted.port[row.option] for row in PORT if row.option in wanted.port}
-    values |= _mac_values(wanted.mac_address)
     shown = {"name": one.name, **wanted.port, "mac_address": wanted.mac_address or DYNAMIC}
     return Step(
         f"add adapter '{one.name}' to {vm}",
         {"state": "absent"},
         {"state": "present", **shown},
-        target.doing(lambda host, vm, _: _add(host, vm, one.name, values)),
+        target.doing(lambda host, vm, _: _add(host, vm, one.name, new_values(wanted))),
         _needs_off(target.host, vm, one),
     )
 
@@ -206,7 +204,7 @@ def _switch_name(one: Adapter) -> str:
 
 
 def _plan_features(target: Target, one: Adapter, wanted: Wanted) -> Iterator[Step]:
-    for cls, before, after, values in _feature_changes(one, wanted):
+    for cls, before, after, values in feature_changes(one, wanted):
 
         def write(host: Host, vm: VM, now: Adapter, cls: CimClass = cls, values: Any = values) -> Adapter:
             set_feature(host, vm, now, cls, values)
@@ -215,7 +213,7 @@ def _plan_features(target: Target, one: Adapter, wanted: Wanted) -> Iterator[Ste
         yield Step(f"set {', '.join(after)} of adapter '{one.name}' of {target.vm}", before, after, target.doing(write))
 
 
-def _feature_changes(one: Adapter, wanted: Wanted) -> Iterator[tuple[CimClass, dict, dict, dict]]:
+def feature_changes(one: Adapter, wanted: Wanted) -> Iterator[tuple[CimClass, dict, dict, dict]]:
     """Class, diff before and after, and CIM values of the features that differ."""
     if security := table.changes(SECURITY, one.feature(PORT_SECURITY), wanted.security):
         before, after = _sides(security)
@@ -243,18 +241,36 @@ def _mac_values(wanted: str | None) -> dict[str, Any]:
     return {"StaticMacAddress": static, "Address": parse_mac(wanted) if static else "000000000000"}
 
 
+def new_values(wanted: Wanted) -> dict[str, Any]:
+    """CIM properties that a new adapter is made with."""
+    return {row.cim: wanted.port[row.option] for row in PORT if row.option in wanted.port} | _mac_values(
+        wanted.mac_address
+    )
+
+
+def adapter_text(name: str, values: Mapping[str, Any]) -> str:
+    """A new synthetic adapter as AddResourceSettings takes it."""
+    identity = {**_NETWORK_ADAPTER, "ElementName": name, "VirtualSystemIdentifiers": [f"{{{uuid.uuid4()}}}"]}
+    return cim.embedded(SYNTHETIC_ADAPTER, {**identity, **values})
+
+
+def connection_text(one: Adapter, values: Mapping[str, Any]) -> str:
+    """A new connection of an adapter as AddResourceSettings takes it."""
+    return cim.embedded(CONNECTION, {**_ETHERNET_CONNECTION, "Parent": one.reference.path(), **values})
+
+
+def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any]) -> Adapter:
+    """An adapter as it is after it was added."""
+    instance = {"InstanceID": instance_id, "ElementName": name, "Address": None, "StaticMacAddress": False}
+    return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, **values}, None, {})
+
+
 def _add(host: Host, vm: VM, name: str, values: Mapping[str, Any]) -> Adapter:
     """Add a synthetic adapter to the VM."""
-    identifiers = [f"{{{uuid.uuid4()}}}"]
-    text = cim.embedded(
-        SYNTHETIC_ADAPTER,
-        {**_NETWORK_ADAPTER, "ElementName": name, "VirtualSystemIdentifiers": identifiers, **values},
-    )
-    reference = _add_resource(host, vm, text, f"add adapter '{name}' to {vm}")
+    reference = _add_resource(host, vm, adapter_text(name, values), f"add adapter '{name}' to {vm}")
     if reference is None:
         raise MethodFailed(f"{vm} got the adapter '{name}', but the host doesn't say its id", vm=vm.name, adapter=name)
-    instance = {"InstanceID": reference.keys["InstanceID"], "ElementName": name, "Address": None}
-    return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, "StaticMacAddress": False, **values}, None, {})
+    return added(vm, name, reference.keys["InstanceID"], values)
 
 
 def _add_resource(host: Host, vm: VM, text: str, what: str) -> Reference | None:
@@ -277,15 +293,20 @@ def _modify(host: Host, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Adap
     return one._replace(instance={**one.instance, **values})
 
 
+def connection_values(switch: str | None) -> dict[str, Any]:
+    """CIM properties of a connection to the switch with this id, or to none."""
+    if not switch:
+        return {"EnabledState": DISCONNECTED}
+    keys = {"CreationClassName": SWITCH.name, "Name": switch}
+    return {"EnabledState": CONNECTED, "HostResource": [Reference(V2, SWITCH.name, keys).path()]}
+
+
 def connect(host: Host, vm: VM, one: Adapter, switch: str | None) -> Adapter:
     """Connect the adapter to the switch with this id, or disconnect it; what else is known of it stays.
 
     A disconnected adapter keeps its connection row, and with it its features.
     """
-    values: dict[str, Any] = {"EnabledState": CONNECTED if switch else DISCONNECTED}
-    if switch:
-        keys = {"CreationClassName": SWITCH.name, "Name": switch}
-        values["HostResource"] = [Reference(V2, SWITCH.name, keys).path()]
+    values = connection_values(switch)
     if one.connection:
         what = f"connect adapter '{one.name}' of {vm}" if switch else f"disconnect adapter '{one.name}' of {vm}"
         text = cim.embedded(CONNECTION, {"InstanceID": one.connection["InstanceID"], **values})
@@ -296,9 +317,10 @@ def connect(host: Host, vm: VM, one: Adapter, switch: str | None) -> Adapter:
 
 
 def _add_connection(host: Host, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Reference:
-    text = cim.embedded(CONNECTION, {**_ETHERNET_CONNECTION, "Parent": one.reference.path(), **values})
-    added = _add_resource(host, vm, text, f"add a connection to adapter '{one.name}' of {vm}")
-    return added or one.connection_reference
+    reference = _add_resource(
+        host, vm, connection_text(one, values), f"add a connection to adapter '{one.name}' of {vm}"
+    )
+    return reference or one.connection_reference
 
 
 def set_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any]) -> None:
@@ -359,4 +381,4 @@ def _add_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Ma
         where = f"InstanceID = {cim.quote(adapter.connection_reference.keys['InstanceID'])}"
         if adapter.connection or host.client.query(CONNECTION, columns=("InstanceID",), where=where):
             raise
-        add(_add_connection(host, vm, adapter, {"EnabledState": DISCONNECTED}))
+        add(_add_connection(host, vm, adapter, connection_values(None)))
