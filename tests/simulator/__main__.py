@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,9 +57,10 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="first port; each machine takes two (default: free ones)")
     arguments = parser.parse_args()
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Blocked before any thread starts, so that a signal waits for sigwait() however early it comes: a handler that
+    # wakes the main thread misses one that arrives just before it sleeps.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         simulation = start(arguments.model, host=arguments.host, port=arguments.port, log=arguments.log)
     except (ModelError, ValueError, OSError) as error:
@@ -74,7 +74,7 @@ def main() -> int:
             partial.replace(arguments.inventory)
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps({"pid": os.getpid(), "machines": sim.as_dict()}), flush=True)
-        stopped.wait()
+        signal.sigwait(signals)
     return 0
 
 
