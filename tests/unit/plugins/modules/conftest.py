@@ -123,8 +123,8 @@ def start() -> Iterator[Callable[..., Hosts]]:
     """Start a model; the simulation ends with the test."""
     running: list[simulator.Simulation] = []
 
-    def begin(model: Any = MODEL, name: str = HOST) -> Hosts:
-        running.append(simulator.start(model))
+    def begin(model: Any = None, name: str = HOST) -> Hosts:
+        running.append(simulator.start(model or MODEL))
         return Hosts(running[-1], name)
 
     yield begin
