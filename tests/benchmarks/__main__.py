@@ -147,7 +147,7 @@ class Bench:
     def task(self, case: str, subject: str, tasks: Sequence[Mapping[str, Any]], few: int, many: int) -> Row:
         """One task of these: many of them in a run less a few, divided."""
         found: list[dict[str, float]] = []
-        for _ in range(ROUNDS):
+        for _turn in range(ROUNDS):
             small, large = (self.run(tasks[n % len(tasks)] for n in range(count)) for count in (few, many))
             found.append({name: (large[name] - small[name]) / (many - few) for name in MEASURED})
         values = {name: round(median(one[name] for one in found), 4) for name in MEASURED}
