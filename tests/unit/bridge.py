@@ -19,6 +19,7 @@ from ansible.template import Templar
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
 from ansible_collections.nested.hyperv.tests.simulator import Machine, Simulation
 from ansible_collections.nested.hyperv.tests.simulator.log import Entry
+from ansible_collections.nested.hyperv.tests.simulator.schema import STANDARD
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 # What of the host's own network tasks can change.
@@ -27,6 +28,8 @@ NETWORK = {
     "MSFT_NetNat": {"Name", "InternalIPInterfaceAddressPrefix", "ExternalIPInterfaceAddressPrefix"},
     "MSFT_NetNatStaticMapping": {"NatName", "Protocol", "ExternalPort", "InternalIPAddress", "InternalPort"},
 }
+# What of a host's networking people set; the rest follows from it.
+NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 READING_METHODS = ("Get", "Find", "Test", "Validate")
 
 
@@ -98,14 +101,16 @@ def forget_connections() -> None:
 
 
 def state(machine: Machine) -> dict[str, dict[str, Any]]:
-    """All settings of a host, its addresses and NATs, and the power of its VMs, by object path."""
-    power = {f"{vm.reference.path()}": {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
-    network = {
-        row.reference().path(): {name: value for name, value in row.items() if value is not None and name in columns}
-        for cls, columns in NETWORK.items()
-        for row in machine.repository.instances(machine.find_class("root/StandardCimv2", cls))
+    """What a task could change on a host: settings, power of VMs, networks and files, by object path."""
+    power = {vm.reference.path(): {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
+    networks = {
+        row.reference().path(): dict(row.items())
+        for cls in machine.schema.classes(STANDARD)
+        if not cls.abstract and cls.name.startswith(NETWORKS)
+        for row in machine.repository.rows(cls.name, STANDARD, deep=False)
     }
-    return {**machine.dump(), **power, **network}
+    files = {f"file:{file.path}": {"Size": file.disk.size if file.disk else file.bytes} for file in machine.files}
+    return {**machine.dump(), **power, **networks, **files}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

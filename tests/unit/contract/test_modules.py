@@ -1,12 +1,15 @@
 """What every module promises, shown on every example of its documentation: check mode, real run, second run.
 
-A new module needs no line here as long as its options stand in a property table; what it writes besides goes into
-WRITES, what comes along by itself into FOLLOWS, and what its examples speak of into model.yml.
+The examples of a module are told in their order, as a playbook would, each for real but the one that is looked at. A
+new module needs no line here as long as its options stand in a property table; what it writes besides goes into WRITES,
+what comes along by itself into FOLLOWS, and what its examples speak of into model.yml.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,75 +20,82 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.simulator.schema import HYPERV, STANDARD
 from ansible_collections.nested.hyperv.tests.unit import bridge
 
 MODEL = Path(__file__).with_name("model.yml")
 HOST = "hv01"
 
-# An option, and what may change on the host for it besides the property of its table: CIM properties, classes of which
-# an object may come or go ("Class."), or files.
+ADAPTER, PORT, DRIVE, MEDIUM = (
+    f"Msvm_{name}SettingData"
+    for name in ("SyntheticEthernetPort", "EthernetPortAllocation", "ResourceAllocation", "StorageAllocation")
+)
+SYSTEM, MEMORY, SWITCH = (f"Msvm_{name}SettingData" for name in ("VirtualSystem", "Memory", "VirtualEthernetSwitch"))
+
+# An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
+# objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.).
 WRITES: Mapping[str, set[str]] = {
-    "mac_spoofing": {
-        "Msvm_EthernetSwitchPortSecuritySettingData.AllowMacSpoofing",
-        "Msvm_EthernetSwitchPortSecuritySettingData.",
-    },
+    "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", "MSFT_NetNat."},
+    "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", "MSFT_NetNat."},
+    "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
+    "checkpoints": {"checkpoint."},
+    "applied": {f"{SYSTEM}.Parent"},
+    "disks": {"file.", f"{MEDIUM}."},
+    "dvd_drives": {f"{DRIVE}.", f"{MEDIUM}."},
+    "switch": {f"{PORT}.", f"{PORT}.EnabledState", f"{PORT}.HostResource", f"{SWITCH}."},
+    "mac_address": {f"{ADAPTER}.Address", f"{ADAPTER}.StaticMacAddress", f"{ADAPTER}."},
+    "mac_spoofing": {"Msvm_EthernetSwitchPortSecuritySettingData."},
     "allow_teaming": {"Msvm_EthernetSwitchPortSecuritySettingData."},
     "vlan": {"Msvm_EthernetSwitchPortVlanSettingData."},
-    "maximum": {"Msvm_EthernetSwitchPortBandwidthSettingData."},
-    "mac_address": {
-        "Msvm_SyntheticEthernetPortSettingData.Address",
-        "Msvm_SyntheticEthernetPortSettingData.StaticMacAddress",
-        "Msvm_SyntheticEthernetPortSettingData.",
-    },
-    "name": {"Msvm_SyntheticEthernetPortSettingData.", "Msvm_VirtualEthernetSwitchSettingData."},
-    "switch": {
-        "Msvm_EthernetPortAllocationSettingData.",
-        "Msvm_EthernetPortAllocationSettingData.HostResource",
-        "Msvm_EthernetPortAllocationSettingData.EnabledState",
-        "Msvm_VirtualEthernetSwitchSettingData.",
-    },
-    # An adapter with what belongs to it, or a switch with its ports.
-    "state": {
-        "Msvm_SyntheticEthernetPortSettingData.",
-        "Msvm_EthernetPortAllocationSettingData.",
-        "Msvm_VirtualEthernetSwitchSettingData.",
-    },
-    "type": {"Msvm_EthernetPortAllocationSettingData.", "Msvm_VirtualEthernetSwitchSettingData."},
-    "notes": {"Msvm_VirtualEthernetSwitchSettingData."},
-    "allow_management_os": {"Msvm_EthernetPortAllocationSettingData."},
+    "bandwidth": {"Msvm_EthernetSwitchPortBandwidthSettingData."},
+    "notes": {f"{SWITCH}.Notes", f"{SYSTEM}.Notes"},
+    # A switch of the host's own has a port for the host, and that an address.
+    "type": {f"{PORT}."},
+    "allow_management_os": {f"{PORT}."},
     "address": {"MSFT_NetIPAddress."},
-    "nat": {"MSFT_NetNat.", "MSFT_NetNatStaticMapping."},
-    "static_mappings": {"MSFT_NetNatStaticMapping."},
+    "nat": {"MSFT_NetNat.", "MSFT_NetIPAddress.", "MSFT_NetNatStaticMapping."},
+    # A new mapping takes the id of one that went.
+    "static_mappings": {
+        f"MSFT_NetNatStaticMapping.{name}"
+        for name in ("", "Protocol", "ExternalIPAddress", "ExternalPort", "InternalIPAddress", "InternalPort")
+    },
 }
 
-# A CIM property that may change along with another one, and why.
+# What may change along with another change, and why.
 FOLLOWS: Mapping[str, set[str]] = {
-    # An adapter is a boot source at once.
-    "Msvm_SyntheticEthernetPortSettingData.": {
-        "Msvm_BootSourceSettingData.",
-        "Msvm_VirtualSystemSettingData.BootSourceOrder",
-    },
-    # Every connected port has an offload row, and the host's own port is an adapter with addresses of its own.
-    "Msvm_EthernetPortAllocationSettingData.": {
-        "Msvm_EthernetPortAllocationSettingData.LastKnownSwitchName",
-        "Msvm_EthernetSwitchPortOffloadSettingData.",
-        "MSFT_NetIPAddress.",
-    },
     # Hyper-V keeps Reservation and Limit of static memory around the quantity; people don't see them.
-    "Msvm_MemorySettingData.VirtualQuantity": {
-        "Msvm_MemorySettingData.Reservation",
-        "Msvm_MemorySettingData.Limit",
+    f"{MEMORY}.VirtualQuantity": {f"{MEMORY}.Reservation", f"{MEMORY}.Limit"},
+    # A VM has dynamic memory or virtual NUMA (documented at the option).
+    f"{MEMORY}.DynamicMemoryEnabled": {f"{MEMORY}.Reservation", f"{MEMORY}.Limit", f"{SYSTEM}.VirtualNumaEnabled"},
+    # A host gives a dynamic address at the first start.
+    "Msvm_ComputerSystem.EnabledState": {f"{ADAPTER}.Address"},
+    # What a VM can boot from, a generation 2 VM lists.
+    f"{DRIVE}.": {"Msvm_BootSourceSettingData.", f"{SYSTEM}.BootSourceOrder"},
+    f"{MEDIUM}.": {f"{DRIVE}.", "Msvm_BootSourceSettingData.", f"{SYSTEM}.BootSourceOrder"},
+    f"{ADAPTER}.": {
+        "Msvm_BootSourceSettingData.",
+        f"{SYSTEM}.BootSourceOrder",
+        f"{PORT}.",
+        "Msvm_EthernetSwitchPortOffloadSettingData.",
+        "Msvm_EthernetSwitchPortSecuritySettingData.",
+        "Msvm_EthernetSwitchPortVlanSettingData.",
+        "Msvm_EthernetSwitchPortBandwidthSettingData.",
     },
-    "Msvm_MemorySettingData.DynamicMemoryEnabled": {
-        "Msvm_MemorySettingData.Reservation",
-        "Msvm_MemorySettingData.Limit",
-        # A VM has dynamic memory or virtual NUMA (documented at the option).
-        "Msvm_VirtualSystemSettingData.VirtualNumaEnabled",
-    },
+    # A checkpoint takes the disks and leaves differencing ones; applying it brings its settings back.
+    "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
+    f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},
+    "vm.": {"file."},
+    f"{SWITCH}.": {f"{PORT}.", f"{PORT}.HostResource", f"{PORT}.EnabledState", "MSFT_NetIPAddress."},
+    f"{PORT}.": {"MSFT_NetIPAddress."},
 }
 
-# Results that a prediction can't know.
-UNPREDICTABLE = {"power_cycled", "ansible_facts"}
+# Results that a prediction can't know: whether it was done, the id that the host will give; and the facts by which one
+# task of a check tells the next what it would have made.
+UNPREDICTABLE = {"power_cycled", "id", "ansible_facts"}
+# Results that tell what was there before the task, by module.
+BEFORE = {"nested.hyperv.vm_checkpoint": {"checkpoints"}}
+# What is done at every run, and documented so: option and value, by module.
+DONE_ALWAYS = {"nested.hyperv.vm_checkpoint": ("state", "applied"), "nested.hyperv.vm": ("state", "restarted")}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "float": float, "raw": object, "path": str}
 COMMON = {"changed", "diff", "warnings", "ansible_facts"}
 
@@ -161,17 +171,15 @@ def stage() -> Iterator[Stage]:
     bridge.forget_connections()
 
 
-@pytest.fixture(params=["as written", "running", "off"])
-def vms(request: pytest.FixtureRequest, stage: Stage) -> str:
-    """The states of the VMs: as the model has them, or all the same."""
-    if request.param != "as written":
-        for vm in stage.machine.vms.values():
-            vm.set_state(simulator.model.STATE_NAMES[request.param])
-    return request.param
-
-
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_check_mode_then_real_run_then_second_run(example: Example, stage: Stage, vms: str) -> None:
+@pytest.mark.parametrize("states", ["as told", "running", "off"])
+def test_check_mode_then_real_run_then_second_run(example: Example, states: str, stage: Stage) -> None:
+    for earlier in EXAMPLES[: EXAMPLES.index(example)]:
+        if earlier.module == example.module:
+            stage.run(earlier)
+    if states != "as told":
+        for vm in stage.machine.vms.values():
+            vm.set_state(simulator.model.STATE_NAMES[states])
     boots = stage.boots()
     check = stage.run(example, check=True)
     assert not check.changes, "check mode changed the host"
@@ -180,7 +188,7 @@ def test_check_mode_then_real_run_then_second_run(example: Example, stage: Stage
 
     real = stage.run(example)
     if real.result.get("failed"):
-        assert vms != "as written", real.result["msg"]
+        assert states != "as told", real.result["msg"]
         assert check.result == real.result, "check mode must refuse what the real run refuses, in the same words"
         assert not real.changes
         assert not real.writes
@@ -191,9 +199,17 @@ def test_check_mode_then_real_run_then_second_run(example: Example, stage: Stage
     assert comparable(check.result) == comparable(real.result), "check mode must predict the result"
     assert real.result["changed"] is bool(real.changes)
     check_that_only_what_was_asked_changed(real)
+    check_that_no_other_vm_changed(example, real, stage.machine)
     if "power_cycled" in real.result:
         assert real.result["power_cycled"] is (check.result["power_cycle_required"] and real.result["changed"])
-        assert (stage.boots() != boots) is real.result["power_cycled"]
+    if "Msvm_ComputerSystem.EnabledState" not in kinds(real.changes):
+        now = stage.boots()
+        assert any(now[name] != boots[name] for name in now.keys() & boots) is real.result.get("power_cycled", False)
+    for run in (check, real):
+        check_documented(example.module, run.result)
+    option, value = DONE_ALWAYS.get(example.module, ("", None))
+    if option and example.args.get(option) == value:
+        return
 
     second = stage.run(example)
     assert not second.result.get("failed"), second.result
@@ -201,10 +217,10 @@ def test_check_mode_then_real_run_then_second_run(example: Example, stage: Stage
     assert not second.writes
     assert not second.changes
     assert not any(second.result.get("diff", {}).values())
-    same = comparable(real.result).keys() - {"changed", "diff", "power_cycle_required"}
+    check_documented(example.module, second.result)
+    told = {"changed", "diff", "power_cycle_required", *UNPREDICTABLE, *BEFORE.get(example.module, ())}
+    same = second.result.keys() & real.result.keys() - told
     assert {key: second.result[key] for key in same} == {key: real.result[key] for key in same}
-    for run in (check, real, second):
-        check_documented(example.module, run.result)
 
 
 def comparable(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,16 +230,38 @@ def comparable(result: Mapping[str, Any]) -> dict[str, Any]:
 def check_that_only_what_was_asked_changed(run: Run) -> None:
     """Each change on the host belongs to a changed option of the diff, and the other way round."""
     wanted = {option: allowed(option) for option in changed_options(run.result.get("diff", {}))}
-    done = {
-        f"{path.partition(':')[2].partition('.')[0]}.{name}" if ":" in path else path
-        for path, properties in run.changes.items()
-        for name in properties
-    }
+    done = kinds(run.changes)
     everything = set().union(*wanted.values())
-    followers = {follower for one in done & everything for follower in FOLLOWS.get(one, ())}
-    assert done - everything - followers == set(), f"nobody asked for this; the diff speaks of {sorted(wanted)}"
+    explained = done & everything
+    while followers := {one for cause in explained for one in FOLLOWS.get(cause, ())} & done - explained:
+        explained |= followers
+    assert sorted(done - explained) == [], f"nobody asked for this; the diff speaks of {sorted(wanted)}"
     for option, names in wanted.items():
-        assert names & done, f"the diff says that {option} changed, and on the host nothing did"
+        assert names & done or "vm." in done, f"the diff says that {option} changed, and on the host nothing did"
+
+
+def check_that_no_other_vm_changed(example: Example, run: Run, machine: simulator.Machine) -> None:
+    named = {str(value).lower() for key, value in example.args.items() if key in ("name", "vm")}
+    others = [vm for vm in machine.vms.values() if vm.name.lower() not in named]
+    if len(others) < len(machine.vms):
+        assert not [path for path in run.changes for vm in others if vm.id in path.upper()]
+
+
+def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Changes as Class.Property, Class. and file.; a VM or checkpoint that came or went counts as a whole."""
+    wholes = {}
+    for path, properties in changes.items():
+        match = re.search(r'Msvm_VirtualSystemSettingData\.InstanceID="Microsoft:([^"]+)"', path)
+        if match and "" in properties:
+            row = next(one for one in properties[""] if one)
+            wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
+    found = set(wholes.values())
+    for path, properties in changes.items():
+        if path.startswith("file:"):
+            found |= {"file."}
+        elif not any(whole in path.upper() for whole in wholes):
+            found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}
+    return found
 
 
 def changed_options(diff: Mapping[str, Any]) -> set[str]:
@@ -238,28 +276,22 @@ def changed_options(diff: Mapping[str, Any]) -> set[str]:
 
     before, after = (dict(leaves(diff.get(side) or {}, ())) for side in ("before", "after"))
     differing = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    known = [next((name for name in reversed(path) if allowed(name)), "/".join(path)) for path in differing if path]
-    return set(known)
+    return {next((name for name in path if allowed(name)), "/".join(path)) for path in differing if path}
 
 
 def allowed(option: str) -> set[str]:
     """Class.property for an option; of a property table only the property's name is known, so any class will do."""
-    classes = simulator_classes()
     from_tables = {
-        f"{name}.{prop}" for prop in OPTIONS.get(option, ()) for name, known in classes.items() if prop in known
+        f"{name}.{prop}" for prop in OPTIONS.get(option, ()) for name, known in properties().items() if prop in known
     }
     return from_tables | WRITES.get(option, set())
 
 
-def simulator_classes() -> dict[str, set[str]]:
-    if not _classes:
-        schema = simulator.model.Machine.__init__.__globals__["load"](20348)
-        for cls in schema.classes(simulator.schema.HYPERV):
-            _classes[cls.name] = set(cls.properties)
-    return _classes
-
-
-_classes: dict[str, set[str]] = {}
+@cache
+def properties() -> dict[str, set[str]]:
+    """Class → its properties, of the host's schema."""
+    schema = simulator.schema.load(20348)
+    return {cls.name: set(cls.properties) for namespace in (HYPERV, STANDARD) for cls in schema.classes(namespace)}
 
 
 def check_documented(module: str, result: Mapping[str, Any]) -> None:
@@ -267,7 +299,7 @@ def check_documented(module: str, result: Mapping[str, Any]) -> None:
     documented = bridge.documentation(bridge.modules()[module], "RETURN")
     assert result.keys() - COMMON <= documented.keys()
     for key, entry in documented.items():
-        if entry["returned"].startswith("success"):
+        if entry["returned"] == "success" or entry["returned"].startswith("success, or"):
             assert key in result, f"{key} is documented, and not returned"
         if key in result:
             check_value(key, result[key], entry)
@@ -294,6 +326,12 @@ def check_value(where: str, value: Any, entry: Mapping[str, Any]) -> None:
             assert item.keys() == sample.keys(), where
             for key in sample:
                 assert item[key] is None or isinstance(item[key], type(sample[key])), f"{where}.{key}"
+
+
+@pytest.mark.parametrize("module", [module for module in bridge.modules() if not module.endswith("_info")])
+def test_the_first_example_changes_something(module: str, stage: Stage) -> None:
+    example = next(example for example in EXAMPLES if example.module == module)
+    assert stage.run(example).result["changed"] is True
 
 
 @pytest.mark.parametrize("module", bridge.modules())
