@@ -17,6 +17,10 @@ from ..plugin_utils._connection import connection_options
 
 _PREDICTED = "nested_hyperv_predicted"
 
+# What the earlier items of a loop would have made, by task and host: this worker runs them all, and the facts of one
+# item replace those of another.
+_made_by_loop: dict[tuple[str, str], list[list[str]]] = {}
+
 
 class ActionModule(ActionBase):
     """Checks the task's options, opens the host from the connection's options, and runs the module in process."""
@@ -34,19 +38,22 @@ class ActionModule(ActionBase):
             options = connection_options(connection.transport, connection.get_option)
         except AnsibleError as error:
             raise AnsibleActionFail(f"{host}: {error.message}") from None
-        predicted = _predicted(task_vars or {}, host)
+        predictions = _predictions(task_vars or {})
+        made_by_loop = _made_by_loop.setdefault((self._task._uuid, host), [])
+        predicted = [*predictions.get(host, []), *made_by_loop] if self._task.check_mode else []
         result |= run_module(
             module.run,
             host,
             options,
-            _ensure.Task(params, self._task.check_mode, frozenset(predicted)),
+            _ensure.Task(params, self._task.check_mode, frozenset((kind, name) for kind, name in predicted)),
             report=lambda line: self._display.display(f"{host}: {line}"),
             warn=lambda line: result.setdefault("warnings", []).append(line),
         )
         if self._task.check_mode and "would_make" in result:
             # Facts outlive the task, and so let the later ones of a check know what isn't there only because of it.
             made = [[kind, name.lower()] for kind, name in result.pop("would_make")]
-            result["ansible_facts"] = {_PREDICTED: {host: [*map(list, predicted), *made]}}
+            made_by_loop += made
+            result["ansible_facts"] = {_PREDICTED: {**predictions, host: [*predicted, *made]}}
         result.pop("would_make", None)
         if not self._task.diff:
             result.pop("diff", None)
@@ -62,10 +69,9 @@ class ActionModule(ActionBase):
         return import_module(found.plugin_resolved_name)
 
 
-def _predicted(task_vars: dict[str, Any], host: str) -> list[tuple[str, str]]:
-    """What earlier tasks of the same --check run would have made on this host."""
-    facts = task_vars.get("ansible_facts") or {}
-    return [(entry[0], entry[1]) for entry in (facts.get(_PREDICTED) or {}).get(host, [])]
+def _predictions(task_vars: dict[str, Any]) -> dict[str, list[list[str]]]:
+    """What earlier tasks of the same --check run would have made: kind and name of each thing, by host."""
+    return (task_vars.get("ansible_facts") or {}).get(_PREDICTED) or {}
 
 
 def _checked_spec(spec: dict[str, Any]) -> dict[str, Any]:
