@@ -27,6 +27,9 @@ STATIC_METHODS = {
     ("Win32_Service", "Create"),
 }
 
+# The system class that lists what lies below a namespace; every namespace has it (WMI docs). Here nothing lies below.
+_NAMESPACE: dict[str, Any] = {"keys": ["Name"], "properties": {"Name": "string"}}
+
 
 class Schema:
     """All classes of one Windows build, without what later builds brought (`type@build` in the data; HV-19)."""
@@ -93,6 +96,8 @@ def _documents() -> dict[str, dict[str, dict]]:
                     base[key] = {**base.get(key, {}), **value}
                 elif key != "source":
                     base[key] = value
+    for classes in namespaces.values():
+        classes["__NAMESPACE"] = _NAMESPACE
     return namespaces
 
 
