@@ -104,7 +104,8 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
     """What a task could change on a host: settings, power of VMs, networks and files, by object path."""
     power = {vm.reference.path(): {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
     networks = {
-        row.reference().path(): dict(row.items())
+        # An address is tentative for some seconds, whoever looks.
+        row.reference().path(): {name: value for name, value in row.items() if name != "AddressState"}
         for cls in machine.schema.classes(STANDARD)
         if not cls.abstract and cls.name.startswith(NETWORKS)
         for row in machine.repository.rows(cls.name, STANDARD, deep=False)
