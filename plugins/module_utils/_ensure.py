@@ -46,7 +46,7 @@ def ensure(
     When a step fails, the error's details say what had been changed before it.
     """
     steps, then = ([one for one in some if one.before != one.after] for some in (steps, then))
-    offline = [option for one in steps for option in one.needs_off]
+    offline = list(dict.fromkeys(option for one in steps for option in one.needs_off))
     cycle = vm is not None and vm.state != OFF and bool(offline)
     permission = power.Permission.of(task.params)
     if cycle:

@@ -29,9 +29,11 @@ options:
       - Groups of facts to return besides id, name, state and uptime.
       - V(settings) are generation, configuration version and notes.
       - V(guest) are heartbeat, operating system and computer name, which the guest's integration services tell.
+      - V(disks) are the files of disks and DVD drives and where they are attached. V(checkpoints) and V(firmware) are
+        what M(nested.hyperv.vm_checkpoint) and M(nested.hyperv.vm) set. These three are read where they are asked for.
     type: list
     elements: str
-    choices: [settings, nesting, processor, memory, network_adapters, guest]
+    choices: [settings, nesting, processor, memory, network_adapters, guest, disks, checkpoints, firmware]
     default: [settings, nesting, processor, memory, network_adapters, guest]
 extends_documentation_fragment:
   - nested.hyperv._module
@@ -53,6 +55,11 @@ EXAMPLES = r"""
     include:
       - nesting
       - memory
+
+- name: Read the disks and checkpoints of a VM
+  nested.hyperv.vm_info:
+    name: [lab01]
+    include: [disks, checkpoints]
 
 - name: Show the VMs that can run Hyper-V
   ansible.builtin.debug:
@@ -190,9 +197,10 @@ vms:
               type: int
               sample: 5
             allowed_ids:
-              description: Ids of the VLANs that the adapter sees, in mode V(trunk).
-              type: str
-              sample: 1-10,20
+              description: Ids and ranges of ids of the VLANs that the adapter sees, in mode V(trunk).
+              type: list
+              elements: str
+              sample: [1-10, "20"]
         bandwidth:
           description: Share and limits in bits per second, 0 where there is none.
           type: dict
@@ -210,6 +218,94 @@ vms:
         os: Windows Server 2022 Datacenter
         os_version: 10.0.20348
         computer_name: lab01.example.com
+    disks:
+      description: Disks of the VM, by their places. In group V(disks).
+      type: list
+      elements: dict
+      contains:
+        path:
+          description:
+            - Path of the disk's file on the host. With checkpoints it is the C(.avhdx) file that the VM runs on.
+              Null for a drive without a disk.
+          type: str
+          sample: C:\VMs\lab01\os.vhdx
+        controller_type:
+          description: Type of the controller, V(scsi) or V(ide).
+          type: str
+          sample: scsi
+        controller_number:
+          description: Number of the controller, counted from 0.
+          type: int
+          sample: 0
+        controller_location:
+          description: Location on the controller.
+          type: int
+          sample: 0
+    dvd_drives:
+      description: DVD drives of the VM, by their places. In group V(disks).
+      type: list
+      elements: dict
+      contains:
+        path:
+          description: Path of the image in the drive, null where it is empty.
+          type: str
+          sample: C:\ISO\server.iso
+        controller_type:
+          description: Type of the controller, V(scsi) or V(ide).
+          type: str
+          sample: scsi
+        controller_number:
+          description: Number of the controller, counted from 0.
+          type: int
+          sample: 0
+        controller_location:
+          description: Location on the controller.
+          type: int
+          sample: 0
+    checkpoints:
+      description: Checkpoints of the VM, oldest first. In group V(checkpoints).
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: Id of the checkpoint.
+          type: str
+          sample: 7C9E6679-7425-40DE-944B-E07FC1F90AE7
+        name:
+          description: Name of the checkpoint.
+          type: str
+          sample: clean
+        created:
+          description: When it was taken.
+          type: str
+          sample: "2026-11-22T10:30:00+00:00"
+        parent:
+          description: Name of the checkpoint that it was taken on, null for the first.
+          type: str
+          sample: installed
+        current:
+          description: Whether it is the one that the VM stands on.
+          type: bool
+          sample: true
+    firmware:
+      description: Firmware of the VM. In group V(firmware).
+      type: dict
+      contains:
+        secure_boot:
+          description: Whether only signed boot loaders may start, null for generation 1.
+          type: bool
+          sample: true
+        secure_boot_template:
+          description: Whose signatures count, null for generation 1.
+          type: str
+          sample: windows
+        boot_order:
+          description:
+            - What the VM boots from, first one first, as C(firmware.boot_order) of M(nested.hyperv.vm) takes it.
+              Entries that begin with C(file:) are those that an operating system made.
+          type: list
+          elements: str
+          sample: ["disk:0:0", "network:Network Adapter"]
 """
 
 from typing import Any
@@ -225,7 +321,12 @@ SPEC: dict[str, Any] = {
     "argument_spec": {
         "name": {"type": "list", "elements": "str"},
         "id": {"type": "list", "elements": "str"},
-        "include": {"type": "list", "elements": "str", "choices": list(info.GROUPS), "default": list(info.GROUPS)},
+        "include": {
+            "type": "list",
+            "elements": "str",
+            "choices": [*info.GROUPS, *info.MORE_GROUPS],
+            "default": list(info.GROUPS),
+        },
     },
     "supports_check_mode": True,
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .._wsman import cim
@@ -43,7 +44,11 @@ class Checkpoint(NamedTuple):
 def read(host: Host, vm: VM) -> list[Checkpoint]:
     """The VM's checkpoints, oldest first; one or two requests."""
     where = f"VirtualSystemIdentifier = {cim.quote(vm.id)} AND VirtualSystemType LIKE 'Microsoft:Hyper-V:Snapshot:%'"
-    rows = host.client.query(CHECKPOINT, columns=tuple(CHECKPOINT.properties), where=where)
+    return arrange(host.client.query(CHECKPOINT, columns=tuple(CHECKPOINT.properties), where=where))
+
+
+def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
+    """Rows of one VM's checkpoints, oldest first."""
     found = [
         Checkpoint(
             row["InstanceID"],

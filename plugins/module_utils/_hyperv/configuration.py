@@ -11,7 +11,7 @@ from typing import Any
 
 from .._wsman import cim
 from . import jobs, table
-from .errors import Invalid, Refused
+from .errors import Invalid, Refused, within
 from .schema import VM_CONFIGURATION, VM_SERVICE
 from .session import Host
 from .step import Step
@@ -115,10 +115,14 @@ def generation(row: Mapping[str, Any]) -> int:
 
 def parse(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The wanted options by section, without the boot order. Raises Invalid."""
-    return {
-        section: table.parse(properties, (params if not section else params.get(section)) or {})
-        for section, properties in SECTIONS.items()
-    }
+    return {section: _parse(section, properties, params) for section, properties in SECTIONS.items()}
+
+
+def _parse(section: str, properties: tuple[Property, ...], params: Mapping[str, Any]) -> dict[str, Any]:
+    if not section:
+        return table.parse(properties, params)
+    with within(section):
+        return table.parse(properties, params[section] or {})
 
 
 def check(host: Host, vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> None:
@@ -274,8 +278,7 @@ def plan_boot_order(
     now = [_device(path) for path in current]
     if [device.lower() for device in devices] == now[: len(devices)]:
         return []
-    words = {drive.id.lower(): f"{drive.kind}:{drive.place}" for drive in layout.drives}
-    words |= {instance_id.lower(): f"network:{name}" for name, instance_id in adapters.items()}
+    words = _device_words(layout, {instance_id: name for name, instance_id in adapters.items()})
     before = [words.get(device, "file") for device in now]
 
     def apply() -> None:
@@ -284,6 +287,31 @@ def plan_boot_order(
         write(host, vm, {"BootSourceOrder": sources})
 
     return [_boot_step(vm, before, order, apply)]
+
+
+def describe_firmware(
+    row: Mapping[str, Any], layout: Layout, adapters: Mapping[str, str], entries: Mapping[str, str]
+) -> dict[str, Any]:
+    """The firmware in the options' words; names of adapters and of other boot entries by InstanceID.
+
+    Generation 1 has no secure boot, and knows kinds of devices only.
+    """
+    if generation(row) == 1:
+        return {"secure_boot": None, "secure_boot_template": None, "boot_order": _bios_words(row["BootOrder"])}
+    words = _device_words(layout, adapters)
+    words |= {f"file {key.lower().removesuffix(chr(92) + 'b')}": name for key, name in entries.items()}
+    order = [_device(path) for path in row["BootSourceOrder"]]
+    return {
+        "secure_boot": row["SecureBootEnabled"],
+        "secure_boot_template": TEMPLATE.read(row["SecureBootTemplateId"]),
+        "boot_order": [words.get(device) or f"file:{words.get(f'file {device}', '')}" for device in order],
+    }
+
+
+def _device_words(layout: Layout, adapters: Mapping[str, str]) -> dict[str, str]:
+    """Entries of boot_order by InstanceID in lower case; ``adapters`` are names by InstanceID."""
+    words = {one.id.lower(): f"{one.kind}:{one.place.number}:{one.place.location}" for one in layout.drives}
+    return words | {instance_id.lower(): f"network:{name}" for instance_id, name in adapters.items()}
 
 
 def _boot_step(vm: VM, before: list[str], after: list[str], apply: Callable[[], None]) -> Step:

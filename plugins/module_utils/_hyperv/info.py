@@ -11,19 +11,25 @@ from typing import Any, NamedTuple
 from .._wsman import cim
 from .._wsman.cim import CimClass
 from . import adapter as adapters
-from . import jobs, memory, processor, table
+from . import checkpoint, configuration, jobs, memory, processor, storage, table
 from .adapter import Adapter
 from .errors import Missing
 from .schema import (
+    BOOT_SOURCE,
+    CHECKPOINT,
     COMPUTER_SYSTEM,
     GUEST_NETWORK,
     KVP,
     KVP_ITEM,
+    MEDIUM,
     MEMORY,
     PORT_SECURITY,
     PROCESSOR,
+    RESOURCE,
     SUMMARY,
     SWITCH,
+    SYNTHETIC_ADAPTER,
+    VM_CONFIGURATION,
     VM_SERVICE,
     VM_SETTINGS,
 )
@@ -31,6 +37,7 @@ from .session import Host
 from .vm import VM, check_rights, is_vm, of_vms, owner, state_word
 
 GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
+MORE_GROUPS = ("disks", "checkpoints", "firmware")  # returned where they are asked for
 
 # Msvm_SummaryInformation.Heartbeat, and the RequestedInformation numbers of what is asked for.
 HEARTBEATS = {2: "ok", 6: "error", 12: "no_contact", 13: "lost_contact", 15: "paused"}
@@ -99,6 +106,9 @@ def describe(host: Host, found: Found, groups: Iterable[str] = GROUPS) -> list[d
         ({"memory", "guest"}, _memory_and_summary),
         ({"nesting", "network_adapters"}, _network),
         ({"guest"}, _guest),
+        ({"disks", "firmware"}, _drives),
+        ({"checkpoints"}, _checkpoints),
+        ({"firmware"}, _firmware),
     )
     for needed_by, read in readers:
         if needed_by & groups:
@@ -240,3 +250,68 @@ def _guest(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _groups:
             "os_version": told.get("OSVersion"),
             "computer_name": told.get("FullyQualifiedDomainName"),
         }
+
+
+def _drives(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
+    for vm, layout in _layouts(host, vms).items():
+        if "disks" in groups:
+            for group, kind in (("disks", storage.DISK), ("dvd_drives", storage.DVD)):
+                found = [one for one in layout.drives if one.kind == kind]
+                facts[vm][group] = [{"path": one.path, **one.place.options()} for one in found]
+
+
+def _layouts(host: Host, vms: list[VM]) -> dict[str, storage.Layout]:
+    """The drives of each VM by its id, asked for once: what boots is told by their places."""
+    return host.once(("layouts", *vms), lambda: _read_layouts(host, vms))
+
+
+def _read_layouts(host: Host, vms: list[VM]) -> dict[str, storage.Layout]:
+    resources, media = _by_owner(host, RESOURCE, vms), _by_owner(host, MEDIUM, vms)
+    return {vm.id: storage.arrange(resources.get(vm.id, ()), media.get(vm.id, ())) for vm in vms}
+
+
+def _by_owner(host: Host, cls: CimClass, vms: list[VM]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a class by the id of the VM that they belong to."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in host.client.query(cls, columns=tuple(cls.properties), where=of_vms(vms)):
+        found.setdefault(owner(row["InstanceID"]), []).append(row)
+    return found
+
+
+def _checkpoints(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _groups: set[str]) -> None:
+    """One query brings the checkpoints and, in the VMs' own settings, the ones that they stand on."""
+    where = None
+    if of_vms(vms):
+        where = " OR ".join(f"VirtualSystemIdentifier = {cim.quote(vm.id)}" for vm in vms)
+    found: dict[str, list[dict[str, Any]]] = {vm.id: [] for vm in vms}
+    current: dict[str, str] = {}
+    for row in host.client.query(CHECKPOINT, columns=tuple(CHECKPOINT.properties), where=where):
+        vm_id = (row["VirtualSystemIdentifier"] or "").upper()
+        if "Snapshot:" in (row["VirtualSystemType"] or ""):
+            found.get(vm_id, []).append(row)
+        elif row["Parent"]:
+            current[vm_id] = cim.parse_path(row["Parent"]).keys["InstanceID"].lower()
+    for vm in vms:
+        tree = checkpoint.arrange(found[vm.id])
+        facts[vm.id]["checkpoints"] = [
+            {**checkpoint.describe(one, tree), "current": one.id.lower() == current.get(vm.id)} for one in tree
+        ]
+
+
+def _firmware(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _groups: set[str]) -> None:
+    columns = ("InstanceID", "VirtualSystemSubType", "SecureBootEnabled", "SecureBootTemplateId")
+    where = "VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"
+    if narrower := of_vms(vms):
+        where = f"{where} AND ({narrower})"
+    rows = host.client.query(VM_CONFIGURATION, columns=(*columns, "BootOrder", "BootSourceOrder"), where=where)
+    by_id = {owner(row["InstanceID"]): row for row in rows}
+    adapters_by_vm = _by_owner(host, SYNTHETIC_ADAPTER, vms)
+    files = _by_owner(host, BOOT_SOURCE, vms)
+    for vm in vms:
+        row = by_id.get(vm.id)
+        if row is None:
+            continue
+        names = {one["InstanceID"]: one["ElementName"] or "" for one in adapters_by_vm.get(vm.id, ())}
+        entries = {one["InstanceID"]: one["BootSourceDescription"] or "" for one in files.get(vm.id, ())}
+        layout = _layouts(host, vms)[vm.id]
+        facts[vm.id]["firmware"] = configuration.describe_firmware(row, layout, names, entries)

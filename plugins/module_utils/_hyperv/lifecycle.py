@@ -45,7 +45,7 @@ from .schema import (
     VM_SERVICE,
 )
 from .session import Host
-from .step import Step, merge, under
+from .step import Step, merge, needing_off_for, under
 from .storage import DISK, IDE, Layout
 from .vm import OFF, VM
 
@@ -231,9 +231,11 @@ def plan_devices(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[
         steps = _adapter_steps(host, vm, params, now.adapters, targets)
     with within("disks"):
         for one in params["disks"] or ():
-            steps += drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
+            planned = drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
+            steps += needing_off_for("disks", planned)
     with within("dvd_drives"):
-        steps += drive.plan_dvds(host, vm, number, now.layout, params["dvd_drives"] or [])
+        planned = drive.plan_dvds(host, vm, number, now.layout, params["dvd_drives"] or [])
+        steps += needing_off_for("dvd_drives", planned)
     steps += integration.plan(host, vm, now.integration, params["integration_services"] or {})
     steps += security.plan(host, vm, now.security, params["tpm"], number)
     with within("nesting"):

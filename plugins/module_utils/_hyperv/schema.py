@@ -279,6 +279,9 @@ VM_CONFIGURATION = _class(
     boolean="AutomaticSnapshotsEnabled SecureBootEnabled VirtualNumaEnabled",
     uint16_array="BootOrder",
 )
+BOOT_SOURCE = _class(
+    V2, "Msvm_BootSourceSettingData", "InstanceID", string="InstanceID BootSourceDescription", uint32="BootSourceType"
+)
 CHECKPOINT = _class(
     V2,
     "Msvm_VirtualSystemSettingData",

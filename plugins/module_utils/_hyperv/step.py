@@ -55,6 +55,11 @@ def under(one: Step, *sections: str) -> Step:
     return one._replace(before=before, after=after, needs_off=tuple(f"{sections[0]}.{name}" for name in one.needs_off))
 
 
+def needing_off_for(section: str, steps: Iterable[Step]) -> list[Step]:
+    """The same steps, whose options that need the VM off are named as those of a section."""
+    return [one._replace(needs_off=tuple(f"{section}.{name}" for name in one.needs_off)) for one in steps]
+
+
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Deep merge, so that several steps may speak of the same section."""
     for key, value in more.items():

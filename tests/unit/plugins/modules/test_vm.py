@@ -1,0 +1,568 @@
+"""The vm module: making VMs with everything, and bringing existing ones to what a task says."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "os": "server2022",
+            "memory": "256GB",
+            "switches": [{"name": "LAN", "type": "external", "adapters": ["Ethernet"]}, {"name": "Lab"}],
+            "folders": [r"C:\VMs"],
+            "files": [
+                {"path": r"C:\ISO\setup.iso", "size": "5GB"},
+                {"path": r"C:\ISO\tools.iso", "size": "1GB"},
+                {"path": r"C:\Images\golden.vhdx", "size": "40GB"},
+            ],
+            "vms": [
+                {
+                    "name": "run01",
+                    "state": "running",
+                    "memory": "2GB",
+                    "notes": "first",
+                    "adapters": [{"name": "LAN", "switch": "LAN"}, {"name": "Lab", "switch": "Lab"}],
+                    "disks": [{"path": r"C:\VMs\run01.vhdx", "size": "40GB"}],
+                    "dvd_drives": [{}],
+                },
+                {"name": "off01", "memory": "2GB", "adapters": [{"name": "LAN"}], "disks": [{}], "dvd_drives": [{}]},
+                {"name": "bios01", "generation": 1, "memory": "1GB", "disks": [{}], "adapters": [{"name": "LAN"}]},
+                {"name": "old01", "version": "5.0", "memory": "1GB"},
+            ],
+        }
+    ]
+}
+
+SERVICES = {
+    "guest_service_interface": True,
+    "heartbeat": True,
+    "key_value_pair_exchange": True,
+    "shutdown": False,
+    "time_synchronization": False,
+    "vss": True,
+}
+NODE: dict[str, Any] = {
+    "name": "node01",
+    "generation": 2,
+    "version": "9.3",
+    "path": r"C:\VMs",
+    "notes": "made by a test",
+    "processor": {"count": 4, "reserve": 10, "limit": 90, "weight": 200, "threads_per_core": 1},
+    "memory": {"dynamic": True, "startup": "4GB", "minimum": "2GB", "maximum": "8GB", "buffer": 30, "priority": 80},
+    "nesting": {"state": "enabled", "mac_spoofing": True},
+    "network_adapters": [
+        {"name": "Management", "switch": "LAN", "vlan": {"mode": "access", "id": 20}, "dhcp_guard": True},
+        {"name": "Storage", "switch": "Lab", "mac_address": "00:15:5D:AA:00:01", "bandwidth": {"maximum": "1Gbps"}},
+        {"name": "Cluster", "switch": "Lab", "mac_spoofing": False},
+        {"name": "Spare"},
+    ],
+    "disks": [
+        {"path": r"C:\VMs\node01\os.vhdx", "size": "127GB"},
+        {"path": r"C:\VMs\node01\data.vhdx", "size": "1TB", "controller_number": 1, "controller_location": 5},
+    ],
+    "dvd_drives": [{"path": r"C:\ISO\setup.iso"}, {}],
+    "firmware": {"secure_boot": True, "secure_boot_template": "uefi_ca", "boot_order": ["network:Storage", "disk"]},
+    "tpm": True,
+    "checkpoints": {"type": "production_only", "automatic": False},
+    "automatic_start": {"action": "always", "delay": 90},
+    "automatic_stop": {"action": "shut_down"},
+    "integration_services": SERVICES,
+}
+
+
+@pytest.fixture(params=["real", "async"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the host answers: as hosts do, or with a job for everything."""
+    return request.param
+
+
+@pytest.fixture
+def lab(mode: str) -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": mode}
+    with open_lab(model) as opened:
+        yield opened
+
+
+def test_a_whole_vm_of_generation_2(lab: Lab) -> None:
+    result = lab.apply("vm", **NODE)
+    vm = lab.vm("node01")
+    assert result["id"] == vm.id
+    assert result["name"] == "node01"
+    assert result["diff"]["before"] == {"state": "absent"}
+    assert (result["power_cycle_required"], result["power_cycled"]) == (False, False)
+    system = vm.system
+    assert (vm.generation, system["Version"], vm.state) == (2, "9.3", simulator.model.STATE_NAMES["off"])
+    assert system["ConfigurationDataRoot"] == system["SnapshotDataRoot"] == r"C:\VMs\node01"
+    assert system["Notes"] == ["made by a test"]
+    assert (system["AutomaticStartupAction"], system["AutomaticShutdownAction"]) == (4, 4)
+    assert system["AutomaticStartupActionDelay"] == timedelta(seconds=90)
+    assert (system["UserSnapshotType"], system["AutomaticSnapshotsEnabled"]) == (4, False)
+    assert (system["SecureBootEnabled"], system["SecureBootTemplateId"][:8]) == (True, "272E7447")
+    processor = vm.processor
+    assert (processor["VirtualQuantity"], processor["Reservation"], processor["Limit"]) == (4, 10000, 90000)
+    assert (processor["Weight"], processor["HwThreadsPerCore"]) == (200, 1)
+    assert processor["ExposeVirtualizationExtensions"] is True
+    memory = vm.memory
+    assert (memory["VirtualQuantity"], memory["Reservation"], memory["Limit"]) == (4096, 2048, 8192)
+    assert (memory["TargetMemoryBuffer"], memory["Weight"], memory["DynamicMemoryEnabled"]) == (30, 8000, True)
+    assert not vm.component_enabled("Shutdown")
+    assert vm.component_enabled("GuestServiceInterface")
+    assert [row["TpmEnabled"] for row in vm.rows("Msvm_SecuritySettingData")] == [True]
+    order = lab.run("vm_info", name=["node01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    assert order[:2] == ["network:Storage", "disk:0:0"]
+    assert sorted(order[2:]) == sorted(
+        ["disk:1:5", "dvd:0:1", "dvd:0:2", "network:Cluster", "network:Management", "network:Spare"]
+    )
+
+
+def test_its_adapters_and_disks(lab: Lab) -> None:
+    lab.apply("vm", **NODE)
+    found = lab.run("vm_info", name=["node01"], include=["network_adapters", "disks"])["vms"][0]
+    adapters = {one["name"]: one for one in found["network_adapters"]}
+    assert {name: one["switch"] for name, one in adapters.items()} == {
+        "Management": "LAN",
+        "Storage": "Lab",
+        "Cluster": "Lab",
+        "Spare": None,
+    }
+    assert {name: one["mac_spoofing"] for name, one in adapters.items()} == {
+        "Management": True,
+        "Storage": True,
+        "Cluster": False,
+        "Spare": True,
+    }
+    assert adapters["Management"]["vlan"] == {"mode": "access", "id": 20}
+    assert adapters["Management"]["dhcp_guard"] is True
+    assert adapters["Storage"]["mac_address"] == "00:15:5D:AA:00:01"
+    assert adapters["Storage"]["bandwidth"]["maximum"] == 10**9
+    places = [(one["path"], one["controller_number"], one["controller_location"]) for one in found["disks"]]
+    assert places == [(r"C:\VMs\node01\os.vhdx", 0, 0), (r"C:\VMs\node01\data.vhdx", 1, 5)]
+
+
+def test_a_whole_vm_of_generation_1(lab: Lab) -> None:
+    result = lab.apply(
+        "vm",
+        name="bios02",
+        generation=1,
+        notes="old",
+        memory={"startup": "512MB", "dynamic": False},
+        disks=[
+            {"path": r"C:\VMs\bios02-os.vhdx", "size": "20GB"},
+            {"path": r"C:\VMs\bios02-data.vhd", "size": "10GB", "type": "fixed", "controller_type": "scsi"},
+        ],
+        dvd_drives=[{"path": r"C:\ISO\setup.iso", "controller_type": "ide", "controller_number": 1}],
+        network_adapters=[{"name": "LAN", "switch": "LAN"}],
+        firmware={"boot_order": ["dvd", "disk"]},
+        integration_services={"time_synchronization": False},
+    )
+    vm = lab.vm("bios02")
+    assert result["diff"]["after"]["generation"] == 1
+    assert vm.generation == 1
+    assert vm.system["BootOrder"] == [1, 2, 0, 3]
+    media = sorted(row["HostResource"][0] for row in vm.rows("Msvm_StorageAllocationSettingData"))
+    assert media == [r"C:\ISO\setup.iso", r"C:\VMs\bios02-data.vhd", r"C:\VMs\bios02-os.vhdx"]
+    lab.apply("vm", name="bios02", state="running")
+
+
+def test_the_smallest_task(lab: Lab) -> None:
+    """A name alone makes a VM; its generation is 2, and Hyper-V chooses the rest."""
+    result = lab.apply("vm", name="small01")
+    assert result["diff"]["after"] == {"state": "present", "name": "small01", "generation": 2}
+    assert lab.vm("small01").generation == 2
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@pytest.mark.parametrize("state", ["running", "saved", "paused", "restarted"])
+def test_a_new_vm_comes_in_the_state_that_is_asked_for(lab: Lab, state: str) -> None:
+    result = lab.apply("vm", once_more=state != "restarted", name="small01", memory={"startup": "512MB"}, state=state)
+    assert result["diff"]["after"]["state"] == state
+    assert lab.vm("small01").state == simulator.model.STATE_NAMES[{"restarted": "running"}.get(state, state)]
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_what_it_costs(lab: Lab) -> None:
+    """2 disks, 4 adapters, firmware and nesting: at most 40 requests besides job polls; 12 where nothing changes."""
+    task = {name: value for name, value in NODE.items() if name not in ("tpm", "dvd_drives", "integration_services")}
+    assert lab.run("vm", **task)["changed"]
+    print("requests to make it:", lab.cost())
+    assert lab.cost() <= 38, "a margin below 40"
+    assert lab.run("vm", **task)["changed"] is False
+    print("requests of a second run:", lab.cost())
+    assert lab.cost() <= 12
+    assert lab.run("vm", **NODE)["changed"]
+    assert lab.run("vm", **NODE)["changed"] is False
+    assert lab.cost() <= 16, "a TPM and two ISO files more"
+
+
+CHANGES: dict[str, Any] = {
+    "notes": "second",
+    "processor": {"count": 4, "weight": 300},
+    "memory": {"startup": "4GB"},
+    "nesting": {"state": "enabled", "mac_spoofing": True},
+    "network_adapters": [{"name": "LAN", "vlan": {"mode": "access", "id": 7}}, {"name": "New", "switch": "Lab"}],
+    "disks": [
+        {"path": r"C:\VMs\run01.vhdx", "size": "60GB"},
+        {"path": r"C:\VMs\more.vhdx", "size": "10GB", "controller_number": 1},
+    ],
+    "dvd_drives": [{"path": r"C:\ISO\setup.iso"}],
+    "firmware": {"secure_boot": False, "boot_order": ["dvd"]},
+    "checkpoints": {"type": "disabled"},
+    "integration_services": {"vss": False},
+}
+
+
+def test_an_existing_vm_in_one_power_cycle_with_one_diff(lab: Lab) -> None:
+    result = lab.apply("vm", name="run01", allow_power_cycle=True, **CHANGES)
+    vm = lab.vm("run01")
+    assert (result["power_cycle_required"], result["power_cycled"]) == (True, True)
+    assert vm.running
+    assert result["diff"]["before"]["notes"] == "first"
+    assert result["diff"]["after"] == {
+        "notes": "second",
+        "processor": {"count": 4, "weight": 300},
+        "memory": {"startup": "4GB"},
+        "nesting": {"virtualization_extensions": True, "mac_spoofing": {"Lab": True}},
+        "network_adapters": {
+            "LAN": {"vlan": {"mode": "access", "id": 7}, "mac_spoofing": True},
+            "New": {
+                "state": "present",
+                "name": "New",
+                "mac_address": "dynamic",
+                "switch": "Lab",
+                "mac_spoofing": True,
+            },
+        },
+        "disks": {
+            r"C:\VMs\run01.vhdx": {"size": "60GB"},
+            r"C:\VMs\more.vhdx": {"type": "dynamic", "size": "10GB", "attached": "scsi 1:0"},
+        },
+        "scsi_controllers": 2,
+        "dvd_drives": {"scsi 0:1": {"path": r"C:\ISO\setup.iso"}},
+        "firmware": {"secure_boot": False, "boot_order": ["dvd"]},
+        "checkpoints": {"type": "disabled"},
+        "integration_services": {"vss": False},
+    }
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_one_power_cycle_is_one(lab: Lab) -> None:
+    lab.run("vm", name="run01", allow_power_cycle=True, **CHANGES)
+    power = [entry.method for entry in lab.requests if entry.method in ("InitiateShutdown", "RequestStateChange")]
+    assert power == ["InitiateShutdown", "RequestStateChange"]
+
+
+def test_all_that_needs_a_power_cycle_is_in_the_refusal(lab: Lab) -> None:
+    result = lab.refuses("vm", "VM 'run01' is running", "'allow_power_cycle: true'", name="run01", **CHANGES)
+    assert result["options"] == [
+        "firmware.secure_boot",
+        "processor.count",
+        "disks.controller_number",
+        "nesting.virtualization_extensions",
+        "firmware.boot_order",
+    ]
+    assert result["power_cycle_required"] is True
+
+
+def test_what_a_running_vm_takes(lab: Lab) -> None:
+    """Nothing here needs the VM off, so it isn't turned off."""
+    on_since = lab.vm("run01").on_since
+    result = lab.apply(
+        "vm",
+        name="run01",
+        notes="live",
+        processor={"weight": 50},
+        network_adapters=[{"name": "LAN", "switch": "Lab"}, {"name": "Hot", "switch": "LAN"}],
+        disks=[{"path": r"C:\VMs\hot.vhdx", "size": "5GB"}, {"path": r"C:\VMs\run01.vhdx", "size": "50GB"}],
+        dvd_drives=[{"path": r"C:\ISO\tools.iso"}],
+        checkpoints={"type": "standard"},
+        automatic_start={"action": "nothing", "delay": 5},
+        automatic_stop={"action": "turn_off"},
+        integration_services={"heartbeat": False},
+    )
+    assert result["power_cycle_required"] is False
+    assert lab.vm("run01").on_since == on_since
+
+
+def test_what_is_left_out_is_left_alone(lab: Lab) -> None:
+    before = lab.state()
+    for name in ("run01", "off01", "bios01", "old01"):
+        lab.leaves_alone("vm", name=name)
+    lab.leaves_alone("vm", name="RUN01", firmware={}, memory={}, processor={}, checkpoints={}, integration_services={})
+    assert lab.state() == before
+
+
+def test_notes_are_cleared_by_an_empty_text(lab: Lab) -> None:
+    lab.apply("vm", name="run01", notes="")
+    assert lab.vm("run01").system["Notes"] == [""]
+    lab.apply("vm", name="run01", notes="several\nlines & <odd> 'characters'")
+    assert lab.vm("run01").system["Notes"] == ["several\nlines & <odd> 'characters'"]
+
+
+def test_by_id(lab: Lab) -> None:
+    vm_id = lab.vm("run01").id
+    assert lab.apply("vm", id=vm_id.lower(), notes="by id")["name"] == "run01"
+
+
+def test_integration_services_by_stable_names(lab: Lab) -> None:
+    lab.apply("vm", name="off01", integration_services=SERVICES)
+    vm = lab.vm("off01")
+    assert not vm.component_enabled("Shutdown")
+    assert not vm.component_enabled("TimeSync")
+    assert vm.component_enabled("GuestServiceInterface")
+    lab.apply("vm", name="off01", integration_services={"shutdown": True})
+    assert vm.component_enabled("Shutdown")
+
+
+# ---- boot order ----
+
+
+OS_DISK = "disk:C:\\ProgramData\\Microsoft\\Windows\\Virtual Hard Disks\\off01.vhdx"
+
+
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [
+        (["disk"], ["disk:0:0"]),
+        (["dvd", "network"], ["dvd:0:1", "network:LAN"]),
+        (["disk: scsi 0:0"], ["disk:0:0"]),
+        ([OS_DISK.upper().replace("DISK:", "disk:", 1), "network:lan"], ["disk:0:0", "network:LAN"]),
+        (["network"], None),
+        (["network:lan", OS_DISK], None),
+    ],
+)
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_boot_order_of_generation_2(lab: Lab, order: list[str], first: list[str] | None) -> None:
+    if first is None:
+        lab.leaves_alone("vm", name="off01", firmware={"boot_order": order})
+        return
+    result = lab.apply("vm", name="off01", firmware={"boot_order": order})
+    assert result["diff"]["after"] == {"firmware": {"boot_order": order}}
+    found = lab.run("vm_info", name=["off01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    assert found[: len(first)] == first
+    assert sorted(found) == ["disk:0:0", "dvd:0:1", "network:LAN"]
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_boot_entries_without_a_device_stay(lab: Lab) -> None:
+    vm = lab.vm("off01")
+    vm.boot_files = {"Windows Boot Manager": "0F6C2D4E-96A5-4C5E-8D2B-B1F50B5D7A10"}
+    lab.apply("vm", name="off01", firmware={"boot_order": ["dvd"]})
+    found = lab.run("vm_info", name=["off01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    assert found == ["dvd:0:1", "file:Windows Boot Manager", "network:LAN", "disk:0:0"]
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_boot_order_of_generation_1(lab: Lab) -> None:
+    result = lab.apply("vm", name="bios01", firmware={"boot_order": ["network", "disk"]})
+    assert result["diff"]["after"] == {"firmware": {"boot_order": ["network", "disk", "floppy", "dvd"]}}
+    assert lab.vm("bios01").system["BootOrder"] == [3, 2, 0, 1]
+
+
+# ---- TPM ----
+
+
+def test_a_tpm_comes_with_a_protector_of_the_host(lab: Lab) -> None:
+    result = lab.apply("vm", name="off01", tpm=True)
+    assert result["diff"] == {"before": {"tpm": False}, "after": {"tpm": True}}
+    assert lab.vm("off01").tpm.protector.startswith(b"SIMKP1")
+    lab.apply("vm", name="off01", state="running")
+
+
+def test_a_protector_that_is_there_is_kept(lab: Lab) -> None:
+    lab.apply("vm", name="off01", tpm=True)
+    protector = lab.vm("off01").tpm.protector
+    lab.apply("vm", name="off01", tpm=False)
+    lab.apply("vm", name="off01", tpm=True)
+    assert lab.vm("off01").tpm.protector == protector
+    lab.apply("vm", name="small01", tpm=True)
+    guardians = lab.machine.repository.rows("MSFT_HgsGuardian", "root/Microsoft/Windows/Hgs")
+    assert [row["Name"] for row in guardians] == ["UntrustedGuardian"], "one guardian for all VMs"
+
+
+def test_a_tpm_needs_the_vm_off(lab: Lab) -> None:
+    lab.refuses("vm", "VM 'run01' is running", "changing tpm needs it off", name="run01", tpm=True)
+    assert lab.apply("vm", name="run01", tpm=True, allow_power_cycle=True)["power_cycled"] is True
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_a_host_without_guardians(mode: str) -> None:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["hgs"] = False
+    with open_lab(model) as lab:
+        words = ("tpm: VM 'off01'", "root/Microsoft/Windows/Hgs", "leave 'tpm' out")
+        lab.refuses("vm", *words, name="off01", tpm=True)
+        lab.refuses("vm", "tpm: VM 'new01'", "root/Microsoft/Windows/Hgs", name="new01", tpm=True)
+        lab.leaves_alone("vm", name="off01", tpm=False)
+
+
+# ---- a failure in the middle ----
+
+STEPS = [
+    ({"method": "DefineSystem"}, None),
+    ({"method": "AddResourceSettings", "at": 1}, "make the VM"),
+    ({"method": "AddResourceSettings", "at": 2}, "add the adapters"),
+    ({"method": "AddFeatureSettings", "at": 1}, "connect the adapters"),
+    ({"method": "CreateVirtualHardDisk", "at": 1}, "set up the switch port"),
+    ({"method": "CreateVirtualHardDisk", "at": 2}, "attach"),
+    ({"method": "AddResourceSettings", "at": 5}, "add SCSI controller"),
+    ({"method": "SetKeyProtector"}, "turn integration service"),
+    ({"method": "ModifyResourceSettings", "at": 4}, "TPM"),
+    ({"method": "ModifySystemSettings"}, "extensions"),
+    ({"method": "RequestStateChange"}, "boot order"),
+]
+
+
+@pytest.mark.parametrize(("rule", "before_it"), STEPS, ids=lambda value: str(value))
+@pytest.mark.parametrize("do", ["fail_job", "fault", "lose"])
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_a_failed_job_in_the_middle(lab: Lab, rule: dict[str, Any], before_it: str | None, do: str) -> None:
+    """The result says what exists now, and running the task again finishes the work."""
+    more = {"code": 32768, "text": "The disk is on fire."} if do == "fail_job" else {}
+    lab.sim.faults.add(simulator.Rule(do=do, **rule, **more))
+    task = {**NODE, "state": "running"}
+    result = lab.fails("vm", *(["The disk is on fire."] if do == "fail_job" else []), **task)
+    if before_it is None:
+        assert result["changed"] is False
+        assert "completed" not in result
+    else:
+        assert result["changed"] is True
+        assert result["completed"][0] == "make the VM 'node01'"
+        assert before_it in result["completed"][-1]
+        assert result["diff"]["after"]["name"] == "node01"
+        assert not lab.vm("node01").running or do == "lose"
+    again = lab.run("vm", **task)
+    assert not again.get("failed"), again
+    lab.leaves_alone("vm", **task)
+    assert lab.vm("node01").running
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_a_host_that_fails_while_the_new_vm_is_read(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", operation="Get", class_name="Msvm_VirtualSystemSettingData"))
+    result = lab.fails("vm", **NODE)
+    assert result["changed"] is True
+    assert result["completed"] == ["make the VM 'node01'"]
+    assert result["diff"]["after"]["processor"] == {
+        "count": 4,
+        "reserve": 10,
+        "limit": 90,
+        "weight": 200,
+        "threads_per_core": 1,
+    }
+    assert "disks" not in result["diff"]["after"], "what wasn't done isn't told"
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@pytest.mark.parametrize("state", ["present", "running", "restarted"])
+def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="CreateVirtualHardDisk", text="The disk is on fire."))
+    result = lab.fails("vm", "The disk is on fire.", name="run01", state=state, allow_power_cycle=True, **CHANGES)
+    assert lab.vm("run01").running
+    assert (result["changed"], result["power_cycled"]) == (True, True)
+    assert result["completed"][-1].startswith("grow the virtual disk")
+    assert result["diff"]["after"]["notes"] == "second"
+    assert "firmware" not in result["diff"]["after"] or "boot_order" not in result["diff"]["after"]["firmware"]
+    again = lab.run("vm", name="run01", allow_power_cycle=True, **CHANGES)
+    assert not again.get("failed"), again
+    lab.leaves_alone("vm", name="run01", **CHANGES)
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"name": "bios01", "firmware": {"secure_boot": True}}, ("firmware.secure_boot: VM 'bios01'", "generation 1")),
+        (
+            {"name": "bios01", "firmware": {"secure_boot_template": "windows"}},
+            ("firmware.secure_boot_template: VM 'bios01'", "leave it out"),
+        ),
+        ({"name": "bios01", "tpm": True}, ("tpm: VM 'bios01' is of generation 1", "leave it out")),
+        ({"name": "new01", "generation": 1, "tpm": True}, ("tpm: VM 'new01' is of generation 1",)),
+        ({"name": "new01", "generation": 1, "firmware": {"secure_boot": False}}, ("firmware.secure_boot: VM 'new01'",)),
+        (
+            {"name": "bios01", "firmware": {"boot_order": ["disk:0:0"]}},
+            ("firmware.boot_order: 'disk:0:0'", "VM 'bios01'", "generation 1", "floppy, dvd, disk, network"),
+        ),
+        (
+            {"name": "off01", "disks": [{"path": r"C:\VMs\x.vhdx", "size": "1GB", "controller_type": "ide"}]},
+            ("disks.controller_type: VM 'off01' is of generation 2", "use scsi"),
+        ),
+        (
+            {"name": "off01", "dvd_drives": [{"controller_type": "ide"}, {"controller_type": "ide"}]},
+            ("dvd_drives.controller_type: VM 'off01' is of generation 2",),
+        ),
+        ({"name": "off01", "firmware": {"boot_order": ["floppy"]}}, ("'floppy' names no device of VM 'off01'",)),
+        ({"name": "off01", "generation": 1}, ("generation: VM 'off01' is of generation 2", "Make another VM")),
+        ({"name": "off01", "version": "9.0"}, ("version: VM 'off01' has configuration version 10.0", "Leave it out")),
+        ({"name": "old01", "tpm": True}, ("tpm: VM 'old01'", "version 8.0", "Upgrade")),
+        ({"name": "old01", "nesting": {}}, ("VM 'old01' can't run Hyper-V", "found version 5.0")),
+        (
+            {"name": "off01", "firmware": {"boot_order": ["disk:0:7"]}},
+            ("firmware.boot_order: 'disk:0:7' is not attached to VM 'off01'", "attach it, or leave it out"),
+        ),
+        ({"name": "off01", "firmware": {"boot_order": ["network:WAN"]}}, ("'network:WAN' is not attached",)),
+        ({"name": "new01", "firmware": {"boot_order": ["dvd"]}}, ("'dvd' is not attached to VM 'new01'",)),
+        (
+            {"name": "off01", "network_adapters": [{"name": "LAN", "switch": "Nosuch"}]},
+            ("network_adapters.switch: there is no virtual switch 'Nosuch'", "this host has"),
+        ),
+        (
+            {"name": "off01", "network_adapters": [{"name": "A"}, {"name": "a"}]},
+            ("network_adapters.name: 'a' is there twice",),
+        ),
+        ({"name": "off01", "memory": {"startup": "much"}}, ("memory.startup: 'much' is not a size",)),
+        ({"name": "new01", "memory": {"startup": "256MB"}}, ("VM 'new01'", "minimum 512MB, startup 256MB")),
+        ({"name": "new01", "processor": {"reserve": 90, "limit": 50}}, ("VM 'new01'", "reserve of 90 %")),
+        ({"name": "new01", "nesting": {"adapters": ["X"]}}, ("nesting.adapters:",)),
+        (
+            {"name": "off01", "nesting": {"mac_spoofing": True, "adapters": ["WAN"]}},
+            ("nesting.adapters: VM 'off01' has no network adapter 'WAN'", "'LAN'"),
+        ),
+        ({"name": "n" * 101}, ("name: a VM's name has 1 to 100 characters",)),
+        ({"name": "new01", "path": "VMs"}, ("path: 'VMs' is not a full path on the host",)),
+        ({"id": "00000000-0000-0000-0000-000000000001"}, ("id: no VM has this id", "give its 'name'")),
+        ({"name": "off01", "wait_for": "heartbeat"}, ("wait_for: with 'state: present'", "add 'state: running'")),
+        (
+            {"name": "off01", "automatic_start": {"delay": -1}},
+            ("automatic_start.delay: -1 is out of range",),
+        ),
+        (
+            {"name": "off01", "firmware": {"secure_boot_template": "linux"}},
+            ("secure_boot_template", "uefi_ca", "linux"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    lab.refuses("vm", *words, **args)
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_a_secure_boot_template_that_the_host_lacks(lab: Lab) -> None:
+    rows = lab.machine.repository.rows("Msvm_VirtualSystemSettingData")
+    for row in [one for one in rows if "4292AE2B" in str(one["InstanceID"])]:
+        lab.machine.repository.remove(row)
+    task = {"firmware": {"secure_boot_template": "shielded_open_source"}}
+    words = ("firmware.secure_boot_template: this host doesn't have shielded_open_source", "uefi_ca, windows")
+    lab.refuses("vm", "VM 'off01'", *words, name="off01", **task)
+    lab.refuses("vm", "VM 'new01'", *words, name="new01", **task)
+
+
+@pytest.mark.parametrize("mode", ["real"], indirect=True)
+def test_a_version_that_the_host_does_not_know(lab: Lab) -> None:
+    result = lab.fails("vm", "make the VM 'new01'", "99.0", name="new01", version="99.0")
+    assert result["changed"] is False
+    assert "new01" not in [vm.name for vm in lab.machine.vms.values()]
