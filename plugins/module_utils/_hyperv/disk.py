@@ -199,20 +199,34 @@ def check_new(host: Host, wanted: Wanted) -> None:
 
 
 def check_parent(host: Host, parent: str, path: str) -> None:
-    """Raise where a disk can't be made from this parent: missing, broken, or written to by a VM."""
+    """Raise where a disk can't be made from this parent: missing, broken, or, as its own parents, written to by others.
+
+    Disks of VMs may be children of it, which only read it.
+    """
     settings = known(host, parent)
     if settings is None:
         raise Missing(f"parent: there is no file '{parent}', so '{path}' can't be made from it", path=path)
+    parents = [one.lower() for one in chain(host, parent)]
     for who, used in attached(host):
-        if used.lower() == parent.lower():
+        below = base(host, used)
+        if below.lower() in parents:
+            which = f"'{parent}'" if below.lower() == parent.lower() else f"'{below}', a parent of '{parent}',"
             raise Refused(
-                f"parent: '{parent}' is attached to {holder_words(host, who)}, which could write to it and so break "
+                f"parent: {which} is attached to {holder_words(host, who)}, which could write to it and so break "
                 f"'{path}'. Detach it there first, or use a copy of it",
                 path=path,
                 parent=parent,
             )
     if settings["ParentPath"]:
         check_chain(host, parent, "parent")
+    in_chains = (one.lower() for _who, used in attached(host) for one in chain(host, used))
+    if in_use(host, parent) and parent.lower() not in in_chains:
+        raise Refused(
+            f"parent: '{parent}' is in use by something that is no VM, such as a mount or a copy that isn't complete. "
+            "Wait for it, or choose another parent",
+            path=path,
+            parent=parent,
+        )
 
 
 def check_chain(host: Host, path: str, option: str = "path") -> None:
