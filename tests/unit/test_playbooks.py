@@ -1,0 +1,343 @@
+"""The playbooks for labs, as ansible-playbook runs them: what they make and undo, and what becomes of a failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit import bridge
+
+DISK = {"size": "40GB"}
+CLEAN = [{"name": "clean"}]
+LAB = {"state": "running", "memory": "1GB", "disks": [DISK], "checkpoints": CLEAN}
+MODEL = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "memory": "512GB",
+            "folders": [r"C:\Training"],
+            "switches": [{"name": "Lab", "type": "internal"}],
+            "files": [
+                {"path": r"C:\ISO\server.iso", "size": "5GB"},
+                {"path": r"C:\Images\base.vhdx", **DISK},
+                {"path": r"C:\Images\golden.vhdx", **DISK},
+                {"path": r"C:\Images\above.vhdx", "parent": r"C:\Images\golden.vhdx"},
+                {"path": r"C:\Images\open.vhdx", **DISK, "in_use": True},
+            ],
+            "vms": [
+                {"name": "golden", "disks": [{"path": r"C:\Images\golden.vhdx"}]},
+                {"name": "dc01", **LAB},
+                {"name": "srv01", **LAB},
+                {"name": "srv02", **LAB, "state": "saved"},
+                {"name": "bare", "state": "running"},
+            ],
+        },
+        {"name": "hv02", "vms": [{"name": "dc02", **LAB}]},
+    ]
+}
+TRAINING = {
+    "create_training_lab_count": 3,
+    "create_training_lab_parent": r"C:\Images\base.vhdx",
+    "create_training_lab_path": r"C:\Training",
+    "create_training_lab_switch": "Lab",
+    "create_training_lab_nesting": True,
+}
+STUDENTS = ["student01", "student02", "student03"]
+NESTED = {
+    "create_nested_lab_vms": [
+        {"name": "node01", "memory": "8GB", "processors": 4, "disk": "100GB", "iso": r"C:\ISO\server.iso"},
+        {"name": "node02", "parent": r"C:\Images\base.vhdx", "nesting": False},
+    ]
+}
+RESET = {"reset_lab_vms": ["dc01", "srv01", "srv02"], "reset_lab_checkpoint": "CLEAN"}
+
+
+@pytest.fixture
+def sim() -> Iterator[simulator.Simulation]:
+    with simulator.start(MODEL) as started:
+        yield started
+
+
+class Ended:
+    """How a playbook ended, and what the hosts saw of it."""
+
+    def __init__(self, sim: simulator.Simulation, process: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.text = process.returncode, process.stdout + process.stderr
+        self.requests = sim.log.requests()
+        self.writes = bridge.writes(self.requests)
+
+    def recap(self, host: str = "hv01") -> dict[str, int]:
+        (line,) = (line for line in self.text.splitlines() if line.startswith(host) and "unreachable=" in line)
+        return {word.partition("=")[0]: int(word.partition("=")[2]) for word in line.partition(":")[2].split()}
+
+
+Play = Callable[..., Ended]
+
+
+@pytest.fixture
+def play(sim: simulator.Simulation, tmp_path: Path) -> Play:
+    """Run a playbook of the collection with these variables; --check for real ones is the caller's word."""
+
+    def run(name: str, variables: Mapping[str, Any], *options: str, hosts: Mapping[str, Any] | None = None) -> Ended:
+        hosts = hosts or {"hv01": {}}
+        found = {host: {**bridge.variables(sim, host), **more} for host, more in hosts.items()}
+        inventory = tmp_path / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"hyperv": {"hosts": found}}))
+        program = Path(sys.executable).with_name("ansible-playbook")
+        command = [program, f"nested.hyperv.{name}", "-i", inventory, "-e", json.dumps(variables), *options]
+        sim.log.clear()
+        environment = os.environ | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+        return Ended(sim, done)
+
+    return run
+
+
+def states(sim: simulator.Simulation, host: str = "hv01") -> dict[str, str]:
+    words = {number: word for word, number in simulator.model.STATE_NAMES.items()}
+    return {vm.name: words.get(vm.state, str(vm.state)) for vm in sim.machines[host].vms.values()}
+
+
+def names(sim: simulator.Simulation) -> set[str]:
+    return {vm.name for vm in sim.machines["hv01"].vms.values()}
+
+
+def parent_of(sim: simulator.Simulation, path: str) -> str | None:
+    file = sim.machines["hv01"].files.get(path)
+    return file.disk.parent if file and file.disk else None
+
+
+def test_a_training_lab_is_predicted_made_kept_and_removed(sim: simulator.Simulation, play: Play) -> None:
+    before = bridge.state(sim.machines["hv01"])
+    check = play("create_training_lab", TRAINING, "--check", "--diff")
+    assert check.code == 0, check.text
+    assert not check.writes
+    assert bridge.state(sim.machines["hv01"]) == before
+
+    real = play("create_training_lab", TRAINING)
+    assert real.code == 0, real.text
+    assert check.recap() == real.recap()
+    assert names(sim) - {"golden", "dc01", "srv01", "srv02", "bare"} == set(STUDENTS)
+    assert {parent_of(sim, rf"C:\Training\{name}\{name}.vhdx") for name in STUDENTS} == {r"C:\Images\base.vhdx"}
+
+    again = play("create_training_lab", TRAINING | {"create_training_lab_path": "C:\\Training\\"})
+    assert again.code == 0, again.text
+    assert again.recap()["changed"] == 0
+    assert not again.writes
+
+    started = play("create_training_lab", TRAINING | {"create_training_lab_state": "running"})
+    assert started.code == 0, started.text
+    assert {states(sim)[name] for name in STUDENTS} == {"running"}
+
+    removed = play("create_training_lab", {"create_training_lab_count": 3, "create_training_lab_state": "absent"})
+    assert removed.code == 0, removed.text
+    assert names(sim) == {"golden", "dc01", "srv01", "srv02", "bare"}
+    assert bridge.state(sim.machines["hv01"]) == before, (
+        "what was made is gone, and nothing else, the parent least of all"
+    )
+
+
+def test_clones_with_checkpoints_are_removed_and_the_parent_is_kept(sim: simulator.Simulation, play: Play) -> None:
+    assert play("create_training_lab", TRAINING).code == 0
+    for name in STUDENTS:
+        task = {"vm": name, "name": "clean"}
+        result = bridge.run_task("hv01", bridge.variables(sim, "hv01"), "nested.hyperv.vm_checkpoint", task)
+        assert result["changed"], result
+    bridge.forget_connections()
+    removed = play("create_training_lab", TRAINING | {"create_training_lab_state": "absent"})
+    assert removed.code == 0, removed.text
+    files = sim.machines["hv01"].files
+    assert files.get(r"C:\Images\base.vhdx") is not None
+    assert not [file.path for file in files.within(r"C:\Training")]
+
+
+def test_a_larger_class_leaves_the_first_ones_alone(sim: simulator.Simulation, play: Play) -> None:
+    assert play("create_training_lab", TRAINING | {"create_training_lab_state": "running"}).code == 0
+    boots = {vm.name: vm.on_since for vm in sim.machines["hv01"].vms.values() if vm.name in STUDENTS}
+    larger = play("create_training_lab", TRAINING | {"create_training_lab_count": 5})
+    assert larger.code == 0, larger.text
+    assert {"student04", "student05"} <= names(sim)
+    assert {vm.name: vm.on_since for vm in sim.machines["hv01"].vms.values() if vm.name in STUDENTS} == boots
+
+
+@pytest.mark.parametrize(
+    ("parent", "words"),
+    [
+        ("missing", "there is no file"),
+        ("golden", "is attached to VM 'golden'"),
+        ("above", r"'C:\Images\golden.vhdx', a parent of 'C:\Images\above.vhdx', is attached to VM 'golden'"),
+        ("open", "is in use by something that is no VM"),
+    ],
+)
+def test_a_parent_that_others_may_write_to_is_refused(
+    sim: simulator.Simulation, play: Play, parent: str, words: str
+) -> None:
+    before = bridge.state(sim.machines["hv01"])
+    refused = play("create_training_lab", TRAINING | {"create_training_lab_parent": rf"C:\Images\{parent}.vhdx"})
+    assert refused.code == 2
+    assert words in refused.text
+    assert refused.text.count("failed: [hv01]") == 1, "one VM is tried, and no other"
+    assert not refused.writes
+    assert bridge.state(sim.machines["hv01"]) == before
+
+
+def test_more_memory_than_the_host_has_is_refused(sim: simulator.Simulation, play: Play) -> None:
+    wanted = TRAINING | {"create_training_lab_state": "running", "create_training_lab_memory": "256GB"}
+    refused = play("create_training_lab", wanted)
+    assert refused.code == 2
+    assert "3 VMs with 256GB each are to be started" in refused.text
+    assert not refused.writes
+
+
+def test_fifty_clones_take_less_than_a_minute(sim: simulator.Simulation, play: Play) -> None:
+    begun = time.monotonic()
+    made = play("create_training_lab", TRAINING | {"create_training_lab_count": 50})
+    assert made.code == 0, made.text
+    assert time.monotonic() - begun < 60
+    assert len(names(sim)) == 55
+    assert len(made.requests) / 50 < 40
+
+
+def test_a_lab_on_two_hosts_is_reset_together(sim: simulator.Simulation, play: Play) -> None:
+    for host in ("hv01", "hv02"):
+        for vm in sim.machines[host].vms.values():
+            vm.system["Notes"] = ["broken"]
+    hosts = {"hv01": {"reset_lab_vms": RESET["reset_lab_vms"]}, "hv02": {"reset_lab_vms": ["dc02"]}}
+    check = play("reset_lab", {"reset_lab_checkpoint": "clean"}, "--check", hosts=hosts)
+    assert check.code == 0, check.text
+    assert not check.writes
+
+    real = play("reset_lab", {"reset_lab_checkpoint": "clean"}, hosts=hosts)
+    assert real.code == 0, real.text
+    methods = [one.method for one in real.requests if one.method in ("RequestStateChange", "ApplySnapshot")]
+    assert methods == ["RequestStateChange"] * 4 + ["ApplySnapshot"] * 4 + ["RequestStateChange"] * 4
+    assert states(sim) == {"golden": "off", "bare": "running", **dict.fromkeys(RESET["reset_lab_vms"], "running")}
+    assert states(sim, "hv02") == {"dc02": "running"}
+    notes = {vm.name: vm.system["Notes"] for vm in sim.machines["hv01"].vms.values()}
+    assert notes["bare"] == notes["golden"] == ["broken"]
+    assert "broken" not in str([notes[name] for name in RESET["reset_lab_vms"]])
+
+
+def test_nothing_is_touched_unless_every_vm_has_the_checkpoint(sim: simulator.Simulation, play: Play) -> None:
+    hosts = {"hv01": {"reset_lab_vms": ["dc01", "bare", "nobody"]}, "hv02": {"reset_lab_vms": ["dc02"]}}
+    refused = play("reset_lab", {"reset_lab_checkpoint": "clean"}, hosts=hosts)
+    assert refused.code == 2
+    assert "Nothing was changed, since not every VM can be reset:" in refused.text
+    assert "VM 'bare' has no checkpoint 'clean'" in refused.text
+    assert "no VM has the name 'nobody'" in refused.text
+    assert not refused.writes, "neither host was touched"
+
+
+def test_every_vm_that_cannot_be_reset_is_told_and_none_is_started(sim: simulator.Simulation, play: Play) -> None:
+    rule = simulator.Rule(do="fail_job", method="ApplySnapshot", at=1, times=2, text="The disk is on fire.")
+    sim.faults.add(rule)
+    failed = play("reset_lab", RESET)
+    assert failed.code == 2
+    summary = failed.text.partition("No VM was started, since not every one could be reset:")[2]
+    assert "VM 'dc01': The disk is on fire." in summary
+    assert "VM 'srv01': The disk is on fire." in summary
+    assert "srv02" not in summary.partition("PLAY RECAP")[0]
+    assert {states(sim)[name] for name in RESET["reset_lab_vms"]} == {"off"}
+
+    again = play("reset_lab", RESET)
+    assert again.code == 0, again.text
+    assert {states(sim)[name] for name in RESET["reset_lab_vms"]} == {"running"}
+
+
+def test_nothing_is_applied_while_a_vm_is_on(sim: simulator.Simulation, play: Play) -> None:
+    sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", at=1, times=1, text="It hangs."))
+    failed = play("reset_lab", RESET)
+    assert failed.code == 2
+    summary = failed.text.partition("No checkpoint was applied, since not every VM could be turned off:")[2]
+    assert "It hangs." in summary
+    assert "ApplySnapshot" not in {one.method for one in failed.requests}
+    assert states(sim)["dc01"] == "running"
+
+
+def test_vms_that_do_not_start_are_told(sim: simulator.Simulation, play: Play) -> None:
+    sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", at=5, times=1, text="No memory."))
+    failed = play("reset_lab", RESET)
+    assert failed.code == 2
+    summary = failed.text.partition("The lab is reset, but not every VM runs:")[2]
+    assert "VM 'srv01': No memory." in summary
+    assert {name: states(sim)[name] for name in RESET["reset_lab_vms"]} == {
+        "dc01": "running",
+        "srv01": "off",
+        "srv02": "running",
+    }
+
+
+def test_a_lab_can_stay_off(sim: simulator.Simulation, play: Play) -> None:
+    done = play("reset_lab", RESET | {"reset_lab_start": False})
+    assert done.code == 0, done.text
+    assert {states(sim)[name] for name in RESET["reset_lab_vms"]} == {"off"}
+
+
+def test_a_nested_lab_is_predicted_made_kept_and_undone(sim: simulator.Simulation, play: Play) -> None:
+    before = bridge.state(sim.machines["hv01"])
+    check = play("create_nested_lab", NESTED, "--check", "--diff")
+    assert check.code == 0, check.text
+    assert not check.writes
+    assert bridge.state(sim.machines["hv01"]) == before
+
+    real = play("create_nested_lab", NESTED)
+    assert real.code == 0, real.text
+    assert check.recap() == real.recap()
+    assert "node01  off      on       4     8GB static" in real.text
+
+    again = play("create_nested_lab", NESTED)
+    assert again.code == 0, again.text
+    assert again.recap()["changed"] == 0
+    assert not again.writes
+
+    undo = NESTED | {"create_nested_lab_state": "absent"}
+    check = play("create_nested_lab", undo, "--check")
+    assert check.code == 0, check.text
+    assert not check.writes
+    real = play("create_nested_lab", undo)
+    assert real.code == 0, real.text
+    assert check.recap() == real.recap()
+    assert bridge.state(sim.machines["hv01"]) == before
+    assert play("create_nested_lab", undo).recap()["changed"] == 0
+
+
+def test_a_nested_lab_without_nat_in_a_folder_of_its_own(sim: simulator.Simulation, play: Play) -> None:
+    wanted = NESTED | {"create_nested_lab_nat": "", "create_nested_lab_path": "C:\\Training\\"}
+    made = play("create_nested_lab", wanted | {"create_nested_lab_state": "running"})
+    assert made.code == 0, made.text
+    assert not any(one.class_name.startswith("MSFT_Net") for one in made.requests if bridge.writes([one]))
+    assert sim.machines["hv01"].files.get(r"C:\Training\node01\node01.vhdx") is not None
+    assert parent_of(sim, r"C:\Training\node02\node02.vhdx") == r"C:\Images\base.vhdx"
+    assert {states(sim)[name] for name in ("node01", "node02")} == {"running"}
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variables", "words"),
+    [
+        (
+            "create_training_lab",
+            {"create_training_lab_name": "a", "create_training_lab_path": "x", "create_training_lab_state": "off"},
+            ["count must be", "name must have", "parent must be", "path must be", "state must be"],
+        ),
+        ("reset_lab", {"reset_lab_vms": "dc01"}, ["vms must be a list", "checkpoint must be"]),
+        ("reset_lab", {**RESET, "reset_lab_vms": ["dc01", "DC01"]}, ["vms must be a list"]),
+        ("create_nested_lab", {"create_nested_lab_vms": ["node01"]}, ["vms must be a list"]),
+        ("create_nested_lab", {"create_nested_lab_vms": [{"name": "a", "cpu": 2}]}, ["vms may say of a VM: name, "]),
+    ],
+)
+def test_wrong_variables(play: Play, playbook: str, variables: Mapping[str, Any], words: list[str]) -> None:
+    refused = play(playbook, variables)
+    assert refused.code == 2
+    for one in words:
+        assert f"{playbook}_{one}" in refused.text
+    assert not refused.requests, "nobody asked a host"
