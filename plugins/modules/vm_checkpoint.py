@@ -20,17 +20,21 @@ options:
   state:
     description:
       - V(present) takes a checkpoint where there is none of this name.
-      - V(absent) deletes the checkpoint. The host merges its disks in the background.
+      - V(absent) deletes the checkpoint. What stands on it stays, unless O(include_children) says otherwise. The host
+        merges its disks in the background.
       - V(applied) brings the VM back to the checkpoint. What happened since is lost. It is done at every run, since
-        nothing tells whether the VM has changed meanwhile. A running VM is turned off for it hard, as its state is
-        thrown away anyway, and started again, which O(allow_power_cycle) has to allow.
+        nothing tells whether the VM has changed meanwhile. A running or paused VM is turned off for it hard, as its
+        state is thrown away anyway, and brought back to running or paused, which O(allow_power_cycle) has to allow.
+      - With V(applied) a VM that was off or saved is off afterwards, or saved where the checkpoint holds memory.
     type: str
     choices: [present, absent, applied]
     default: present
   type:
     description:
-      - V(production) uses the guest's own backup service and holds no memory, V(standard) holds memory too.
-      - The VM's own setting decides where it isn't given. Of use with O(state=present) only.
+      - V(production) uses the guest's own backup service and holds no memory, V(standard) holds the memory of a
+        running VM too.
+      - The VM's own setting decides where it isn't given, see O(nested.hyperv.vm#module:checkpoints.type). Of use with
+        O(state=present) only.
     type: str
     choices: [production, standard]
   include_children:
@@ -38,11 +42,14 @@ options:
     type: bool
     default: false
   allow_power_cycle:
-    description: Whether a running VM may be turned off to apply a checkpoint, and started again.
+    description:
+      - Whether a running or paused VM may be turned off to apply a checkpoint, and started again. Without it the task
+        is refused.
     type: bool
     default: false
   discard_saved_state:
-    description: Whether the saved state of a saved VM may be thrown away to apply a checkpoint.
+    description:
+      - Whether the saved state of a saved VM may be thrown away to apply a checkpoint. Without it the task is refused.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -113,7 +120,7 @@ power_cycle_required:
   sample: true
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success
+  returned: success, or where a step failed
   type: bool
   sample: true
 """

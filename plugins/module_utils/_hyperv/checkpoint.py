@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from .._wsman import cim
 from .._wsman.cim import Reference
 from .._wsman.faults import HostError
-from . import configuration, jobs, power
+from . import configuration, jobs
 from .errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
 from .schema import AFFECTED_BY_JOB, CHECKPOINT, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SERVICE
 from .session import Host
-from .vm import OFF, SAVED, VM, state
+from .vm import VM
 
 # ConsistencyLevel of Msvm_VirtualSystemSnapshotSettingData; without it the VM's own checkpoint type decides.
 TYPES = {"production": 1, "standard": 2}
@@ -158,14 +158,9 @@ def rename(host: Host, vm: VM, instance_id: str, name: str) -> None:
 
 
 def apply(host: Host, vm: VM, one: Checkpoint) -> None:
-    """Bring the VM, which must be off or saved by now, to the checkpoint.
-
-    One that holds memory leaves a VM saved. Where the VM was off before, it is off again: its next start is a boot.
-    """
+    """Bring the VM, which must be off or saved by now, to the checkpoint; one that holds memory leaves it saved."""
     arguments = {"Snapshot": one.reference}
     jobs.call(host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{one.name}' to {vm}")
-    if vm.state == OFF and state(host, vm) == SAVED:
-        power.request(host, vm, OFF)
 
 
 def delete(host: Host, vm: VM, one: Checkpoint, include_children: bool) -> None:

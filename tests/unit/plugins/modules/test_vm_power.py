@@ -1,0 +1,381 @@
+"""Power of VMs: every state and transition, guests that don't shut down, waiting, and removal."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+
+STATES = simulator.model.STATE_NAMES
+WORDS = {number: word for word, number in STATES.items()}
+
+
+def disk(name: str, **more: Any) -> dict[str, Any]:
+    return {"path": rf"C:\VMs\{name}.vhdx", "size": "10GB", **more}
+
+
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "memory": "256GB",
+            "switches": [{"name": "Lab"}],
+            "files": [disk("shared"), {"path": r"C:\VMs\child.vhdx", "parent": r"C:\VMs\shared.vhdx"}],
+            "vms": [
+                *({"name": f"{state}01", "state": state, "disks": [disk(state)]} for state in STATES),
+                {
+                    "name": "slow01",
+                    "adapters": [
+                        {"name": "LAN", "switch": "Lab", "addresses": ["fe80::1", "169.254.3.4", "192.0.2.7"]}
+                    ],
+                    "guest": {"boot_seconds": 0.4, "shutdown_seconds": 0.4},
+                },
+                {"name": "locked01", "state": "running", "guest": {"shutdown": "locked"}},
+                {"name": "hanging01", "state": "running", "guest": {"shutdown": "hang"}},
+                {"name": "blind01", "state": "running", "guest": {"integration_services": False}},
+                {"name": "unshut01", "state": "running", "disabled_services": ["Shutdown"]},
+                {"name": "parent01", "disks": [{"path": r"C:\VMs\shared.vhdx"}]},
+                {"name": "child01", "disks": [{"path": r"C:\VMs\child.vhdx"}]},
+                {
+                    "name": "grown01",
+                    "disks": [disk("grown")],
+                    "checkpoints": [{"name": "first", "children": [{"name": "second", "current": True}]}],
+                },
+                {"name": "twin", "notes": "one"},
+                {"name": "TWIN", "notes": "two"},
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with open_lab(MODEL) as opened:
+        yield opened
+
+
+def power(lab: Lab) -> list[str]:
+    """What was asked of VMs by the last task."""
+    return [entry.method for entry in lab.requests if entry.method in ("InitiateShutdown", "RequestStateChange")]
+
+
+# ---- states ----
+
+# From, to, what else is said, and the calls that it takes.
+TRANSITIONS = [
+    ("off", "running", {}, ["RequestStateChange"]),
+    ("saved", "running", {}, ["RequestStateChange"]),
+    ("paused", "running", {}, ["RequestStateChange"]),
+    ("running", "off", {}, ["InitiateShutdown"]),
+    ("running", "off", {"force_off": True}, ["RequestStateChange"]),
+    ("paused", "off", {"force_off": True}, ["RequestStateChange"]),
+    ("saved", "off", {"discard_saved_state": True}, ["RequestStateChange"]),
+    ("running", "saved", {}, ["RequestStateChange"]),
+    ("paused", "saved", {}, ["RequestStateChange"]),
+    ("off", "saved", {}, ["RequestStateChange", "RequestStateChange"]),
+    ("running", "paused", {}, ["RequestStateChange"]),
+    ("off", "paused", {}, ["RequestStateChange", "RequestStateChange"]),
+    ("saved", "paused", {}, ["RequestStateChange", "RequestStateChange"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "more", "calls"), TRANSITIONS)
+@pytest.mark.parametrize("delay", [0, 0.1])
+def test_transition(before: str, after: str, more: dict[str, Any], calls: list[str], delay: float) -> None:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"delay": delay}
+    with open_lab(model) as lab:
+        name = f"{before}01"
+        check = lab.run("vm", check=True, name=name, state=after, **more)
+        real = lab.run("vm", name=name, state=after, **more)
+        assert power(lab) == calls
+        assert real["diff"] == check["diff"] == {"before": {"state": before}, "after": {"state": after}}
+        assert real["changed"] is check["changed"] is True
+        assert lab.vm(name).state == STATES[after]
+        lab.leaves_alone("vm", name=name, state=after, **more)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_present_and_the_same_state_change_nothing(lab: Lab, state: str) -> None:
+    lab.leaves_alone("vm", name=f"{state}01", state="present")
+    lab.leaves_alone("vm", name=f"{state}01", state=state, force_off=True, discard_saved_state=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("off01", {}),
+        ("running01", {}),
+        ("running01", {"force_off": True}),
+        ("paused01", {"force_off": True}),
+        ("saved01", {"discard_saved_state": True}),
+    ],
+)
+def test_restarted_is_done_at_every_run(lab: Lab, name: str, more: dict[str, Any]) -> None:
+    result = lab.apply("vm", once_more=False, name=name, state="restarted", **more)
+    assert result["diff"] == {"before": {"state": name.removesuffix("01")}, "after": {"state": "restarted"}}
+    assert result["power_cycled"] is (name != "off01")
+    vm = lab.vm(name)
+    assert vm.running
+    first = vm.on_since
+    lab.apply("vm", once_more=False, name=name, state="restarted")
+    assert vm.running
+    assert vm.on_since > first
+
+
+@pytest.mark.parametrize("state", ["off", "restarted", "absent"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("paused01", ("VM 'paused01' is paused", "Resume it first", "'force_off: true'")),
+        ("saved01", ("VM 'saved01' is saved", "'discard_saved_state: true'")),
+    ],
+)
+def test_what_a_guest_can_not_do_needs_leave(lab: Lab, state: str, name: str, words: tuple[str, ...]) -> None:
+    if (name, state) == ("saved01", "absent"):
+        lab.apply("vm", name=name, state="absent")
+        return
+    lab.refuses("vm", *words, name=name, state=state)
+
+
+@pytest.mark.parametrize("state", ["off", "restarted", "absent"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("locked01", ("refused to shut down", "locked")),
+        ("hanging01", ("gave up after 1 s to shut down",)),
+        ("blind01", ("refused to shut down", "not ready")),
+        ("unshut01", ("VM 'unshut01'", "shutdown")),
+    ],
+)
+def test_a_guest_that_does_not_shut_down(lab: Lab, state: str, name: str, words: tuple[str, ...]) -> None:
+    before = lab.state()
+    task = {"name": name, "state": state, "shutdown_timeout": 1}
+    result = lab.fails("vm", f"VM '{name}'", "'force_off: true'", *words, **task)
+    assert (result["changed"], result["power_cycled"]) == (False, False)
+    assert lab.state() == before, "it runs on"
+    forced = lab.run("vm", **task, force_off=True)
+    assert forced["changed"] is True, "the way out that the message names"
+
+
+def test_a_transition_that_somebody_else_began_is_waited_for() -> None:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"delays": {"start": 0.5, "save": 0.5}}
+    with open_lab(model) as lab:
+        other = threading.Thread(target=lambda: Lab(lab.sim).run("vm", name="off01", state="running"))
+        other.start()
+        while not lab.vm("off01").busy:
+            pass
+        result = lab.run("vm", name="off01", state="off")
+        other.join()
+    assert not result.get("failed"), result
+    assert result["diff"]["before"] == {"state": "running"}
+    assert WORDS[lab.vm("off01").state] == "off"
+
+
+def test_a_job_that_holds_the_vm_is_waited_for() -> None:
+    """A host answers 32775 while a checkpoint is taken: ask again until it is done."""
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"delays": {"snapshot": 1}}
+    with open_lab(model) as lab:
+        other = threading.Thread(target=lambda: Lab(lab.sim).run("vm_checkpoint", vm="off01", name="first"))
+        other.start()
+        while lab.vm("off01").job is None:
+            pass
+        result = lab.run("vm", name="off01", state="running")
+        other.join()
+    assert not result.get("failed"), result
+    assert len(power(lab)) > 1
+
+
+def test_a_vm_that_does_not_start(lab: Lab) -> None:
+    lab.sim.faults.add(
+        simulator.Rule(do="fail_job", method="RequestStateChange", code=32778, text="Not enough memory.")
+    )
+    result = lab.fails("vm", "start VM 'off01'", "Not enough memory.", name="off01", state="running", notes="new")
+    assert result["changed"] is True
+    assert result["completed"] == ["set settings of VM 'off01'"]
+    assert result["diff"]["after"] == {"notes": "new"}
+
+
+def test_a_restart_whose_change_fails_ends_with_a_running_vm(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="ModifyResourceSettings", text="The disk is on fire."))
+    result = lab.fails("vm", "on fire", name="running01", state="restarted", processor={"count": 4})
+    assert lab.vm("running01").running
+    assert result["power_cycled"] is True
+    assert result["completed"] == ["turn off VM 'running01'"]
+
+
+def test_a_paused_vm_is_paused_again_after_a_change(lab: Lab) -> None:
+    task = {"name": "paused01", "processor": {"count": 4}, "allow_power_cycle": True}
+    lab.refuses("vm", "VM 'paused01' is paused", "'force_off: true'", **task)
+    assert lab.apply("vm", **task, force_off=True)["power_cycled"] is True
+    assert lab.vm("paused01").paused
+
+
+def test_a_saved_vm_stays_off_after_a_change(lab: Lab) -> None:
+    task = {"name": "saved01", "processor": {"count": 4}}
+    lab.refuses("vm", "VM 'saved01' is saved", "processor.count", "'discard_saved_state: true'", **task)
+    assert lab.apply("vm", **task, discard_saved_state=True)["power_cycled"] is True
+    assert WORDS[lab.vm("saved01").state] == "off"
+
+
+def test_off_and_changes_together(lab: Lab) -> None:
+    """Turning off is asked for, so that what needs it needs no further leave."""
+    result = lab.apply("vm", name="running01", state="off", processor={"count": 4}, firmware={"secure_boot": False})
+    assert result["diff"]["after"] == {
+        "state": "off",
+        "processor": {"count": 4},
+        "firmware": {"secure_boot": False},
+    }
+    assert (result["power_cycle_required"], result["power_cycled"]) == (False, False)
+
+
+# ---- waiting ----
+
+
+@pytest.mark.parametrize("condition", ["heartbeat", "ip_address"])
+@pytest.mark.parametrize("state", ["running", "restarted"])
+def test_waiting_for_a_guest(lab: Lab, condition: str, state: str) -> None:
+    result = lab.run("vm", name="slow01", state=state, wait_for=condition)
+    assert not result.get("failed"), result
+    assert lab.vm("slow01").guest.booted
+    assert result.get("ip_addresses") == (["192.0.2.7"] if condition == "ip_address" else None)
+    if state == "running":
+        assert lab.leaves_alone("vm", name="slow01", state="running", wait_for=condition).get("ip_addresses") == (
+            ["192.0.2.7"] if condition == "ip_address" else None
+        )
+
+
+def test_check_mode_waits_for_nothing(lab: Lab) -> None:
+    result = lab.run("vm", check=True, name="blind01", state="running", wait_for="heartbeat", wait_timeout=30)
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize("condition", ["heartbeat", "ip_address"])
+def test_waiting_ends(lab: Lab, condition: str) -> None:
+    words = (f"gave up after 1 s to see the {condition.replace('_', ' ')} of VM 'blind01'", "'wait_timeout'")
+    task = {"name": "blind01", "wait_for": condition, "wait_timeout": 1}
+    result = lab.fails("vm", *words, **task, state="running")
+    assert result["changed"] is False
+    result = lab.fails("vm", *words, **task, state="restarted", force_off=True, notes="new")
+    assert result["changed"] is result["power_cycled"] is True
+    assert result["completed"] == ["turn off VM 'blind01'", "set settings of VM 'blind01'"]
+    assert lab.vm("blind01").running, "it runs on"
+
+
+def test_a_new_vm_that_never_answers_is_told_as_made(lab: Lab) -> None:
+    result = lab.fails("vm", "VM 'new01'", name="new01", state="running", wait_for="heartbeat", wait_timeout=1)
+    assert result["changed"] is True
+    assert result["completed"] == ["make the VM 'new01'", "start VM 'new01'"]
+    assert result["diff"]["after"]["state"] == "running"
+    assert lab.vm("new01").running
+
+
+# ---- absent ----
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "calls"),
+    [
+        ("off01", {}, []),
+        ("running01", {}, ["InitiateShutdown"]),
+        ("running01", {"force_off": True}, ["RequestStateChange"]),
+        ("paused01", {"force_off": True}, ["RequestStateChange"]),
+        ("saved01", {}, []),
+    ],
+)
+def test_removed(lab: Lab, name: str, more: dict[str, Any], calls: list[str]) -> None:
+    state = name.removesuffix("01")
+    assert lab.run("vm", check=True, name=name, state="absent", **more)["changed"] is True
+    result = lab.run("vm", name=name, state="absent", **more)
+    assert power(lab) == calls
+    assert result["diff"] == {"before": {"state": "present"}, "after": {"state": "absent"}}
+    assert name not in [vm.name for vm in lab.machine.vms.values()]
+    assert lab.machine.files.get(rf"C:\VMs\{state}.vhdx"), "its disks stay"
+    lab.leaves_alone("vm", name=name, state="absent", **more)
+
+
+@pytest.mark.parametrize("name", ["running01", "saved01", "off01"])
+def test_removed_with_its_disks(lab: Lab, name: str) -> None:
+    path = rf"C:\VMs\{name.removesuffix('01')}.vhdx"
+    result = lab.apply("vm", name=name, state="absent", delete_disks=True)
+    assert result["diff"]["after"] == {"state": "absent", "disks": {path: {"exists": False}}}
+    assert not lab.machine.files.get(path)
+
+
+def test_removed_by_id_where_names_are_shared(lab: Lab) -> None:
+    ids = sorted(vm.id for vm in lab.machine.vms.values() if vm.name.lower() == "twin")
+    lab.refuses("vm", "2 VMs share the name 'Twin'", "choose one by 'id'", *ids, name="Twin", state="absent")
+    lab.apply("vm", id=ids[0], state="absent")
+    assert ids[0] not in lab.machine.vms
+    assert ids[1] in lab.machine.vms
+
+
+def test_names_are_no_patterns(lab: Lab) -> None:
+    lab.leaves_alone("vm", name="*", state="absent")
+    lab.leaves_alone("vm", name="off0_", state="absent")
+    lab.leaves_alone("vm", name="off%", state="absent")
+
+
+def test_checkpoints_go_only_where_they_may(lab: Lab) -> None:
+    result = lab.refuses(
+        "vm",
+        "VM 'grown01' has checkpoints ('first', 'second')",
+        "'remove_checkpoints: true'",
+        name="grown01",
+        state="absent",
+    )
+    assert result["checkpoints"] == ["first", "second"]
+    lab.apply("vm", name="grown01", state="absent", remove_checkpoints=True)
+    assert lab.machine.files.get(r"C:\VMs\grown.vhdx"), "its disk stays, merged"
+    assert not [file.path for file in lab.machine.files if file.path.endswith(".avhdx")]
+
+
+def test_checkpoints_and_disks_go_together(lab: Lab) -> None:
+    task = {"name": "grown01", "state": "absent", "remove_checkpoints": True, "delete_disks": True}
+    result = lab.apply("vm", **task)
+    assert result["diff"]["after"] == {"state": "absent", "disks": {r"C:\VMs\grown.vhdx": {"exists": False}}}
+    assert not [file.path for file in lab.machine.files if "grown" in file.path]
+
+
+def test_a_disk_that_others_stand_on_is_not_deleted(lab: Lab) -> None:
+    words = (
+        r"delete_disks.path: 'C:\VMs\shared.vhdx' is in use by VM 'child01' as a parent of 'C:\VMs\child.vhdx'",
+        "leave the file as it is",
+    )
+    lab.refuses("vm", *words, name="parent01", state="absent", delete_disks=True)
+    lab.apply("vm", name="child01", state="absent", delete_disks=True)
+    assert lab.machine.files.get(r"C:\VMs\shared.vhdx"), "the parent isn't the child's disk"
+    assert not lab.machine.files.get(r"C:\VMs\child.vhdx")
+    lab.apply("vm", name="parent01", state="absent", delete_disks=True)
+
+
+def test_a_parent_of_a_disk_with_checkpoints_is_kept(lab: Lab) -> None:
+    lab.apply("vm_checkpoint", vm="child01", name="first")
+    lab.apply("vm", name="child01", state="absent", delete_disks=True, remove_checkpoints=True)
+    assert lab.machine.files.get(r"C:\VMs\shared.vhdx")
+    assert not lab.machine.files.get(r"C:\VMs\child.vhdx")
+
+
+def test_a_disk_in_use_by_something_else_is_not_deleted(lab: Lab) -> None:
+    file = lab.machine.files.get(r"C:\VMs\off.vhdx")
+    lab.machine.files.hold("backup", file, write=False)
+    lab.refuses(
+        "vm", r"delete_disks.path: 'C:\VMs\off.vhdx' is in use", name="off01", state="absent", delete_disks=True
+    )
+
+
+def test_a_removal_that_fails_half_way(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="DestroySystem", text="The disk is on fire."))
+    result = lab.fails("vm", "remove VM 'running01'", "on fire", name="running01", state="absent", delete_disks=True)
+    assert result["completed"] == ["turn off VM 'running01'"]
+    assert lab.machine.files.get(r"C:\VMs\running.vhdx")
+    lab.apply("vm", name="running01", state="absent", delete_disks=True)
