@@ -74,6 +74,14 @@ TASKS: Mapping[str, Mapping[str, list[dict[str, Any]]]] = {
         POWERSHELL: [{"ansible.windows.win_powershell": {"script": powershell.INFO.replace("NAMES", "'lab01'")}}],
     },
 }
+CLONES = 50
+TRAINING = {
+    "create_training_lab_count": CLONES,
+    "create_training_lab_parent": r"C:\Images\base.vhdx",
+    "create_training_lab_path": r"C:\Training",
+    "create_training_lab_switch": "Lab",
+    "create_training_lab_nesting": True,
+}
 INVENTORY = {
     OURS: [{"nested.hyperv.vm_info": {}}],
     POWERSHELL: [{"ansible.windows.win_powershell": {"script": powershell.INFO.replace("NAMES", "'*'")}}],
@@ -91,6 +99,8 @@ def model(vms: int) -> dict[str, Any]:
                 "name": "hv01",
                 "memory": "8TB",
                 "switches": [{"name": "Lab", "type": "internal"}],
+                "folders": [TRAINING["create_training_lab_path"]],
+                "files": [{"path": TRAINING["create_training_lab_parent"], "size": "127GB", "used": "20GB"}],
                 "vms": [
                     {"name": "lab01", "nested": True, **common},
                     {"name": "vm{n:04}", "count": vms - 1, "state": "running", **common},
@@ -122,10 +132,14 @@ class Bench:
         """What one run of ansible-playbook costs."""
         play = {"hosts": "all", "gather_facts": False, "tasks": [dict(task) for task in tasks]}
         (self.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+        return self.play("play.yml")
+
+    def play(self, playbook: str, *options: str) -> dict[str, float]:
+        """The same for a playbook, by its file or name."""
         self.sim.log.clear()
         used, begun = _cpu(), time.perf_counter()
         done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", "inventory.yml", "play.yml"],
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", "inventory.yml", playbook, *options],
             cwd=self.folder,
             env=environment(self.folder),
             capture_output=True,
@@ -153,6 +167,13 @@ class Bench:
             found.append({name: (large[name] - small[name]) / (many - few) for name in MEASURED})
         values = {name: round(median(one[name] for one in found), 4) for name in MEASURED}
         return Row(case, subject, self.vms, 1, 0.0, **values)
+
+    def training_lab(self) -> Iterator[Row]:
+        """Two runs of a playbook as a whole: one that makes all VMs, and one that changes nothing."""
+        variables = {"create_training_lab_hosts": "all", **TRAINING}
+        for case in ("training_lab", "no change: training_lab"):
+            values = self.play("nested.hyperv.create_training_lab", "-e", json.dumps(variables))
+            yield Row(case, OURS, CLONES, 1, 0.0, **{name: round(values[name], 4) for name in MEASURED})
 
 
 def _cpu() -> float:
@@ -187,6 +208,8 @@ def rows(folder: Path) -> Iterator[Row]:
             bench = Bench(sim, vms, folder)
             for subject, tasks in INVENTORY.items():
                 yield bench.task("inventory", subject, tasks, 1, 3)
+    with simulator.start(model(2)) as sim:
+        yield from Bench(sim, 2, folder).training_lab()
 
 
 def table(found: Sequence[Row]) -> Iterator[str]:
@@ -204,6 +227,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield "* Its PowerShell isn't run: the host answers at once."
     yield "Per task: requests besides authentication, KB of HTTP bodies, seconds of ansible-playbook."
+    yield f"training_lab: the playbook create_training_lab as a whole, with {CLONES} clones of one parent disk."
 
 
 def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
@@ -213,11 +237,13 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
     up = ours.bytes_up / 1024
     factor = (theirs.bytes_up + theirs.bytes_down) / (ours.bytes_up + ours.bytes_down)
     cpu = ours.cpu_s / row[NOOP].cpu_s
+    clones = next(one.wall_s for one in found if one.case == "training_lab")
     return [
         (f"requests of a task that changes nothing: {ours.requests:.1f} (at most 2)", ours.requests <= 2),
         (f"KB up of a task that changes nothing: {up:.1f} (at most 8)", up <= 8),
         (f"bytes of the PowerShell task: {factor:.0f} times as many (at least 30)", factor >= 30),
         (f"controller CPU: {cpu:.2f} times that of a no-op (at most 1.5)", cpu <= 1.5),
+        (f"seconds for {CLONES} clones of a training lab: {clones:.1f} (at most 60)", clones <= 60),
     ]
 
 
