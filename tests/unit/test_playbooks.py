@@ -321,6 +321,16 @@ def test_a_nested_lab_without_nat_in_a_folder_of_its_own(sim: simulator.Simulati
     assert {states(sim)[name] for name in ("node01", "node02")} == {"running"}
 
 
+def test_another_folder_for_a_lab_that_is_there_is_refused(sim: simulator.Simulation, play: Play) -> None:
+    assert play("create_training_lab", TRAINING).code == 0
+    before = bridge.state(sim.machines["hv01"])
+    refused = play("create_training_lab", TRAINING | {"create_training_lab_path": r"C:\Elsewhere"})
+    assert refused.code == 2
+    assert r"there is no folder 'C:\Elsewhere\student01' on the host" in refused.text
+    assert not refused.writes
+    assert bridge.state(sim.machines["hv01"]) == before
+
+
 @pytest.mark.parametrize(
     ("playbook", "variables", "words"),
     [

@@ -231,7 +231,8 @@ def plan_devices(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[
         steps = _adapter_steps(host, vm, params, now.adapters, targets)
     with within("disks"):
         for one in params["disks"] or ():
-            planned = drive.plan_disk(host, vm, number, now.layout, one, folder(vm.name, params))
+            made = None if vm.id else folder(vm.name, params)
+            planned = drive.plan_disk(host, vm, number, now.layout, one, made)
             steps += needing_off_for("disks", planned)
     with within("dvd_drives"):
         planned = drive.plan_dvds(host, vm, number, now.layout, params["dvd_drives"] or [])
