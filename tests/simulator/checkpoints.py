@@ -26,6 +26,7 @@ SYSTEM = "Msvm_VirtualSystemSettingData"
 SNAPSHOT, REALIZED = "Microsoft:Hyper-V:Snapshot:Realized", "Microsoft:Hyper-V:System:Realized"
 DISABLED, PRODUCTION, PRODUCTION_ONLY, STANDARD = 2, 3, 4, 5
 FULL, DISK_ONLY, RECOVERY = 2, 3, 32768  # CreateSnapshot.SnapshotType
+APPLICATION_CONSISTENT = 1  # Msvm_VirtualSystemSnapshotSettingData.ConsistencyLevel
 OFF, SAVED = 3, 6
 # What belongs to the VM or to the checkpoint itself and isn't copied back when a checkpoint is applied.
 OWN = {
@@ -91,7 +92,15 @@ def default_name(vm: Vm, now: datetime, *, automatic: bool) -> str:
     return f"{prefix}{vm.name} - ({stamp})"
 
 
-def holds_memory(vm: Vm, snapshot_type: int) -> bool:
+def kind_of(vm: Vm, level: int | None) -> int:
+    """What the VM's setting says, or the ConsistencyLevel of the call: ASSUMPTIONS VM-24."""
+    setting = vm.system["UserSnapshotType"]
+    if level is None or setting == DISABLED or (setting == PRODUCTION_ONLY and level == APPLICATION_CONSISTENT):
+        return setting
+    return PRODUCTION if level == APPLICATION_CONSISTENT else STANDARD
+
+
+def holds_memory(vm: Vm, snapshot_type: int, level: int | None = None) -> bool:
     """A running or paused VM's memory goes into a standard checkpoint, a saved VM's state into any.
 
     Production checkpoints use VSS in the guest; without it "production" falls back to standard (Set-VM docs).
@@ -100,13 +109,13 @@ def holds_memory(vm: Vm, snapshot_type: int) -> bool:
         return False
     if vm.state == SAVED:
         return True
-    kind = vm.system["UserSnapshotType"]
+    kind = kind_of(vm, level)
     return vm.powered and (kind == STANDARD or (kind == PRODUCTION and not vm.guest.component("Vss")))
 
 
-def why_not(vm: Vm, snapshot_type: int) -> Refused | None:
+def why_not(vm: Vm, snapshot_type: int, level: int | None = None) -> Refused | None:
     """Disabled checkpoints, or production only and nobody in the guest to prepare one."""
-    kind = vm.system["UserSnapshotType"]
+    kind = kind_of(vm, level)
     if kind == DISABLED and snapshot_type != RECOVERY:
         return vm.refusal("error_snapshots_disabled", FAILED, in_job=True)
     if kind == PRODUCTION_ONLY and vm.powered and not vm.guest.component("Vss"):

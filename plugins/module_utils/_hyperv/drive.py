@@ -15,7 +15,7 @@ from .session import Host
 from .step import Step
 from .storage import DISK, DVD, IDE, Drive, Layout, Place
 from .units import format_size, parse_size
-from .vm import OFF, VM
+from .vm import OFF, SAVED, VM
 
 PLACE_OPTIONS: dict[str, Any] = {
     "controller_type": {"type": "str", "choices": ["scsi", "ide"]},
@@ -206,13 +206,19 @@ def _attach(
             {section: {name: before} if before else {}},
             {section: {name: after}},
             apply,
-            _needs_off(place, moved_from),
+            _needs_off(vm, place, moved_from),
         ),
     ]
 
 
-def _needs_off(place: Place, moved_from: Drive | None = None) -> tuple[str, ...]:
-    """IDE drives come and go while the VM is off, and no disk is taken from a running guest to be put elsewhere."""
+def _needs_off(vm: VM, place: Place, moved_from: Drive | None = None) -> tuple[str, ...]:
+    """The option that the VM must be off for.
+
+    IDE drives come and go while the VM is off, a saved VM takes no drive at all, and no disk is taken from a running
+    guest to be put elsewhere.
+    """
+    if vm.state == SAVED:
+        return ("path",)
     return ("controller_type",) if place.controller == IDE else ("controller_location",) if moved_from else ()
 
 
@@ -228,7 +234,7 @@ def plan_detach(host: Host, vm: VM, layout: Layout, path: str) -> list[Step]:
             {"disks": {path: {"attached": str(held.place)}}},
             {"disks": {path: {"attached": None}}},
             lambda: storage.detach(host, vm, held),
-            _needs_off(held.place),
+            _needs_off(vm, held.place),
         )
     ]
 
@@ -252,22 +258,27 @@ def plan_delete(host: Host, path: str, leaving: VM | None = None, with_it: Colle
     return [Step(f"delete '{path}'", before, {"disks": {path: {"exists": False}}}, lambda: disk.delete(host, path))]
 
 
-def dvd_at(layout: Layout, params: Mapping[str, Any], taken: Collection[Place] = ()) -> Drive | None:
-    """The DVD drive at the wanted place, or the VM's first one where no place is given; none that is ``taken``."""
+def dvd_at(layout: Layout, params: Mapping[str, Any], taken: Collection[Place] = (), path: str = "") -> Drive | None:
+    """The DVD drive at the wanted place that isn't ``taken``: the one that holds the path already, or the first."""
     controller, number, location = _place_of(params)
-    for drive in layout.drives:
-        place = drive.place
-        asked = controller in (None, place.controller) and number in (None, place.number)
-        if drive.kind == DVD and asked and location in (None, place.location) and place not in taken:
-            return drive
-    return None
+    found = [
+        one
+        for one in layout.drives
+        if one.kind == DVD
+        and one.place not in taken
+        and controller in (None, one.place.controller)
+        and number in (None, one.place.number)
+        and location in (None, one.place.location)
+    ]
+    holding = (one for one in found if path and (one.path or "").lower() == path.lower())
+    return next(holding, found[0] if found else None)
 
 
 def plan_dvds(host: Host, vm: VM, generation: int, layout: Layout, wanted: list[Mapping[str, Any]]) -> list[Step]:
-    """The steps to several DVD drives, each entry for another drive."""
+    """The steps to several DVD drives, each entry for another drive; entries that say more choose first."""
     steps: list[Step] = []
     taken: set[Place] = set()
-    for params in sorted(wanted, key=lambda one: one["controller_location"] is None):  # named places first
+    for params in sorted(wanted, key=lambda one: (one["controller_location"] is None, not one["path"])):
         steps += plan_dvd(host, vm, generation, layout, params, taken)
     return steps
 
@@ -282,13 +293,13 @@ def plan_dvd(
 ) -> list[Step]:
     """The step to a DVD drive with this medium; no path leaves the medium, an empty one takes it out.
 
-    Notes the drive in ``taken``, and passes by those that are.
+    Where several are planned, notes the drive in ``taken`` and passes by those that are.
     """
     path = parse_dvd(params)
     if path and not host.predicts("file", path) and not disk.exists(host, path):
         raise Missing(f"path: there is no file '{path}' on the host; copy the image there first", path=path)
+    drive = dvd_at(layout, params) if taken is None else dvd_at(layout, params, taken, path or "")
     taken = set() if taken is None else taken
-    drive = dvd_at(layout, params, taken)
     if drive is None:
         steps = _attach(host, vm, generation, layout, DVD, params, path or None)
         taken.update(one.place for one in layout.drives if one.kind == DVD and not one.id)
@@ -302,6 +313,7 @@ def plan_dvd(
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {str(drive.place): {"path": path or None}}},
             lambda: storage.change(host, vm, drive, path or None),
+            ("path",) if vm.state == SAVED else (),
         )
     ]
 
@@ -317,6 +329,6 @@ def plan_dvd_removal(host: Host, vm: VM, layout: Layout, params: Mapping[str, An
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {}},
             lambda: storage.detach(host, vm, drive),
-            _needs_off(drive.place),
+            _needs_off(vm, drive.place),
         )
     ]

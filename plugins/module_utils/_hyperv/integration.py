@@ -50,4 +50,5 @@ def _step(host: Host, vm: VM, name: str, row: Mapping[str, Any], enabled: bool) 
         {"integration_services": {name: row["EnabledState"] == _ENABLED}},
         {"integration_services": {name: enabled}},
         apply,
+        (f"integration_services.{name}",) if vm.state == vms.SAVED else (),
     )

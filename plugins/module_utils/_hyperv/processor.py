@@ -13,7 +13,7 @@ from .schema import PROCESSOR
 from .session import Host
 from .step import Step, step
 from .table import AS_IS, PERCENT, Property, changes, shown, values
-from .vm import VM, modify_resource
+from .vm import SAVED, VM, modify_resource
 
 OPTIONS: dict[str, Any] = {
     "count": {"type": "int"},
@@ -65,5 +65,7 @@ def plan(host: Host, vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, A
         f"set processor of {vm}",
         differences,
         lambda: modify_resource(host, vm, PROCESSOR, instance["InstanceID"], values(differences)),
+        # A saved VM takes no change of its processors, a running one those that the table doesn't mark.
+        [change.option for change in differences] if vm.state == SAVED else None,
         section=section,
     )

@@ -101,18 +101,20 @@ def create_snapshot(call: Call) -> Answer:
         kind = call["SnapshotType"]
         if vm is None or kind not in (FULL, DISK_ONLY, RECOVERY):
             raise Refused(INVALID_PARAMETER)
+        level = None
         if call["SnapshotSettings"]:
-            cls, _rest = settings.read(machine, call["SnapshotSettings"])
+            cls, values = settings.read(machine, call["SnapshotSettings"])
+            level = values.get("ConsistencyLevel")
             if cls.name != "Msvm_VirtualSystemSnapshotSettingData":
                 raise Refused(INVALID_PARAMETER)
         vm.check_free()
         result = Plan(vm=vm, exclusive=True)
 
         def work() -> None:
-            if refused := checkpoints.why_not(vm, kind):
+            if refused := checkpoints.why_not(vm, kind, level):
                 raise refused
             try:
-                taken = checkpoints.take(vm, saved=checkpoints.holds_memory(vm, kind))
+                taken = checkpoints.take(vm, saved=checkpoints.holds_memory(vm, kind, level))
             except FileError as error:
                 reason = machine.system_text(error.hresult)
                 raise vm.refusal(

@@ -227,6 +227,14 @@ def test_a_saved_vm_stays_off_after_a_change(lab: Lab) -> None:
     assert WORDS[lab.vm("saved01").state] == "off"
 
 
+@pytest.mark.parametrize(
+    "change", [{"processor": {"weight": 50}}, {"integration_services": {"vss": False}}, {"dvd_drives": [{}]}]
+)
+def test_a_saved_vm_takes_less_than_a_running_one(lab: Lab, change: dict[str, Any]) -> None:
+    lab.refuses("vm", "VM 'saved01' is saved", next(iter(change)), name="saved01", **change)
+    lab.apply("vm", name="running01", **change)
+
+
 def test_off_and_changes_together(lab: Lab) -> None:
     """Turning off is asked for, so that what needs it needs no further leave."""
     result = lab.apply("vm", name="running01", state="off", processor={"count": 4}, firmware={"secure_boot": False})

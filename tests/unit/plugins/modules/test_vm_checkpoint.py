@@ -1,0 +1,246 @@
+"""The vm_checkpoint module: taking, applying and deleting checkpoints."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+
+STATES = simulator.model.STATE_NAMES
+TREE = [
+    {"name": "root", "children": [{"name": "left", "children": [{"name": "leaf"}]}, {"name": "right", "current": True}]}
+]
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "memory": "256GB",
+            "vms": [
+                {"name": "off01", "disks": [{}]},
+                {"name": "run01", "state": "running", "disks": [{}], "system_settings": {"UserSnapshotType": 5}},
+                {"name": "tree01", "disks": [{}], "checkpoints": TREE},
+                {"name": "never01", "disks": [{}], "system_settings": {"UserSnapshotType": 2}},
+                {
+                    "name": "strict01",
+                    "state": "running",
+                    "system_settings": {"UserSnapshotType": 4},
+                    "guest": {"os": "none"},
+                },
+                *(
+                    {
+                        "name": f"{state}_{kind}",
+                        "state": state,
+                        "disks": [{}],
+                        "checkpoints": [{"name": "clean", "saved": kind == "memory"}],
+                    }
+                    for state in STATES
+                    for kind in ("memory", "disk")
+                ),
+                {
+                    "name": "same01",
+                    "disks": [{}],
+                    "checkpoints": [{"name": "daily", "children": [{"name": "Daily", "children": [{"name": "once"}]}]}],
+                },
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture(params=["real", "async"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": request.param}
+    with open_lab(model) as opened:
+        yield opened
+
+
+def names(lab: Lab, vm: str) -> list[str]:
+    return [one["name"] for one in lab.run("vm_info", name=[vm], include=["checkpoints"])["vms"][0]["checkpoints"]]
+
+
+def current(lab: Lab, vm: str) -> str | None:
+    found = lab.run("vm_info", name=[vm], include=["checkpoints"])["vms"][0]["checkpoints"]
+    return next((one["name"] for one in found if one["current"]), None)
+
+
+@pytest.mark.parametrize("vm", ["off01", "run01"])
+def test_taken(lab: Lab, vm: str) -> None:
+    result = lab.apply("vm_checkpoint", vm=vm, name="clean & <safe>")
+    assert result["id"] == lab.vm(vm).id
+    assert result["diff"] == {"before": {"checkpoints": []}, "after": {"checkpoints": ["clean & <safe>"]}}
+    assert (result["power_cycle_required"], result["power_cycled"]) == (False, False)
+    assert current(lab, vm) == "clean & <safe>"
+    again = lab.leaves_alone("vm_checkpoint", vm=vm, name="CLEAN & <safe>")
+    (one,) = again["checkpoints"]
+    assert (one["name"], one["parent"]) == ("clean & <safe>", None)
+    lab.apply("vm_checkpoint", vm=vm, name="later")
+    assert lab.run("vm_checkpoint", vm=vm, name="later")["checkpoints"][1]["parent"] == "clean & <safe>"
+
+
+@pytest.mark.parametrize(("kind", "memory"), [(None, True), ("standard", True), ("production", False)])
+def test_types(lab: Lab, kind: str | None, memory: bool) -> None:
+    """run01's own setting is standard."""
+    lab.apply("vm_checkpoint", vm="run01", name="typed", **({"type": kind} if kind else {}))
+    (checkpoint,) = lab.vm("run01").checkpoints.values()
+    assert checkpoint.saved is memory
+
+
+@pytest.mark.parametrize(
+    ("name", "children", "left", "stands_on"),
+    [
+        ("leaf", False, ["root", "left", "right"], "right"),
+        ("left", False, ["root", "leaf", "right"], "right"),
+        ("left", True, ["root", "right"], "right"),
+        ("right", False, ["root", "left", "leaf"], "root"),
+        ("root", False, ["left", "leaf", "right"], "right"),
+        ("root", True, [], None),
+    ],
+)
+def test_deleted(lab: Lab, name: str, children: bool, left: list[str], stands_on: str | None) -> None:
+    result = lab.apply("vm_checkpoint", vm="tree01", name=name, state="absent", include_children=children)
+    assert result["diff"] == {
+        "before": {"checkpoints": ["root", "left", "leaf", "right"]},
+        "after": {"checkpoints": left},
+    }
+    assert names(lab, "tree01") == left
+    assert current(lab, "tree01") == stands_on
+    lab.apply("vm", name="tree01", state="running")
+
+
+# ---- applying ----
+
+# State before, what the checkpoint holds, leave that it takes, state afterwards.
+APPLIED = [
+    ("off", "disk", {}, "off"),
+    ("off", "memory", {}, "saved"),
+    ("running", "disk", {"allow_power_cycle": True}, "running"),
+    ("running", "memory", {"allow_power_cycle": True}, "running"),
+    ("paused", "disk", {"allow_power_cycle": True}, "paused"),
+    ("paused", "memory", {"allow_power_cycle": True}, "paused"),
+    ("saved", "disk", {"discard_saved_state": True}, "off"),
+    ("saved", "memory", {"discard_saved_state": True}, "saved"),
+]
+
+
+@pytest.mark.parametrize(("state", "kind", "leave", "then"), APPLIED)
+def test_applied(lab: Lab, state: str, kind: str, leave: dict[str, bool], then: str) -> None:
+    name = f"{state}_{kind}"
+    if leave:
+        lab.refuses("vm_checkpoint", f"VM '{name}' is {state}", *leave, vm=name, name="clean", state="applied")
+    lab.apply("vm", name=name, notes="changed since")
+    result = lab.apply("vm_checkpoint", once_more=False, vm=name, name="Clean", state="applied", **leave)
+    assert result["diff"] == {"before": {"applied": None}, "after": {"applied": "clean"}}
+    cycled = "allow_power_cycle" in leave
+    assert (result["power_cycle_required"], result["power_cycled"]) == (cycled, cycled)
+    vm = lab.vm(name)
+    assert vm.state == STATES[then]
+    assert vm.system["Notes"] == [""], "what happened since is lost"
+    again = lab.run(
+        "vm_checkpoint", vm=name, name="clean", state="applied", allow_power_cycle=True, discard_saved_state=True
+    )
+    assert again["changed"] is True, "it is done at every run"
+
+
+def test_applied_in_a_tree(lab: Lab) -> None:
+    lab.apply("vm_checkpoint", once_more=False, vm="tree01", name="leaf", state="applied")
+    assert current(lab, "tree01") == "leaf"
+    assert names(lab, "tree01") == ["root", "left", "leaf", "right"]
+
+
+def test_a_running_vm_is_turned_off_hard(lab: Lab) -> None:
+    task = {"vm": "running_disk", "name": "clean", "state": "applied", "allow_power_cycle": True}
+    lab.run("vm_checkpoint", **task)
+    methods = [
+        entry.method
+        for entry in lab.requests
+        if entry.class_name in ("Msvm_ComputerSystem", "Msvm_ShutdownComponent") and entry.method
+    ]
+    assert methods == ["RequestStateChange", "RequestStateChange"]
+
+
+# ---- ids and names ----
+
+
+def test_a_name_that_several_share(lab: Lab) -> None:
+    ids = [one.id for one in lab.vm("same01").checkpoints.values() if one.system["ElementName"].lower() == "daily"]
+    for state in ("present", "absent", "applied"):
+        words = ("name: 2 checkpoints of VM 'same01' are named 'daily'", "give the id", *ids)
+        lab.refuses("vm_checkpoint", *words, vm="same01", name="daily", state=state)
+    lab.leaves_alone("vm_checkpoint", vm="same01", name=ids[0].lower())
+    lab.apply("vm_checkpoint", vm="same01", name=ids[1], state="absent")
+    lab.apply("vm_checkpoint", vm="same01", name="daily", state="absent")
+    assert names(lab, "same01") == ["once"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            {"vm": "tree01", "name": "nosuch", "state": "applied"},
+            ("name: VM 'tree01' has no checkpoint 'nosuch'", "it has 'root', 'left', 'leaf', 'right'"),
+        ),
+        ({"vm": "off01", "name": "nosuch", "state": "applied"}, ("VM 'off01' has no checkpoint", "it has none")),
+        ({"vm": "never01", "name": "clean"}, ("checkpoints of VM 'never01' are disabled", "type: production")),
+        ({"vm": "off01", "name": "  "}, ("name: '  ' is not a name for a checkpoint of VM 'off01'",)),
+        ({"vm": "off01", "name": "n" * 101}, ("name: 'nnn", "1 to 100 characters")),
+        ({"vm": "nosuch", "name": "clean"}, ("no VM has the name 'nosuch'",)),
+        ({"vm": "off01"}, ("missing required arguments: name",)),
+        ({"vm": "off01", "name": "clean", "type": "disk"}, ("type", "production, standard")),
+    ],
+)
+def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    lab.refuses("vm_checkpoint", *words, **args)
+
+
+def test_absent_already(lab: Lab) -> None:
+    lab.leaves_alone("vm_checkpoint", vm="tree01", name="nosuch", state="absent", include_children=True)
+
+
+# ---- failures on the way ----
+
+
+def test_a_guest_that_can_not_prepare_one(lab: Lab) -> None:
+    lab.vm("strict01").guest.spec["integration_services"] = False
+    result = lab.fails("vm_checkpoint", "take a checkpoint of VM 'strict01'", vm="strict01", name="clean")
+    assert result["changed"] is False
+
+
+@pytest.mark.parametrize("method", ["CreateSnapshot", "ModifySystemSettings"])
+@pytest.mark.parametrize("do", ["fail_job", "fault"])
+def test_a_checkpoint_that_fails_leaves_none(lab: Lab, method: str, do: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do=do, method=method, **({"text": "On fire."} if do == "fail_job" else {})))
+    result = lab.fails("vm_checkpoint", vm="off01", name="clean")
+    assert result["changed"] is False
+    assert names(lab, "off01") == []
+    lab.apply("vm_checkpoint", vm="off01", name="clean")
+
+
+def test_a_checkpoint_without_its_name_is_told(lab: Lab) -> None:
+    for method, text in (("ModifySystemSettings", "On fire."), ("DestroySnapshot", "Stuck.")):
+        lab.sim.faults.add(simulator.Rule(do="fail_job", method=method, text=text))
+    (words, stuck) = ("On fire.", "stays under the name that Hyper-V gave it")
+    lab.fails("vm_checkpoint", words, stuck, "Stuck.", vm="off01", name="clean")
+    assert len(names(lab, "off01")) == 1
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_vm_whose_checkpoint_fails_to_apply_is_brought_back(lab: Lab, state: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="ApplySnapshot", text="On fire."))
+    task = {"vm": f"{state}_disk", "name": "clean", "state": "applied", "allow_power_cycle": True}
+    result = lab.fails("vm_checkpoint", "apply the checkpoint 'clean'", "On fire.", **task)
+    assert (result["changed"], result["power_cycled"]) == (False, True)
+    assert lab.vm(f"{state}_disk").state == STATES[state]
+    lab.apply("vm_checkpoint", once_more=False, **task)
+
+
+def test_a_host_that_does_not_tell_which_one_it_made(lab: Lab) -> None:
+    """Where Msvm_AffectedJobElement says nothing, the one that wasn't there before is named."""
+    lab.machine.jobs.affected = lambda: iter(())
+    lab.apply("vm_checkpoint", vm="tree01", name="named")
+    assert names(lab, "tree01")[-1] == "named"

@@ -1,0 +1,477 @@
+"""The vm_disk module: disk files, and where they are attached."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+
+GB = 1 << 30
+FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
+
+
+def place(number: int, location: int, controller: str = "scsi") -> dict[str, Any]:
+    return {"controller": controller, "controller_number": number, "location": location}
+
+
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "memory": "256GB",
+            "folders": [r"C:\VMs"],
+            "files": [
+                {"path": r"C:\Images\golden.vhdx", "size": "40GB", "used": "9GB"},
+                {"path": r"C:\Images\old.vhd", "size": "20GB"},
+                {"path": r"C:\Images\fixed.vhdx", "size": "1GB", "type": "fixed"},
+                {"path": r"C:\Images\child.vhdx", "parent": r"C:\Images\golden.vhdx"},
+                {"path": r"C:\Images\stale.vhdx", "parent": r"C:\Images\golden.vhdx", "stale": True},
+                {"path": r"C:\Images\mounted.vhdx", "size": "10GB", "in_use": True},
+                {"path": r"C:\Images\notes.txt", "size": "1KB"},
+            ],
+            "vms": [
+                {"name": "off01", "disks": [{"path": r"C:\VMs\off.vhdx", "size": "40GB"}]},
+                {"name": "run01", "state": "running", "disks": [{"path": r"C:\VMs\run.vhdx", "size": "40GB"}]},
+                {"name": "bare01", "controllers": {"scsi": 0}},
+                {"name": "bios01", "generation": 1, "disks": [{"path": r"C:\VMs\bios.vhdx", "size": "40GB"}]},
+                {
+                    "name": "bios02",
+                    "generation": 1,
+                    "state": "running",
+                    "controllers": {"scsi": 1},
+                    "disks": [{"path": r"C:\VMs\biosrun.vhdx", "size": "40GB"}],
+                },
+                {
+                    "name": "grown01",
+                    "disks": [{"path": r"C:\VMs\grown.vhdx", "size": "40GB"}],
+                    "checkpoints": [{"name": "first"}],
+                },
+                {"name": "saved01", "state": "saved", "disks": [{"path": r"C:\VMs\saved.vhdx", "size": "40GB"}]},
+                {
+                    "name": "full01",
+                    "controllers": {"scsi": 4},
+                    "disks": [
+                        {"path": rf"C:\VMs\f{n}-{at}.vhdx", **place(n, at)} for n in range(4) for at in range(64)
+                    ],
+                },
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture(params=["real", "async"])
+def mode(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def lab(mode: str) -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": mode}
+    with open_lab(model) as opened:
+        yield opened
+
+
+once = pytest.mark.parametrize("mode", ["real"], indirect=True)
+
+
+def where(lab: Lab, vm: str) -> dict[str, str]:
+    """Path → place of the disks of a VM."""
+    found = lab.run("vm_info", name=[vm], include=["disks"])["vms"][0]["disks"]
+    return {
+        one["path"]: f"{one['controller_type']} {one['controller_number']}:{one['controller_location']}"
+        for one in found
+    }
+
+
+# ---- files ----
+
+
+@pytest.mark.parametrize(
+    ("args", "kind", "size", "after"),
+    [
+        ({"size": "40GB"}, DYNAMIC, 40 * GB, {"type": "dynamic", "size": "40GB"}),
+        ({"size": 8 * GB, "type": "fixed"}, FIXED, 8 * GB, {"type": "fixed", "size": "8GB"}),
+        ({"size": "40GB", "block_size": "1MB"}, DYNAMIC, 40 * GB, {"type": "dynamic", "size": "40GB"}),
+        (
+            {"parent": r"C:\Images\golden.vhdx"},
+            DIFFERENCING,
+            40 * GB,
+            {"type": "differencing", "parent": r"C:\Images\golden.vhdx"},
+        ),
+        (
+            {"parent": "c:/images/child.vhdx", "type": "differencing"},
+            DIFFERENCING,
+            40 * GB,
+            {"type": "differencing", "parent": r"c:\images\child.vhdx"},
+        ),
+    ],
+)
+def test_a_file_is_made(lab: Lab, args: dict[str, Any], kind: int, size: int, after: dict[str, Any]) -> None:
+    path = r"C:\VMs\new.vhdx"
+    result = lab.apply("vm_disk", path=path, **args)
+    assert result["path"] == path
+    assert result["diff"] == {"before": {"disks": {}}, "after": {"disks": {path: after}}}
+    disk = lab.machine.files.get(path).disk
+    assert (disk.type, disk.size) == (kind, size)
+    assert "block_size" not in args or disk.block_size == 1 << 20
+
+
+def test_a_vhd(lab: Lab) -> None:
+    lab.apply("vm_disk", path=r"C:\VMs\new.vhd", parent=r"C:\Images\old.vhd")
+    assert lab.machine.files.get(r"C:\VMs\new.vhd").disk.format == 2
+
+
+def test_slashes_and_case_are_the_same_path(lab: Lab) -> None:
+    lab.leaves_alone("vm_disk", path="c:/images/GOLDEN.vhdx", size="40GB")
+    lab.leaves_alone("vm_disk", path="C:/VMS/off.vhdx", vm="OFF01")
+
+
+@pytest.mark.parametrize("path", [r"C:\Images\golden.vhdx", r"C:\Images\old.vhd", r"C:\Images\fixed.vhdx"])
+@once
+def test_it_grows(lab: Lab, path: str) -> None:
+    before = lab.machine.files.get(path).disk.size
+    result = lab.apply("vm_disk", path=path, size="60GB")
+    assert result["diff"] == {
+        "before": {"disks": {path: {"size": f"{before // GB}GB"}}},
+        "after": {"disks": {path: {"size": "60GB"}}},
+    }
+    assert lab.machine.files.get(path).disk.size == 60 * GB
+    lab.leaves_alone("vm_disk", path=path)
+
+
+@once
+def test_it_grows_while_the_vm_runs(lab: Lab) -> None:
+    assert lab.apply("vm_disk", vm="run01", path=r"C:\VMs\run.vhdx", size="60GB")["power_cycle_required"] is False
+    task = {"vm": "bios02", "path": r"C:\VMs\biosrun.vhdx", "size": "60GB"}
+    lab.refuses("vm_disk", "VM 'bios02' is running", "changing size needs it off", **task)
+    assert lab.apply("vm_disk", **task, allow_power_cycle=True)["power_cycled"] is True
+
+
+@once
+def test_deleted(lab: Lab) -> None:
+    path = r"C:\Images\old.vhd"
+    lab.leaves_alone("vm_disk", path=path, state="absent")
+    result = lab.apply("vm_disk", path=path, state="absent", delete_file=True)
+    assert result["diff"] == {
+        "before": {"disks": {path: {"exists": True}}},
+        "after": {"disks": {path: {"exists": False}}},
+    }
+    assert not lab.machine.files.get(path)
+
+
+# ---- attaching ----
+
+
+def test_attached_where_there_is_room(lab: Lab) -> None:
+    path = r"C:\VMs\data.vhdx"
+    result = lab.apply("vm_disk", vm="off01", path=path, size="10GB")
+    assert result["diff"]["after"] == {"disks": {path: {"type": "dynamic", "size": "10GB", "attached": "scsi 0:1"}}}
+    assert where(lab, "off01") == {r"C:\VMs\off.vhdx": "scsi 0:0", path: "scsi 0:1"}
+    lab.apply("vm_disk", vm="off01", path=r"C:\Images\child.vhdx")
+    lab.apply("vm", name="off01", state="running")
+
+
+def test_attached_at_a_place_with_the_controllers_that_it_takes(lab: Lab) -> None:
+    path = r"C:\VMs\data.vhdx"
+    task = {"vm_id": lab.vm("bare01").id, "path": path, "size": "10GB", "controller_location": 7}
+    result = lab.apply("vm_disk", **task)
+    assert result["diff"]["after"]["scsi_controllers"] == 1
+    assert where(lab, "bare01") == {path: "scsi 0:7"}
+    more = {"path": r"C:\VMs\more.vhdx", "size": "1GB", "controller_number": 1, "controller_location": 63}
+    lab.apply("vm_disk", vm="bare01", **more)
+    assert where(lab, "bare01") == {path: "scsi 0:7", r"C:\VMs\more.vhdx": "scsi 1:63"}
+
+
+@once
+def test_attached_to_a_running_vm(lab: Lab) -> None:
+    task = {"vm": "run01", "path": r"C:\VMs\data.vhdx", "size": "10GB"}
+    assert lab.apply("vm_disk", **task)["power_cycle_required"] is False
+    assert lab.machine.files.get(r"C:\VMs\data.vhdx").in_use
+    task = {"vm": "run01", "path": r"C:\VMs\more.vhdx", "size": "10GB", "controller_number": 1}
+    lab.refuses("vm_disk", "VM 'run01' is running", "changing controller_number needs it off", **task)
+    assert lab.apply("vm_disk", **task, allow_power_cycle=True)["power_cycled"] is True
+    assert lab.vm("run01").running
+
+
+@once
+def test_generation_1_has_ide_first(lab: Lab) -> None:
+    for name, expected in (("a", "ide 0:1"), ("b", "ide 1:0"), ("c", "ide 1:1"), ("d", "scsi 0:0")):
+        path = rf"C:\VMs\{name}.vhdx"
+        lab.apply("vm_disk", vm="bios01", path=path, size="1GB")
+        assert where(lab, "bios01")[path] == expected
+    task = {"vm": "bios02", "path": r"C:\VMs\e.vhdx", "size": "1GB"}
+    lab.refuses("vm_disk", "VM 'bios02' is running", "changing controller_type needs it off", **task)
+    lab.apply("vm_disk", **task, controller_type="scsi")
+    assert where(lab, "bios02")[r"C:\VMs\e.vhdx"] == "scsi 0:0"
+
+
+def test_moved(lab: Lab) -> None:
+    path = r"C:\VMs\off.vhdx"
+    lab.leaves_alone("vm_disk", vm="off01", path=path, controller_type="scsi", controller_number=0)
+    result = lab.apply("vm_disk", vm="off01", path=path, controller_location=5)
+    assert result["diff"] == {
+        "before": {"disks": {path: {"attached": "scsi 0:0"}}},
+        "after": {"disks": {path: {"attached": "scsi 0:5"}}},
+    }
+    lab.apply("vm_disk", vm="off01", path=path, controller_number=1)
+    assert where(lab, "off01") == {path: "scsi 1:0"}, "the first free place of another controller"
+    lab.apply("vm_disk", vm="bios01", path=r"C:\VMs\bios.vhdx", controller_type="scsi")
+    assert where(lab, "bios01") == {r"C:\VMs\bios.vhdx": "scsi 0:0"}
+
+
+@once
+def test_no_disk_is_moved_under_a_running_guest(lab: Lab) -> None:
+    task = {"vm": "run01", "path": r"C:\VMs\run.vhdx", "controller_location": 5}
+    lab.refuses("vm_disk", "VM 'run01' is running", "changing controller_location needs it off", **task)
+    assert lab.apply("vm_disk", **task, allow_power_cycle=True)["power_cycled"] is True
+
+
+def test_detached(lab: Lab) -> None:
+    path = r"C:\VMs\off.vhdx"
+    result = lab.apply("vm_disk", vm="off01", path=path, state="absent")
+    assert result["diff"] == {
+        "before": {"disks": {path: {"attached": "scsi 0:0"}}},
+        "after": {"disks": {path: {"attached": None}}},
+    }
+    assert where(lab, "off01") == {}
+    assert lab.machine.files.get(path)
+    lab.apply("vm_disk", vm="off01", path=path)
+
+
+@once
+def test_detached_and_deleted(lab: Lab) -> None:
+    for vm, path in (("off01", r"C:\VMs\off.vhdx"), ("run01", r"C:\VMs\run.vhdx")):
+        result = lab.apply("vm_disk", vm=vm, path=path, state="absent", delete_file=True)
+        assert result["diff"]["after"] == {"disks": {path: {"attached": None, "exists": False}}}
+        assert not lab.machine.files.get(path)
+
+
+@once
+def test_a_disk_on_ide_is_detached_from_a_vm_that_is_off(lab: Lab) -> None:
+    task = {"vm": "bios02", "path": r"C:\VMs\biosrun.vhdx", "state": "absent"}
+    lab.refuses("vm_disk", "VM 'bios02' is running", "changing controller_type needs it off", **task)
+    assert lab.apply("vm_disk", **task, allow_power_cycle=True)["power_cycled"] is True
+
+
+# ---- checkpoints ----
+
+
+def test_a_disk_with_checkpoints_is_found_by_its_first_file(lab: Lab) -> None:
+    path = r"C:\VMs\grown.vhdx"
+    (leaf,) = where(lab, "grown01")
+    assert leaf.endswith(".avhdx")
+    lab.leaves_alone("vm_disk", vm="grown01", path=path, size="40GB")
+    lab.leaves_alone("vm_disk", vm="grown01", path=leaf)
+    lab.apply("vm_disk", vm="grown01", path=path, controller_location=3)
+    assert where(lab, "grown01") == {leaf: "scsi 0:3"}, "it is the file that the VM runs on that is moved"
+
+
+@once
+def test_what_checkpoints_stand_on_is_kept(lab: Lab) -> None:
+    path = r"C:\VMs\grown.vhdx"
+    words = (f"size: '{path}' can't grow while checkpoints stand on it", "vm_checkpoint")
+    lab.refuses("vm_disk", *words, vm="grown01", path=path, size="60GB")
+    lab.refuses("vm_disk", f"size: '{path}' is in use by VM 'grown01' as a parent of", path=path, size="60GB")
+    held = (f"path: '{path}' is in use by the checkpoint 'first' of VM 'grown01'", "leave the file as it is")
+    lab.refuses("vm_disk", *held, vm="grown01", path=path, state="absent", delete_file=True)
+    lab.refuses("vm_disk", f"parent: '{path}' is attached to", path=r"C:\VMs\x.vhdx", parent=path)
+
+
+# ---- bad input ----
+
+NEW = r"C:\VMs\new.vhdx"
+GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"path": NEW}, (f"path: there is no file '{NEW}'", "give its 'size'")),
+        ({"path": NEW, "size": "much"}, ("size: 'much' is not a size", "such as 4GB")),
+        ({"path": NEW, "size": "1MB"}, ("size: 1MB", "between 3MB and 64TB")),
+        ({"path": NEW, "size": 4 * GB + 1}, ("size: ", "is not a multiple of 4KB")),
+        ({"path": r"C:\VMs\new.vhd", "size": "3TB"}, ("size: 3TB", "and 2040GB")),
+        ({"path": NEW, "size": "4GB", "block_size": "3MB"}, ("block_size: 3MB is not for", "32MB")),
+        ({"path": r"C:\VMs\new.img", "size": "4GB"}, ("path: ", "must end in .vhdx or .vhd")),
+        ({"path": "new.vhdx", "size": "4GB"}, ("path: 'new.vhdx' is not a full path on the host",)),
+        ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Make it first")),
+        ({"path": GOLDEN, "size": "10GB"}, (f"size: '{GOLDEN}' has 40GB and is not made smaller", "lose data")),
+        ({"path": GOLDEN, "size": "60GB", "vm": "off01", "controller_number": 3}, ("scsi controllers are 0 to 1",)),
+        ({"path": GOLDEN, "type": "fixed"}, (f"type: '{GOLDEN}' is dynamic and can't become fixed", "Convert")),
+        ({"path": GOLDEN, "parent": CHILD}, (f"type: '{GOLDEN}' is dynamic and can't become differencing",)),
+        ({"path": CHILD, "parent": r"C:\Images\fixed.vhdx"}, (f"parent: '{CHILD}' is a child of '{GOLDEN}'",)),
+        ({"path": NEW, "parent": r"C:\Images\gone.vhdx"}, (r"parent: there is no file 'C:\Images\gone.vhdx'",)),
+        ({"path": NEW, "parent": r"C:\Images\old.vhd"}, ("parent: ", "differ in their format")),
+        ({"path": NEW, "parent": GOLDEN, "size": "60GB"}, ("size: a differencing disk takes its size", "leave it out")),
+        ({"path": NEW, "parent": GOLDEN, "type": "dynamic"}, ("parent: ", "can't be dynamic and have a parent")),
+        ({"path": NEW, "type": "differencing"}, ("type: ", "without a 'parent'")),
+        (
+            {"path": NEW, "parent": r"C:\VMs\off.vhdx"},
+            (r"parent: 'C:\VMs\off.vhdx' is attached to VM 'off01'", "Detach it there first"),
+        ),
+        (
+            {"path": NEW, "parent": r"C:\Images\stale.vhdx"},
+            (r"parent: 'C:\Images\stale.vhdx' is of no use", GOLDEN, "make the disk anew"),
+        ),
+        (
+            {"path": r"C:\Images\stale.vhdx", "vm": "off01"},
+            (r"path: 'C:\Images\stale.vhdx' is of no use", f"its parent '{GOLDEN}'", "Bring the parent back"),
+        ),
+        (
+            {"path": r"C:\Images\mounted.vhdx", "vm": "off01"},
+            (r"path: 'C:\Images\mounted.vhdx' is in use by something else on the host",),
+        ),
+        (
+            {"path": r"C:\VMs\run.vhdx", "vm": "off01"},
+            (r"path: 'C:\VMs\run.vhdx' is attached to VM 'run01' already", "Detach it there first"),
+        ),
+        ({"path": r"C:\VMs\run.vhdx", "state": "absent", "delete_file": True}, ("is in use by VM 'run01'",)),
+        (
+            {"path": r"C:\VMs\run.vhdx", "vm": "off01", "state": "absent", "delete_file": True},
+            ("is in use by VM 'run01'",),
+        ),
+        ({"path": r"C:\Images\mounted.vhdx", "state": "absent", "delete_file": True}, ("is in use by something else",)),
+        ({"path": r"C:\Images\mounted.vhdx", "size": "60GB"}, ("size: ", "is in use by something else")),
+        (
+            {"path": NEW, "size": "1GB", "vm": "off01", "controller_type": "ide"},
+            ("controller_type: VM 'off01' is of generation 2, which has no IDE controllers",),
+        ),
+        (
+            {"path": NEW, "size": "1GB", "vm": "off01", "controller_location": 0},
+            (r"controller_location: scsi 0:0 of VM 'off01' holds C:\VMs\off.vhdx", "another location"),
+        ),
+        (
+            {"path": NEW, "size": "1GB", "vm": "off01", "controller_location": 64},
+            ("controller_location: 64 is out of range", "0 to 63"),
+        ),
+        (
+            {"path": NEW, "size": "1GB", "vm": "bios01", "controller_type": "ide", "controller_number": 2},
+            ("controller_number: 2 is not for VM 'bios01'; its ide controllers are 0 to 1",),
+        ),
+        ({"path": NEW, "size": "1GB", "vm": "full01"}, ("controller_type: all scsi places of VM 'full01' are taken",)),
+        (
+            {"path": NEW, "size": "1GB", "vm": "full01", "controller_number": 2},
+            ("controller_number: scsi controller 2 of VM 'full01' is full",),
+        ),
+        ({"path": NEW, "size": "1GB", "vm": "nosuch"}, ("no VM has the name 'nosuch'",)),
+        ({"path": NEW, "size": "1GB", "vm": "a", "vm_id": "b"}, ("mutually exclusive: vm|vm_id",)),
+    ],
+)
+@once
+def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    lab.refuses("vm_disk", *words, **args)
+
+
+@once
+def test_a_saved_vm_takes_no_disk(lab: Lab) -> None:
+    task = {"vm": "saved01", "path": NEW, "size": "1GB"}
+    lab.refuses("vm_disk", "VM 'saved01' is saved", "'discard_saved_state: true'", **task)
+    lab.apply("vm_disk", **task, discard_saved_state=True)
+
+
+@once
+def test_a_parent_that_is_missing(lab: Lab) -> None:
+    lab.machine.files.delete(GOLDEN)
+    words = (f"path: '{CHILD}' is of no use as it is", f"its parent '{GOLDEN}' is missing")
+    lab.refuses("vm_disk", *words, path=CHILD, vm="off01")
+    lab.refuses("vm_disk", f"parent: '{CHILD}' is of no use", path=NEW, parent=CHILD)
+
+
+@once
+def test_a_file_that_is_no_disk(lab: Lab) -> None:
+    lab.machine.files.move(r"C:\Images\notes.txt", r"C:\Images\notes.vhdx")
+    path = r"C:\Images\notes.vhdx"
+    words = (f"path: '{path}' is a file, but none that the host can read as a virtual disk", "Choose another path")
+    lab.refuses("vm_disk", *words, path=path, size="4GB")
+
+
+@once
+def test_a_parent_of_an_attached_disk_does_not_grow(lab: Lab) -> None:
+    lab.apply("vm_disk", path=CHILD, vm="off01")
+    words = (f"size: '{GOLDEN}' is in use by VM 'off01' as a parent of '{CHILD}'",)
+    lab.refuses("vm_disk", *words, path=GOLDEN, size="60GB")
+    lab.refuses("vm_disk", f"path: '{GOLDEN}' is in use by VM 'off01'", path=GOLDEN, state="absent", delete_file=True)
+
+
+# ---- failures on the way ----
+
+
+@pytest.mark.parametrize(
+    ("rule", "completed"),
+    [
+        ({"method": "CreateVirtualHardDisk"}, None),
+        ({"method": "AddResourceSettings", "at": 1}, ["make the virtual disk"]),
+        ({"method": "AddResourceSettings", "at": 2}, ["make the virtual disk", "add SCSI controller 0"]),
+        ({"method": "AddResourceSettings", "at": 3}, ["make the virtual disk", "add SCSI controller 0"]),
+    ],
+)
+@pytest.mark.parametrize("do", ["fail_job", "lose"])
+@once
+def test_a_failure_in_the_middle(lab: Lab, rule: dict[str, Any], completed: list[str] | None, do: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do=do, **rule, **({"text": "The disk is on fire."} if do == "fail_job" else {})))
+    task = {"vm": "bare01", "path": NEW, "size": "10GB", "controller_location": 4}
+    result = lab.fails("vm_disk", **task)
+    assert result["changed"] is (completed is not None)
+    done = result.get("completed", [])
+    assert [words for words, one in zip(completed or [], done, strict=True) if words not in one] == []
+    if do == "fail_job":
+        assert "The disk is on fire." in result["msg"]
+    again = lab.run("vm_disk", **task)
+    assert not again.get("failed"), again
+    lab.leaves_alone("vm_disk", **task)
+    assert where(lab, "bare01") == {NEW: "scsi 0:4"}
+
+
+@once
+def test_an_empty_drive_that_a_failure_left_is_used(lab: Lab) -> None:
+    """Neither the disk goes in, nor the drive out: the next run puts the disk into it."""
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="AddResourceSettings", at=2, text="On fire."))
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="RemoveResourceSettings", text="Stuck."))
+    task = {"vm": "off01", "path": GOLDEN, "controller_location": 4}
+    lab.fails("vm_disk", "On fire.", "an empty disk drive stays at scsi 0:4: ", "Stuck.", **task)
+    assert len(where(lab, "off01")) == 2
+    lab.apply("vm_disk", **task)
+    assert where(lab, "off01")[GOLDEN] == "scsi 0:4"
+
+
+@once
+def test_a_drive_that_is_full(lab: Lab) -> None:
+    result = lab.fails("vm_disk", f"make the virtual disk '{NEW}'", "0x80070070", path=NEW, size="30TB", type="fixed")
+    assert result["changed"] is False
+
+
+# ---- long work ----
+
+
+@pytest.fixture
+def slow() -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"delays": {"create_disk": 8, "resize_disk": 1}}
+    with open_lab(model) as opened:
+        yield opened
+
+
+def test_long_work_tells_its_progress(slow: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    result = slow.run("vm_disk", path=NEW, size="1GB", type="fixed")
+    assert result["changed"] is True
+    lines = [line for line in capsys.readouterr().out.splitlines() if NEW in line]
+    assert 1 <= len(lines) <= 3, "at most every few seconds"
+    for line in lines:
+        assert line.startswith(f"hv01: make the virtual disk '{NEW}': ")
+        assert line.endswith(" %")
+        assert 0 < int(line.removesuffix(" %").rpartition(" ")[2]) < 100
+
+
+def test_short_work_is_silent(slow: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    slow.run("vm_disk", path=GOLDEN, size="60GB")
+    slow.run("vm_disk", check=True, path=NEW, size="1GB")
+    assert capsys.readouterr().out == ""
+    polls = [entry for entry in slow.requests if entry.class_name == "Msvm_StorageJob"]
+    assert len(polls) <= 8, "polling backs off"

@@ -1,0 +1,141 @@
+"""The vm_dvd_drive module: drives, and what is in them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+
+SETUP, TOOLS = r"C:\ISO\setup.iso", r"C:\ISO\tools.iso"
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "files": [{"path": SETUP, "size": "5GB"}, {"path": TOOLS, "size": "1GB"}],
+            "vms": [
+                {"name": "none01", "controllers": {"scsi": 0}},
+                {"name": "empty01", "state": "running", "disks": [{}], "dvd_drives": [{}]},
+                {"name": "full01", "state": "running", "dvd_drives": [{"path": SETUP}, {"path": TOOLS, "location": 9}]},
+                {"name": "bios01", "generation": 1, "state": "running", "dvd_drives": [{}]},
+                {"name": "saved01", "state": "saved", "dvd_drives": [{}]},
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture(params=["real", "async"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": request.param}
+    with open_lab(model) as opened:
+        yield opened
+
+
+def drives(lab: Lab, vm: str) -> list[tuple[str, str | None]]:
+    """Places and media of the DVD drives of a VM."""
+    found = lab.run("vm_info", name=[vm], include=["disks"])["vms"][0]["dvd_drives"]
+    return [
+        (f"{one['controller_type']} {one['controller_number']}:{one['controller_location']}", one["path"])
+        for one in found
+    ]
+
+
+def test_an_image_goes_in_and_out(lab: Lab) -> None:
+    result = lab.apply("vm_dvd_drive", vm="empty01", path=SETUP)
+    assert result["id"] == lab.vm("empty01").id
+    assert result["diff"] == {
+        "before": {"dvd_drives": {"scsi 0:1": {"path": None}}},
+        "after": {"dvd_drives": {"scsi 0:1": {"path": SETUP}}},
+    }
+    assert result["power_cycle_required"] is False
+    lab.apply("vm_dvd_drive", vm="empty01", path=TOOLS)
+    assert drives(lab, "empty01") == [("scsi 0:1", TOOLS)]
+    lab.leaves_alone("vm_dvd_drive", vm="empty01", path=TOOLS.upper().replace("\\", "/"))
+    lab.leaves_alone("vm_dvd_drive", vm="empty01")
+    lab.apply("vm_dvd_drive", vm="empty01", path="")
+    assert drives(lab, "empty01") == [("scsi 0:1", None)]
+
+
+def test_another_image_takes_one_request(lab: Lab) -> None:
+    """So that a drive doesn't lose its medium where the new one is refused."""
+    lab.run("vm_dvd_drive", vm="full01", path=TOOLS)
+    assert lab.writes == ["Invoke Msvm_VirtualSystemManagementService ModifyResourceSettings"]
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="ModifyResourceSettings", text="On fire."))
+    before = lab.state()
+    result = lab.fails(
+        "vm_dvd_drive", f"put '{SETUP}' into the dvd drive at scsi 0:0 of VM 'full01'", vm="full01", path=SETUP
+    )
+    assert result["changed"] is False
+    assert lab.state() == before
+
+
+def test_a_drive_is_added(lab: Lab) -> None:
+    result = lab.apply("vm_dvd_drive", vm="none01", path=SETUP)
+    assert result["diff"]["after"] == {"scsi_controllers": 1, "dvd_drives": {"scsi 0:0": {"path": SETUP}}}
+    lab.apply("vm_dvd_drive", vm="none01", controller_location=4)
+    assert drives(lab, "none01") == [("scsi 0:0", SETUP), ("scsi 0:4", None)]
+    lab.apply("vm_dvd_drive", vm="empty01", controller_number=0, controller_location=5, path=TOOLS)
+    assert drives(lab, "empty01") == [("scsi 0:1", None), ("scsi 0:5", TOOLS)]
+
+
+def test_a_drive_is_removed(lab: Lab) -> None:
+    result = lab.apply("vm_dvd_drive", vm="full01", controller_location=9, state="absent")
+    assert result["diff"] == {"before": {"dvd_drives": {"scsi 0:9": {"path": TOOLS}}}, "after": {"dvd_drives": {}}}
+    assert drives(lab, "full01") == [("scsi 0:0", SETUP)]
+    lab.apply("vm_dvd_drive", vm="full01", state="absent")
+    lab.leaves_alone("vm_dvd_drive", vm="full01", state="absent")
+    assert lab.machine.files.get(SETUP), "the image stays"
+
+
+def test_a_drive_on_ide(lab: Lab) -> None:
+    """Media change while the VM runs, drives don't."""
+    lab.apply("vm_dvd_drive", vm="bios01", path=SETUP)
+    task = {"vm": "bios01", "controller_type": "ide", "controller_number": 1}
+    lab.refuses("vm_dvd_drive", "VM 'bios01' is running", "changing controller_type needs it off", **task)
+    assert lab.apply("vm_dvd_drive", **task, allow_power_cycle=True)["power_cycled"] is True
+    assert drives(lab, "bios01") == [("ide 0:0", SETUP), ("ide 1:0", None)]
+    gone = {"vm": "bios01", "state": "absent"}
+    lab.refuses("vm_dvd_drive", "VM 'bios01' is running", **gone)
+    lab.apply("vm_dvd_drive", once_more=False, **gone, allow_power_cycle=True)
+    assert lab.vm("bios01").running
+
+
+def test_several_drives_of_one_task(lab: Lab) -> None:
+    """Those with a place are found first, and each entry stands for a drive of its own."""
+    lab.leaves_alone("vm", name="full01", dvd_drives=[{}, {"controller_location": 0}])
+    lab.apply("vm", name="full01", dvd_drives=[{"path": ""}, {"controller_location": 0, "path": SETUP}])
+    assert drives(lab, "full01") == [("scsi 0:0", SETUP), ("scsi 0:9", None)]
+    lab.apply("vm", name="full01", dvd_drives=[{}, {}, {"path": TOOLS}])
+    assert drives(lab, "full01") == [("scsi 0:0", TOOLS), ("scsi 0:1", None), ("scsi 0:9", None)]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            {"vm": "empty01", "path": r"C:\ISO\gone.iso"},
+            (r"path: there is no file 'C:\ISO\gone.iso'", "copy the image"),
+        ),
+        ({"vm": "empty01", "path": "setup.iso"}, ("path: 'setup.iso' is not a full path on the host",)),
+        (
+            {"vm": "empty01", "controller_location": 0},
+            ("controller_location: scsi 0:0 of VM 'empty01' holds ", ".vhdx"),
+        ),
+        (
+            {"vm": "full01", "controller_number": 3},
+            ("controller_number: 3 is not for VM 'full01'; its scsi controllers are 0 to 1",),
+        ),
+        ({"vm": "empty01", "controller_type": "ide"}, ("controller_type: VM 'empty01' is of generation 2", "use scsi")),
+        ({"vm": "saved01", "path": SETUP}, ("VM 'saved01' is saved", "'discard_saved_state: true'")),
+        ({"vm": "nosuch"}, ("no VM has the name 'nosuch'",)),
+        ({"path": SETUP}, ("one of the following is required: vm, vm_id",)),
+    ],
+)
+def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    lab.refuses("vm_dvd_drive", *words, **args)
