@@ -38,7 +38,7 @@ options:
   allow_power_cycle:
     description:
       - Whether the VM may be turned off and started again where a change needs it off. All changes of the task happen
-        in one power cycle, and the VM is started again also where one of them fails.
+        in one power cycle, and the VM is started again (and paused, if it was) also where one of them fails.
       - Without it the task is refused with the list of the settings that need the VM off, in check mode too.
     type: bool
     default: false

@@ -27,41 +27,53 @@ options:
     description:
       - V(present) makes the VM where it is missing and leaves its power alone. A new VM is off.
       - V(running), V(off), V(saved) and V(paused) bring it there as well. Turning off asks the guest to shut down,
-        unless O(force_off) says otherwise.
-      - V(restarted) turns the VM off and starts it, at every run.
-      - V(absent) turns the VM off and removes it. Its disks stay, unless O(delete_disks) says otherwise.
+        unless O(force_off) says otherwise. A VM that is off is started to be saved or paused.
+      - V(restarted) turns the VM off and starts it, at every run. A VM that is off is started.
+      - V(absent) turns the VM off and removes it with its configuration and its saved state. Its disks stay, unless
+        O(delete_disks) says otherwise, and it isn't removed with checkpoints unless O(remove_checkpoints) says so.
+      - Turning off, restarting and removing count as asked for, so that they don't need O(allow_power_cycle).
     type: str
     choices: [present, absent, running, "off", saved, paused, restarted]
     default: present
   generation:
-    description: Generation of a new VM, V(2) where it isn't given. An existing VM keeps its generation.
+    description:
+      - Generation of a new VM, V(2) where it isn't given. An existing VM keeps its generation, and another one is an
+        error.
+      - V(1) has a BIOS and IDE controllers, V(2) UEFI firmware, secure boot and a virtual TPM.
     type: int
     choices: [1, 2]
   version:
-    description: Configuration version of a new VM, such as C(9.0). The host's newest where it isn't given.
+    description:
+      - Configuration version of a new VM, such as C(9.0), for VMs that are to move to an older host. The host's newest
+        where it isn't given.
+      - An existing VM keeps its version, and another one is an error.
     type: str
   path:
     description:
-      - Folder in which a new VM gets a folder of its name for its files. The host's default where it isn't given.
+      - Folder on the host in which a new VM gets a folder of its name for its configuration, checkpoints and saved
+        state. Hyper-V makes both. The host's default where it isn't given.
+      - Of use for new VMs only. An existing VM stays where it is.
     type: str
   notes:
-    description: Notes of the VM. An empty string clears them.
+    description: Notes of the VM, as Hyper-V Manager shows them. An empty string clears them.
     type: str
   processor:
     description: Virtual processors, as in M(nested.hyperv.vm_processor).
     type: dict
     suboptions:
       count:
-        description: Number of virtual processors. Needs the VM off to change.
+        description:
+          - Number of virtual processors, at most as many as the host has. Needs the VM off to change. Hyper-V chooses
+            for a new VM where it isn't given.
         type: int
       reserve:
-        description: Percentage of its processors that the host keeps for this VM.
+        description: Percentage of its processors that the host keeps for this VM, 0 for a new one.
         type: int
       limit:
-        description: Percentage of its processors that the VM may use at most.
+        description: Percentage of its processors that the VM may use at most, 100 for a new one.
         type: int
       weight:
-        description: Share of the VM where VMs compete for processors, from 0 to 10000.
+        description: Share of the VM where VMs compete for processors, from 0 to 10000, 100 for a new one.
         type: int
       threads_per_core:
         description: Hardware threads that each core shows to the guest, V(0) for the host's number. Needs the VM off.
@@ -77,13 +89,16 @@ options:
         description: Whether the host may give and take memory while the VM runs. Needs the VM off to change.
         type: bool
       startup:
-        description: Memory that the VM starts with, such as C(4GB). All of it where memory is static.
+        description:
+          - Memory that the VM starts with, such as C(4GB), or a number of bytes. All of it where memory is static. 1GB
+            for a new VM.
         type: str
       minimum:
-        description: Least memory that dynamic memory leaves to the VM.
+        description:
+          - Least memory that dynamic memory leaves to the VM, written like O(memory.startup). 512MB for a new VM.
         type: str
       maximum:
-        description: Most memory that dynamic memory gives to the VM.
+        description: Most memory that dynamic memory gives to the VM, written like O(memory.startup). 1TB for a new VM.
         type: str
       buffer:
         description: Percentage of the guest's demand that dynamic memory keeps in reserve for it, from 5 to 2000.
@@ -213,21 +228,28 @@ options:
     elements: dict
     suboptions:
       path:
-        description: Path of the disk file on the host, ending in C(.vhdx) or C(.vhd).
+        description:
+          - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd). A missing file is made, in a folder
+            that is there or that the new VM gets by O(path).
+          - An existing file is attached as it is. One that another VM has or that something else has open is an error.
         type: str
         required: true
       size:
-        description: Size that the guest sees, such as C(127GB). Needed to make a disk. A smaller disk grows to it.
+        description:
+          - Size that the guest sees, such as C(127GB), or a number of bytes. Needed to make a disk without a parent. A
+            smaller disk grows to it, and a larger one is an error.
         type: str
       type:
-        description: Type of a new disk, V(dynamic) where it isn't given.
+        description: Type of a new disk, V(dynamic) where it isn't given, or V(differencing) where it has a parent.
         type: str
         choices: [fixed, dynamic, differencing]
       parent:
-        description: Path of the disk that a differencing disk is a child of.
+        description:
+          - Path of the disk that a differencing disk is a child of. It must never change again, so one that is attached
+            to a VM is an error.
         type: str
       block_size:
-        description: Block size of a new disk.
+        description: Block size of a new disk, written like O(disks.size). The host chooses otherwise.
         type: str
       controller_type:
         description: Type of controller. C(ide) needs the VM off.
@@ -240,12 +262,16 @@ options:
         description: Location on the controller. The first free one where it isn't given.
         type: int
   dvd_drives:
-    description: DVD drives that the VM must have, as in M(nested.hyperv.vm_dvd_drive). Others are left alone.
+    description:
+      - DVD drives that the VM must have, as in M(nested.hyperv.vm_dvd_drive). Others are left alone.
+      - Each entry stands for another drive. One without a place is the drive that holds its image already, else the
+        first one that no other entry means, else a new one.
     type: list
     elements: dict
     suboptions:
       path:
-        description: Path of the ISO image on the host. An empty string takes the medium out.
+        description:
+          - Path of the ISO image on the host. An empty string takes the medium out. Left as it is where it isn't given.
         type: str
       controller_type:
         description: Type of controller. C(ide) needs the VM off.
@@ -258,16 +284,17 @@ options:
         description: Location on the controller. The first free one where it isn't given.
         type: int
   firmware:
-    description: Firmware of the VM. All of it needs the VM off to change.
+    description: Firmware of the VM, what it boots and from where. All of it needs the VM off to change.
     type: dict
     suboptions:
       secure_boot:
-        description: Whether only signed boot loaders may start. Generation 2 only.
+        description: Whether only signed boot loaders may start. Generation 2 only, and on for a new VM.
         type: bool
       secure_boot_template:
         description:
           - Whose signatures count. V(windows) is Microsoft's for Windows, V(uefi_ca) the one that signs Linux boot
-            loaders. Generation 2 only.
+            loaders. V(windows) for a new VM. Generation 2 only. A template that the host lacks is an error.
+          - Can't be changed any more once the VM ran with a virtual TPM.
         type: str
         choices: [windows, uefi_ca, shielded_open_source]
       boot_order:
@@ -277,6 +304,7 @@ options:
             be named, by its place (C(disk:0:1) for location 1 of SCSI controller 0), its file
             (C(disk:C:\VMs\os.vhdx)), or the name of the adapter (C(network:Management)).
           - Generation 1 knows kinds of devices only, and V(floppy).
+          - A device that isn't attached, and that this task doesn't attach, is an error.
         type: list
         elements: str
   tpm:
@@ -288,35 +316,39 @@ options:
         A host that lacks them gives a clear error.
     type: bool
   checkpoints:
-    description: What checkpoints of the VM are.
+    description: What kind of checkpoints the VM has. Those that are there stay as they are.
     type: dict
     suboptions:
       type:
         description:
           - V(production) falls back to standard where the guest can't do it, V(production_only) doesn't. V(disabled)
-            allows no checkpoints.
+            allows no checkpoints, V(standard) holds the memory of a running VM too.
         type: str
         choices: [disabled, production, production_only, standard]
       automatic:
-        description: Whether the host takes a checkpoint at each start of the VM.
+        description:
+          - Whether the host takes a checkpoint at each start of the VM, and merges it when the VM stops. On for a new
+            VM on Windows 10 and 11, off on servers.
         type: bool
   automatic_start:
     description: What happens to the VM when the host starts.
     type: dict
     suboptions:
       action:
-        description: V(restart_if_running) starts it if it ran when the host stopped.
+        description: V(restart_if_running) starts it if it ran when the host stopped, which is what a new VM has.
         type: str
         choices: [nothing, restart_if_running, always]
       delay:
-        description: Seconds to wait before.
+        description: Seconds that the host waits before it starts the VM, 0 for a new one.
         type: int
   automatic_stop:
     description: What happens to the VM when the host stops.
     type: dict
     suboptions:
       action:
-        description: V(shut_down) asks the guest, V(save) keeps its state, V(turn_off) cuts its power.
+        description:
+          - V(shut_down) asks the guest, V(save) keeps its state, which is what a new VM has, and V(turn_off) cuts its
+            power.
         type: str
         choices: [turn_off, save, shut_down]
   integration_services:
@@ -324,7 +356,7 @@ options:
     type: dict
     suboptions:
       guest_service_interface:
-        description: Copying files into the guest.
+        description: Copying files into the guest. Off for a new VM, unlike the others.
         type: bool
       heartbeat:
         description: The guest's sign of life.
@@ -348,17 +380,22 @@ options:
     type: str
     choices: [heartbeat, ip_address]
   wait_timeout:
-    description: Seconds to wait for it. After them the task fails, and the VM runs on.
+    description:
+      - Seconds to wait for what O(wait_for) says. After them the task fails, and the VM runs on. Check mode doesn't
+        wait.
     type: int
     default: 300
   delete_disks:
     description:
-      - With O(state=absent), delete the files of the VM's disks as well. What is on them is lost.
-      - A disk that another VM uses is an error, and nothing is removed then.
+      - With O(state=absent), delete the files of the VM's disks as well, also those of its checkpoints. What is on them
+        is lost. Parents of differencing disks and ISO images stay.
+      - A disk that another VM uses, itself or as a parent, is an error, and nothing is removed then.
     type: bool
     default: false
   remove_checkpoints:
-    description: With O(state=absent), remove a VM that has checkpoints, and them with it.
+    description:
+      - With O(state=absent), remove a VM that has checkpoints, and them with it. Hyper-V merges their disks into those
+        that the VM began with. Without it such a VM is refused.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -395,10 +432,12 @@ EXAMPLES = r"""
     checkpoints:
       type: disabled
 
-- name: Start a VM
+- name: Start a VM, and go on when its guest answers
   nested.hyperv.vm:
     name: lab01
     state: running
+    wait_for: heartbeat
+    wait_timeout: 600
 
 - name: Shut a VM down and keep it off when the host starts
   nested.hyperv.vm:

@@ -10,6 +10,8 @@ short_description: Make, grow, attach and detach virtual disks
 version_added: 0.1.0
 description:
   - Makes a virtual disk file on the host, lets it grow, and attaches it to a VM, each where that isn't done yet.
+  - What a disk is for is checked before anything is written. A disk that another VM has, that something else has open,
+    or whose parent is missing or has changed isn't attached, and a disk that others stand on doesn't grow.
   - Never makes a disk smaller or anew, and deletes a file only where O(delete_file) asks for it.
   - With neither O(vm) nor O(vm_id) it looks after the file alone.
 options:
@@ -23,7 +25,8 @@ options:
     type: str
   path:
     description:
-      - Path of the disk file on the host, ending in C(.vhdx) or C(.vhd). Compared without case.
+      - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd). Compared without case. Its folder must be
+        there.
       - A disk that a VM runs on through checkpoints is found by the path of its first file.
     type: str
     required: true
@@ -38,7 +41,9 @@ options:
     description:
       - Size that the guest sees. A number with C(MB), C(GB) or C(TB) (powers of 1024), or a number of bytes.
       - Needed to make a disk, other than a differencing one, which takes the size of its parent. A smaller disk grows
-        to it. A larger one is an error, since making it smaller can lose data.
+        to it, also while its VM runs, unless it is a C(.vhd) or on an IDE controller. A larger one is an error, since
+        making it smaller can lose data.
+      - A disk doesn't grow while checkpoints or other disks stand on it.
     type: str
   type:
     description:
@@ -49,10 +54,14 @@ options:
     type: str
     choices: [fixed, dynamic, differencing]
   parent:
-    description: Path of the disk that a differencing disk is a child of. It must never change once it has children.
+    description:
+      - Path of the disk that a differencing disk is a child of. It must never change once it has children, so one that
+        is attached to a VM is an error.
     type: str
   block_size:
-    description: Block size of a new dynamic or differencing disk, written like O(size). The host chooses otherwise.
+    description:
+      - Block size of a new dynamic or differencing disk, written like O(size), a power of two from C(1MB) to C(256MB)
+        for VHDX. The host chooses otherwise.
     type: str
   controller_type:
     description:
@@ -72,11 +81,12 @@ options:
       - Location on the controller, from 0 to 63 on SCSI and 0 to 1 on IDE. A place that holds something else is an
         error.
       - The first free one where it isn't given. A disk that is attached already stays where it is.
+      - Moving a disk from one place to another needs the VM off.
     type: int
   delete_file:
     description:
       - With O(state=absent), delete the file as well. What is on the disk is lost.
-      - A disk that another VM uses, itself or as a parent, is an error.
+      - A disk that another VM or a checkpoint uses, itself or as a parent, is an error.
     type: bool
     default: false
 extends_documentation_fragment:

@@ -9,15 +9,17 @@ module: vm_dvd_drive
 short_description: Put images into DVD drives of a VM
 version_added: 0.1.0
 description:
-  - Adds and removes DVD drives of a VM, and puts ISO images in and takes them out, also while the VM runs.
+  - Adds and removes DVD drives of a VM, and puts ISO images in and takes them out, also while the VM runs. Images are
+    never changed or deleted.
 options:
   path:
     description:
-      - Path of the ISO image on the host. An empty string takes the medium out.
+      - Full path of the ISO image on the host, compared without case. An empty string takes the medium out. An image
+        that isn't there is an error.
       - The medium is left as it is where it isn't given. A new drive is empty then.
     type: str
   state:
-    description: Whether the drive should be there.
+    description: Whether the drive should be there. A drive goes with the image in it.
     type: str
     choices: [present, absent]
     default: present
@@ -26,7 +28,7 @@ options:
     type: str
     choices: [scsi, ide]
   controller_number:
-    description: Number of the drive's controller, counted from 0.
+    description: Number of the drive's controller, counted from 0. A missing SCSI controller is added.
     type: int
   controller_location:
     description:
@@ -73,6 +75,12 @@ power_cycled:
   returned: success
   type: bool
   sample: false
+completed:
+  description: What had been done before a later step failed, in words.
+  returned: when a later step failed
+  type: list
+  elements: str
+  sample: [add SCSI controller 1 to VM 'lab01']
 """
 
 from typing import Any
