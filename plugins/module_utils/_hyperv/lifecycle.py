@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .._wsman import cim
 from .._wsman.cim import CimClass
+from .._wsman.faults import FilterRefused, InvalidClass, NotSupported
 from . import (
     adapter,
     checkpoint,
@@ -47,7 +48,7 @@ from .schema import (
 from .session import Host
 from .step import Step, merge, needing_off_for, under
 from .storage import DISK, IDE, Layout
-from .vm import OFF, VM
+from .vm import OFF, VM, of_vms
 
 OPTIONS: dict[str, Any] = {
     "generation": {"type": "int", "choices": [1, 2]},
@@ -108,13 +109,8 @@ class Whole(NamedTuple):
 
 
 def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
-    """The VM as it is, as far as the options look: its components come in one query, whatever their classes."""
-    components: dict[str, list[dict[str, Any]]] = {name: [] for name in _COMPONENTS}
-    for row in host.client.associators(
-        vm.settings_reference, _COMPONENTS, assoc_class="Msvm_VirtualSystemSettingDataComponent"
-    ):
-        if row["__CLASS"] in components:
-            components[row["__CLASS"]].append(row)
+    """The VM as it is, as far as the options look."""
+    components = _components(host, vm)
     if not (components[PROCESSOR.name] and components[MEMORY.name]):
         raise Missing(f"{vm} has no settings; somebody removes it just now, or you may not see them", vm=vm.name)
     return Whole(
@@ -130,6 +126,26 @@ def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
         {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := components[cls.name])},
         security.read(host, vm) if params["tpm"] is not None else security.FRESH,
     )
+
+
+def _components(host: Host, vm: VM) -> dict[str, list[dict[str, Any]]]:
+    """The rows of what a VM is made of by class name, in one query, or one by class where a host doesn't take that."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _COMPONENTS}
+    try:
+        rows = host.client.associators(
+            vm.settings_reference, _COMPONENTS, assoc_class="Msvm_VirtualSystemSettingDataComponent"
+        )
+    except (FilterRefused, InvalidClass, NotSupported):
+        rows = []
+    for row in rows:
+        if row["__CLASS"] in found:
+            found[row["__CLASS"]].append(row)
+    if found[PROCESSOR.name] or found[MEMORY.name]:
+        return found
+    where = of_vms([vm])
+    return {
+        name: host.client.query(cls, columns=tuple(cls.properties), where=where) for name, cls in _COMPONENTS.items()
+    }
 
 
 def _features(params: Mapping[str, Any]) -> list[CimClass]:
