@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._ensure import Step, Task, ensure, step
+from ansible_collections.nested.hyperv.plugins.module_utils._ensure import (
+    Step,
+    Task,
+    ensure,
+    having_done,
+    step,
+)
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import memory, table
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import MethodFailed, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.session import Host
@@ -163,3 +169,71 @@ def test_suboptions_are_told_within_their_option() -> None:
         {"memory": {"dynamic": False}},
     )
     assert step("set memory", found, list, section="memory").needs_off == ("memory.dynamic",)
+
+
+def test_waiting_comes_last_and_adds_to_the_result() -> None:
+    things = Things()
+
+    def wait() -> dict[str, Any]:
+        return {"seen": list(things.written)}
+
+    result = ensure(HOST, Task({}), [things.step("a", 1, 2)], then=[things.step("b", 1, 2)], wait=wait)
+    assert result["seen"] == ["a", "b"]
+    assert ensure(HOST, Task({}), [], wait=wait) == {
+        "changed": False,
+        "diff": {"before": {}, "after": {}},
+        "power_cycle_required": False,
+        "power_cycled": False,
+        "seen": ["a", "b"],
+    }
+    assert "seen" not in ensure(HOST, Task({}, True), [things.step("c", 1, 2)], wait=wait)
+
+
+def test_a_wait_that_fails_tells_what_was_done() -> None:
+    def wait() -> dict[str, Any]:
+        raise Refused("gave up after 1 s", timeout=1)
+
+    with pytest.raises(Refused) as caught:
+        ensure(HOST, Task({}), [Things().step("a", 1, 2)], wait=wait)
+    assert caught.value.details == {
+        "timeout": 1,
+        "changed": True,
+        "diff": {"before": {"a": 1}, "after": {"a": 2}},
+        "completed": ["set a"],
+        "power_cycled": False,
+    }
+
+
+def test_what_is_made_already_is_told_as_a_whole_or_with_what_came_after() -> None:
+    things = Things()
+    made = Step("make it", {"state": "absent"}, {"state": "present"}, list)
+    whole = Step("make it", {"state": "absent"}, {"state": "present", "a": 2}, list)
+    steps = [things.step("a", 1, 2)]
+    assert ensure(HOST, Task({}), steps, made=made, whole=whole)["diff"] == {
+        "before": {"state": "absent"},
+        "after": {"state": "present", "a": 2},
+    }
+    assert ensure(HOST, Task({}), [], made=made, whole=whole)["changed"] is True
+    with pytest.raises(MethodFailed) as caught:
+        ensure(HOST, Task({}), [*steps, things.step("b", 1, 2, fails=True)], made=made, whole=whole)
+    assert caught.value.details["completed"] == ["make it", "set a"]
+    assert caught.value.details["diff"]["after"] == {"state": "present", "a": 2}
+
+
+def test_a_failure_before_the_engine_knows_of_a_step_tells_it_too() -> None:
+    made = Step("make it", {"state": "absent"}, {"state": "present"}, list)
+    with pytest.raises(MethodFailed) as caught, having_done(made):
+        raise MethodFailed("could not read it", return_value=32768)
+    assert caught.value.details["completed"] == ["make it"]
+    assert caught.value.details["return_value"] == 32768
+    with pytest.raises(MethodFailed) as caught, having_done(made):
+        raise MethodFailed("could not", changed=True, completed=["make it", "set a"])
+    assert caught.value.details["completed"] == ["make it", "set a"], "what is known already counts"
+
+
+def test_an_option_that_several_steps_need_off_is_named_once() -> None:
+    things = Things()
+    steps = [things.step("a", 1, 2, ("x",)), things.step("b", 1, 2, ("x", "y"))]
+    with pytest.raises(Refused) as caught:
+        ensure(HOST, Task({}), steps, VM(ID, "web01", RUNNING))
+    assert caught.value.details["options"] == ["x", "y"]

@@ -279,6 +279,17 @@ def test_waiting_ends(lab: Lab, condition: str) -> None:
     assert lab.vm("blind01").running, "it runs on"
 
 
+def test_long_waiting_tells_how_long(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible_collections.nested.hyperv.plugins.module_utils._hyperv.jobs.REPORT_EVERY", 0.5)
+    lab.fails("vm", name="blind01", state="running", wait_for="heartbeat", wait_timeout=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert 1 <= len(lines) <= 4
+    assert all(line.startswith("hv01: see the heartbeat of VM 'blind01': ") for line in lines)
+    assert all(line.endswith(" s of at most 2 s") for line in lines)
+
+
 def test_a_new_vm_that_never_answers_is_told_as_made(lab: Lab) -> None:
     result = lab.fails("vm", "VM 'new01'", name="new01", state="running", wait_for="heartbeat", wait_timeout=1)
     assert result["changed"] is True
