@@ -376,7 +376,7 @@ options:
   wait_for:
     description:
       - What to wait for with O(state=running) or O(state=restarted). V(heartbeat) is the guest's sign of life,
-        V(ip_address) an address that the guest tells.
+        V(ip_address) an address that the guest tells, other than link-local ones. With another state it is an error.
     type: str
     choices: [heartbeat, ip_address]
   wait_timeout:
@@ -396,6 +396,7 @@ options:
     description:
       - With O(state=absent), remove a VM that has checkpoints, and them with it. Hyper-V merges their disks into those
         that the VM began with. Without it such a VM is refused.
+      - Checkpoints that the host took by itself when the VM started don't count.
     type: bool
     default: false
 extends_documentation_fragment:

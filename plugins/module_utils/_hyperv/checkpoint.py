@@ -25,12 +25,16 @@ _CREATED = 5  # ElementEffects of the row that names the new checkpoint
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint; ``parent`` is the InstanceID of the one it was taken on, None for the first."""
+    """A checkpoint; ``parent`` is the InstanceID of the one it was taken on, None for the first.
+
+    An ``automatic`` one was taken by the host when the VM started, and goes when the VM stops.
+    """
 
     id: str
     name: str
     created: str | None
     parent: str | None
+    automatic: bool = False
 
     @property
     def guid(self) -> str:
@@ -42,9 +46,12 @@ class Checkpoint(NamedTuple):
 
 
 def read(host: Host, vm: VM) -> list[Checkpoint]:
-    """The VM's checkpoints, oldest first; one or two requests."""
+    """The VM's checkpoints, oldest first; one or two requests.
+
+    All columns are asked for, since hosts before Windows Server 2019 don't know IsAutomaticSnapshot.
+    """
     where = f"VirtualSystemIdentifier = {cim.quote(vm.id)} AND VirtualSystemType LIKE 'Microsoft:Hyper-V:Snapshot:%'"
-    return arrange(host.client.query(CHECKPOINT, columns=tuple(CHECKPOINT.properties), where=where))
+    return arrange(host.client.query(CHECKPOINT, where=where))
 
 
 def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
@@ -55,6 +62,7 @@ def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
             row["ElementName"] or "",
             row["CreationTime"].isoformat() if row["CreationTime"] else None,
             cim.parse_path(row["Parent"]).keys["InstanceID"] if row["Parent"] else None,
+            str(row.get("IsAutomaticSnapshot")).lower() == "true",
         )
         for row in rows
     ]

@@ -424,13 +424,14 @@ def destroy(host: Host, vm: VM) -> None:
 def plan_removal(host: Host, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
     """The steps that remove a VM. Raises Refused where it has checkpoints, or disks that others need."""
     checkpoints = checkpoint.read(host, vm)
-    if checkpoints and not remove_checkpoints:
-        names = ", ".join(f"'{one.name}'" for one in checkpoints)
+    kept = [one for one in checkpoints if not one.automatic]
+    if kept and not remove_checkpoints:
+        names = ", ".join(f"'{one.name}'" for one in kept)
         raise Refused(
             f"{vm} has checkpoints ({names}), which go with it. Delete them first, or allow it with "
             "'remove_checkpoints: true'",
             vm=vm.name,
-            checkpoints=[one.name for one in checkpoints],
+            checkpoints=[one.name for one in kept],
         )
     steps = [Step(f"remove {vm}", {"state": "present"}, {"state": "absent"}, lambda: destroy(host, vm), ("state",))]
     if delete_disks:

@@ -47,6 +47,12 @@ MODEL: dict[str, Any] = {
                     "disks": [disk("grown")],
                     "checkpoints": [{"name": "first", "children": [{"name": "second", "current": True}]}],
                 },
+                {
+                    "name": "client01",
+                    "state": "running",
+                    "disks": [disk("client")],
+                    "checkpoints": [{"name": "Automatic Checkpoint", "automatic": True}],
+                },
                 {"name": "twin", "notes": "one"},
                 {"name": "TWIN", "notes": "two"},
             ],
@@ -355,7 +361,12 @@ def test_checkpoints_go_only_where_they_may(lab: Lab) -> None:
     assert result["checkpoints"] == ["first", "second"]
     lab.apply("vm", name="grown01", state="absent", remove_checkpoints=True)
     assert lab.machine.files.get(r"C:\VMs\grown.vhdx"), "its disk stays, merged"
-    assert not [file.path for file in lab.machine.files if file.path.endswith(".avhdx")]
+    assert not [file.path for file in lab.machine.files if "grown" in file.path and file.path.endswith(".avhdx")]
+
+
+def test_a_checkpoint_that_the_host_took_by_itself_does_not_count(lab: Lab) -> None:
+    lab.apply("vm", name="client01", state="absent", delete_disks=True)
+    assert not [file.path for file in lab.machine.files if "client" in file.path]
 
 
 def test_checkpoints_and_disks_go_together(lab: Lab) -> None:
