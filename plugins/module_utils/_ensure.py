@@ -32,6 +32,7 @@ def ensure(
     task: Task,
     steps: Iterable[Step],
     vm: VM | None = None,
+    *,
     then: Iterable[Step] = (),
     made: Step | None = None,
     whole: Step | None = None,

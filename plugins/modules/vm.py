@@ -552,8 +552,16 @@ def _change(
     steps = lifecycle.plan(host, way.vm, params, wanted, lifecycle.read(host, found, params))
     if params["state"] == "restarted":
         task = task._replace(params={**params, "allow_power_cycle": True})
-    waiting = wait.for_it(host, found, params)
-    result = ensure(host, task, [*way.first, *steps], way.vm, way.then, made, whole, waiting)
+    result = ensure(
+        host,
+        task,
+        [*way.first, *steps],
+        way.vm,
+        then=way.then,
+        made=made,
+        whole=whole,
+        wait=wait.for_it(host, found, params),
+    )
     return {**result, "id": found.id, "name": found.name}
 
 
