@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.unit.simulator import hosts
 
 STATES = simulator.model.STATE_NAMES
 WORDS = {number: word for word, number in STATES.items()}
@@ -175,12 +175,9 @@ def test_a_transition_that_somebody_else_began_is_waited_for() -> None:
     model = copy.deepcopy(MODEL)
     model["hosts"][0]["jobs"] = {"delays": {"start": 0.5, "save": 0.5}}
     with open_lab(model) as lab:
-        other = threading.Thread(target=lambda: Lab(lab.sim).run("vm", name="off01", state="running"))
-        other.start()
-        while not lab.vm("off01").busy:
-            pass
+        assert hosts.power(lab.machine, "off01", hosts.RUNNING) == hosts.JOB
+        assert lab.vm("off01").busy
         result = lab.run("vm", name="off01", state="off")
-        other.join()
     assert not result.get("failed"), result
     assert result["diff"]["before"] == {"state": "running"}
     assert WORDS[lab.vm("off01").state] == "off"
@@ -191,12 +188,10 @@ def test_a_job_that_holds_the_vm_is_waited_for() -> None:
     model = copy.deepcopy(MODEL)
     model["hosts"][0]["jobs"] = {"delays": {"snapshot": 1}}
     with open_lab(model) as lab:
-        other = threading.Thread(target=lambda: Lab(lab.sim).run("vm_checkpoint", vm="off01", name="first"))
-        other.start()
-        while lab.vm("off01").job is None:
-            pass
+        arguments = {"AffectedSystem": lab.vm("off01").reference, "SnapshotSettings": "", "SnapshotType": 2}
+        code, _outputs = hosts.call(lab.machine, "Msvm_VirtualSystemSnapshotService", "CreateSnapshot", **arguments)
+        assert code == hosts.JOB
         result = lab.run("vm", name="off01", state="running")
-        other.join()
     assert not result.get("failed"), result
     assert len(power(lab)) > 1
 
