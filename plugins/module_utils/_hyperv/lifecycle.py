@@ -48,6 +48,7 @@ from .schema import (
 from .session import Host
 from .step import Step, merge, needing_off_for, under
 from .storage import DISK, IDE, Layout
+from .units import format_size
 from .vm import OFF, VM, of_vms
 
 OPTIONS: dict[str, Any] = {
@@ -200,7 +201,20 @@ def parse(params: Mapping[str, Any]) -> dict[str, Any]:
         processor_wanted = table.parse(processor.PROPERTIES, params["processor"] or {})
     with within("memory"):
         memory_wanted = table.parse(memory.PROPERTIES, params["memory"] or {})
+    _check_agreeing(memory_wanted, params["nesting"] or {})
     return {**configuration.parse(params), "processor": processor_wanted, "memory": memory_wanted}
+
+
+def _check_agreeing(memory_wanted: Mapping[str, Any], nesting_options: Mapping[str, Any]) -> None:
+    """Raise Invalid where memory and nesting ask for opposites, which each run would change again."""
+    least, startup = nesting.minimum_startup_memory(nesting_options), memory_wanted.get("startup")
+    if least is not None and startup is not None and startup < least:
+        raise Invalid(
+            f"memory.startup: {format_size(startup)} is below nesting.minimum_startup_memory, {format_size(least)}; "
+            "leave one of them out"
+        )
+    if memory_wanted.get("dynamic") and nesting_options.get("static_memory"):
+        raise Invalid("memory.dynamic: nesting.static_memory asks for the opposite; leave one of them out")
 
 
 def _check_distinct(option: str, values: list[str]) -> None:

@@ -529,6 +529,14 @@ def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
             {"name": "off01", "nesting": {"mac_spoofing": True, "adapters": ["WAN"]}},
             ("nesting.adapters: VM 'off01' has no network adapter 'WAN'", "'LAN'"),
         ),
+        (
+            {"name": "new01", "memory": {"startup": "2GB"}, "nesting": {"minimum_startup_memory": "4GB"}},
+            ("memory.startup: 2GB is below nesting.minimum_startup_memory, 4GB", "leave one of them out"),
+        ),
+        (
+            {"name": "off01", "memory": {"dynamic": True}, "nesting": {"static_memory": True}},
+            ("memory.dynamic: nesting.static_memory asks for the opposite",),
+        ),
         ({"name": "n" * 101}, ("name: a VM's name has 1 to 100 characters",)),
         ({"name": "new01", "path": "VMs"}, ("path: 'VMs' is not a full path on the host",)),
         ({"id": "00000000-0000-0000-0000-000000000001"}, ("id: no VM has this id", "give its 'name'")),
