@@ -105,5 +105,7 @@ def _comparable(result: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def open_lab(model: Path | Mapping[str, Any] | str) -> Iterator[Lab]:
     with simulator.start(model) as sim:
-        yield Lab(sim)
-    bridge.forget_connections()
+        try:
+            yield Lab(sim)
+        finally:
+            bridge.forget_connections()

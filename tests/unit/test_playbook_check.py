@@ -96,7 +96,8 @@ def play(sim: simulator.Simulation, tmp_path: Path) -> Run:
         book.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
         command = [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, *options]
         sim.log.clear()
-        return Ended(sim, subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ.copy()))
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ.copy(), check=False)
+        return Ended(sim, done)
 
     return run
 

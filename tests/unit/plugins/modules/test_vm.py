@@ -421,7 +421,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "before_it"), STEPS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "before_it"), STEPS, ids=str)
 @pytest.mark.parametrize("do", ["fail_job", "fault", "lose"])
 @pytest.mark.parametrize("mode", ["real"], indirect=True)
 def test_a_failed_job_in_the_middle(lab: Lab, rule: dict[str, Any], before_it: str | None, do: str) -> None:
