@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .._wsman import cim
 from .._wsman.cim import CimClass
-from . import adapter, jobs, port
+from . import jobs, port
 from .adapter import Adapter, Wanted
-from .errors import MethodFailed
 from .port import Target
-from .schema import SYNTHETIC_ADAPTER, VM_SERVICE
+from .schema import VM_SERVICE
 from .session import Host
 from .step import Step, merge, under
 from .vm import VM
@@ -82,11 +81,9 @@ def _add(host: Host, vm: VM, wanted: Mapping[str, Wanted], targets: Mapping[str,
     """Add the ports, and read which is which: nothing says that a host answers in the order of the request."""
     values = {name: port.new_values(one) for name, one in wanted.items()}
     _call(host, vm, [port.adapter_text(name, values[name]) for name in wanted], f"add adapters to {vm}")
-    ids = {row["ElementName"].lower(): row["InstanceID"] for row in adapter.rows(host, [vm], SYNTHETIC_ADAPTER)}
+    ids = port.ids_by_name(host, vm)
     for name in wanted:
-        if name.lower() not in ids:
-            raise MethodFailed(f"{vm} was to get the adapter '{name}', but has none", vm=vm.name, adapter=name)
-        targets[name].adapter = port.added(vm, name, ids[name.lower()], values[name])
+        targets[name].adapter = port.added(vm, name, port.id_by_name(vm, name, ids), values[name])
 
 
 def _connect(host: Host, vm: VM, switches: Mapping[str, str | None], targets: Mapping[str, Target]) -> None:

@@ -26,6 +26,7 @@ from .adapter import (
     Adapter,
     Wanted,
     find_switch,
+    rows,
 )
 from .errors import Invalid, MethodFailed, Missing, Refused
 from .ethernet import describe_vlan, parse_mac, vlan_values
@@ -268,9 +269,20 @@ def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any]) -> Ada
 def _add(host: Host, vm: VM, name: str, values: Mapping[str, Any]) -> Adapter:
     """Add a synthetic adapter to the VM."""
     reference = _add_resource(host, vm, adapter_text(name, values), f"add adapter '{name}' to {vm}")
-    if reference is None:
-        raise MethodFailed(f"{vm} got the adapter '{name}', but the host doesn't say its id", vm=vm.name, adapter=name)
-    return added(vm, name, reference.keys["InstanceID"], values)
+    instance_id = reference.keys["InstanceID"] if reference else id_by_name(vm, name, ids_by_name(host, vm))
+    return added(vm, name, instance_id, values)
+
+
+def ids_by_name(host: Host, vm: VM) -> dict[str, str]:
+    """InstanceIDs of the VM's adapters by name in lower case: a host that answers through a job doesn't tell them."""
+    return {row["ElementName"].lower(): row["InstanceID"] for row in rows(host, [vm], SYNTHETIC_ADAPTER)}
+
+
+def id_by_name(vm: VM, name: str, ids: Mapping[str, str]) -> str:
+    """The id of an adapter that was just added. Raises MethodFailed where it isn't there."""
+    if name.lower() not in ids:
+        raise MethodFailed(f"{vm} was to get the adapter '{name}', but has none", vm=vm.name, adapter=name)
+    return ids[name.lower()]
 
 
 def _add_resource(host: Host, vm: VM, text: str, what: str) -> Reference | None:

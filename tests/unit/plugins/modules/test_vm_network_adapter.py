@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.unit.lab import open_lab
 
 from .conftest import MODEL, Hosts
 
@@ -45,6 +47,15 @@ def test_add_connect_and_configure_in_one_task(host: Hosts) -> None:
         "bandwidth": {"weight": 10, "minimum": 0, "maximum": 1000},
         "ip_addresses": [],
     }
+
+
+def test_a_host_that_answers_with_a_job_does_not_tell_which_adapter_it_added() -> None:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": "async"}
+    with open_lab(model) as lab:
+        lab.apply(MODULE, vm="lab01", name="Guests", switch="External", mac_spoofing=True)
+        found = lab.run("vm_info", name=["lab01"], include=["network_adapters"])["vms"][0]["network_adapters"]
+    assert any({"name": "Guests", "switch": "External", "mac_spoofing": True}.items() <= one.items() for one in found)
 
 
 def test_the_same_trunk_written_another_way_is_no_change(host: Hosts) -> None:
