@@ -50,7 +50,8 @@ options:
   static_memory:
     description:
       - Whether to turn dynamic memory off, which has no effect anyway while Hyper-V runs inside. Needs the VM off.
-      - V(false) leaves it as it is. Use M(nested.hyperv.vm_memory) to turn it on.
+      - V(false) leaves it as it is, with a warning where extensions get exposed to a VM that has dynamic memory. Use
+        M(nested.hyperv.vm_memory) to turn it on.
     type: bool
     default: false
   minimum_startup_memory:
@@ -175,7 +176,7 @@ def run(host: Host, task: Task) -> dict[str, Any]:
         found,
         params,
         processor_row=vm.setting(host, found, PROCESSOR),
-        memory_row=vm.setting(host, found, MEMORY) if nesting.needs_memory(params) else None,
+        read_memory=lambda: host.once(("memory", found.id), lambda: vm.setting(host, found, MEMORY)),
         adapters=adapter.read(host, [found]) if spoofing is not None else [],
     )
     return {**ensure(host, task, steps, found), "id": found.id, "name": found.name}

@@ -356,7 +356,7 @@ def _nesting_steps(host: Host, vm: VM, params: Mapping[str, Any], now: Whole, wa
         vm,
         {**options, "adapters": names},
         now.processor,
-        {**now.memory, **changed} if nesting.needs_memory(options) else None,
+        lambda: {**now.memory, **changed},
         [one for one in now.adapters if one.name.lower() not in told],
         "nesting",
         now.configuration["Version"],

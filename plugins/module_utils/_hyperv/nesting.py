@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._policy import nesting as policy
+from .._policy.rules import DYNAMIC_MEMORY_WHILE_NESTED
 from . import adapter, memory, port, processor, table
 from .adapter import Adapter
 from .errors import Invalid, Refused
@@ -102,12 +103,15 @@ def plan(
     vm: VM,
     params: Mapping[str, Any],
     processor_row: Mapping[str, Any],
-    memory_row: Mapping[str, Any] | None,
+    read_memory: Callable[[], Mapping[str, Any]],
     adapters: list[Adapter],
     section: str = "",
     version: str | None = None,
 ) -> list[Step]:
-    """The steps to what nesting needs; check() refuses before the extensions are exposed where they can't work."""
+    """The steps to what nesting needs; check() refuses before the extensions are exposed where they can't work.
+
+    Memory is read where the options look at it, and where the extensions are about to be exposed, for the warning.
+    """
     enabled = params["state"] == "enabled"
     differences = table.changes(processor.NESTING, processor_row, {"virtualization_extensions": enabled})
     if differences and enabled:
@@ -120,9 +124,13 @@ def plan(
         section=section,
     )
     steps = [extensions]
-    if memory_row is not None:
-        wanted = wanted_memory(memory_row, params["static_memory"], minimum_startup_memory(params))
-        steps.append(memory.plan(host, vm, memory_row, wanted, "assume", section))
+    if needs_memory(params):
+        row = read_memory()
+        wanted = wanted_memory(row, params["static_memory"], minimum_startup_memory(params))
+        steps.append(memory.plan(host, vm, row, wanted, "assume", section))
+    if differences and enabled and not params["static_memory"] and read_memory()["DynamicMemoryEnabled"]:
+        rule = DYNAMIC_MEMORY_WHILE_NESTED
+        host.once((rule.id, vm.name), lambda: host.warn(f"{vm}: {rule.text} (rule {rule.id}, {rule.source})"))
     return steps + _mac_spoofing(host, vm, spoofing(params), params["adapters"], adapters, section)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.tests.unit.lab import open_lab
+
 from .conftest import Hosts
 
 MODULE = "vm_nesting"
@@ -59,3 +61,17 @@ def test_bad_input(host: Hosts, args: dict[str, Any], words: str) -> None:
 def test_the_same_in_a_whole_vm(host: Hosts) -> None:
     host.change("vm", name="lab01", nesting={"network": "mac_spoofing", "adapters": ["LAN"]})
     assert spoofing(host) == {"LAN": True, "Loose": False}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_dynamic_memory_that_would_not_fluctuate_is_warned_of(check: bool) -> None:
+    memory = {"startup": "4GB", "dynamic": True, "minimum": "2GB", "maximum": "8GB"}
+    vms = [{"name": "floating", "memory": memory}, {"name": "fixed", "memory": "4GB"}]
+    with open_lab({"hosts": [{"name": "hv01", "vms": vms}]}) as lab:
+        (warning,) = lab.run(MODULE, name="floating", check=check)["warnings"]
+        assert warning.startswith("VM 'floating': while Hyper-V runs inside a VM, its memory doesn't fluctuate")
+        assert "rule nested-dynamic-memory, https://learn.microsoft.com/" in warning
+        assert "warnings" not in lab.run(MODULE, name="fixed", check=check)
+        assert "warnings" not in lab.run(MODULE, name="floating", check=check, static_memory=True)
+        whole = {"name": "new", "memory": {"dynamic": True}, "nesting": {"state": "enabled"}}
+        assert len(lab.run("vm", **whole, check=check)["warnings"]) == 1
