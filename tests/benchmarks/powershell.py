@@ -66,6 +66,39 @@ $Ansible.Result = @(Get-VM -Name NAMES | ForEach-Object {
 })
 """
 
+# The same without what guests tell, as inventories of many VMs ask.
+_KVP = INFO[INFO.index("    $kvp =") : INFO.index("    @{\n        id")]
+_GUEST = INFO[INFO.index("        guest = @{") : INFO.index("    }\n})")]
+INVENTORY = INFO.replace(_KVP, "").replace(_GUEST, "").replace("NAMES", "'*'")
+HOST = """\
+$ErrorActionPreference = 'Stop'
+$Ansible.Changed = $false
+$os = Get-CimInstance -ClassName Win32_OperatingSystem
+$computer = Get-CimInstance -ClassName Win32_ComputerSystem
+$processors = @(Get-CimInstance -ClassName Win32_Processor)
+$guard = Get-CimInstance -Namespace root/Microsoft/Windows/DeviceGuard -ClassName Win32_DeviceGuard
+$hyperv = Get-VMHost
+$Ansible.Result = @{
+    name = $computer.Name; build = $os.BuildNumber; edition = $os.Caption; sku = $os.OperatingSystemSKU
+    processors = @{ vendor = $processors[0].Manufacturer; model = $processors[0].Name
+        logical = ($processors | Measure-Object NumberOfLogicalProcessors -Sum).Sum }
+    memory = @{ total = $computer.TotalPhysicalMemory; free = $os.FreePhysicalMemory * 1KB }
+    hypervisor_present = $computer.HypervisorPresent; manufacturer = $computer.Manufacturer; model = $computer.Model
+    vbs = $guard.VirtualizationBasedSecurityStatus
+    hyperv = @{ vm_path = $hyperv.VirtualMachinePath; disk_path = $hyperv.VirtualHardDiskPath
+        numa_spanning = $hyperv.NumaSpanningEnabled; enhanced_session_mode = $hyperv.EnableEnhancedSessionMode
+        vm_versions = @((Get-VMHostSupportedVersion).Version | ForEach-Object { "$_" }) }
+    switches = @(Get-VMSwitch | ForEach-Object {
+        @{ id = $_.Id.Guid; name = $_.Name; type = "$($_.SwitchType)"
+            adapters = @($_.NetAdapterInterfaceDescriptions) } })
+    nats = @(Get-NetNat | ForEach-Object { @{ name = $_.Name; prefix = $_.InternalIPInterfaceAddressPrefix } })
+    adapters = @(Get-NetAdapter -Physical | ForEach-Object {
+        @{ name = $_.Name; description = $_.InterfaceDescription; mac_address = $_.MacAddress } })
+    features = @(Get-CimInstance -ClassName Win32_OptionalFeature -Filter "Name LIKE 'Microsoft-Hyper-V%'" |
+        ForEach-Object { @{ name = $_.Name; state = $_.InstallState } })
+}
+"""
+
 
 def program(machine: Machine, arguments: tuple[str, ...], stdin: bytes) -> tuple[str, str, int]:
     """powershell.exe: what win_powershell's module prints; which script came is read from the module's arguments."""
@@ -74,6 +107,10 @@ def program(machine: Machine, arguments: tuple[str, ...], stdin: bytes) -> tuple
     result: Any = {"id": machine.vm("lab01").id, "name": "lab01"}
     if everything or "Get-VM -Name 'lab01'" in script:
         result = [_facts(vm) for vm in machine.vms.values() if everything or vm.name == "lab01"]
+        if "$guest" not in script:
+            result = [{name: value for name, value in facts.items() if name != "guest"} for facts in result]
+    elif "Get-VMHost" in script:
+        result = _host(machine)
     answer = {
         "changed": "Set-VMMemory" in script,
         "result": result,
@@ -137,4 +174,26 @@ def _facts(vm: Any) -> dict[str, Any]:
             "os_version": vm.guest.spec["os"]["version"],
             "computer_name": vm.name,
         },
+    }
+
+
+def _host(machine: Machine) -> dict[str, Any]:
+    """About as much as the script would tell of a host with one switch."""
+    versions = ["8.0", "9.0", "10.0"]
+    return {
+        "name": machine.name,
+        "build": "20348",
+        "edition": "Microsoft Windows Server 2022 Datacenter",
+        "sku": 8,
+        "processors": {"vendor": "GenuineIntel", "model": "Intel(R) Xeon(R) Gold 6330 CPU @ 2.00GHz", "logical": 64},
+        "memory": {"total": 1 << 43, "free": 1 << 42},
+        "hypervisor_present": True,
+        "manufacturer": "Contoso",
+        "model": "Rack Server 2000",
+        "vbs": 0,
+        "hyperv": {"vm_path": r"C:\VMs", "disk_path": r"C:\VMs", "numa_spanning": True, "vm_versions": versions},
+        "switches": [{"name": "Lab", "type": "Internal", "adapters": []}],
+        "nats": [],
+        "adapters": [{"name": "Ethernet", "description": "Intel(R) Ethernet Controller", "mac_address": "00-00-5E-00"}],
+        "features": [{"name": "Microsoft-Hyper-V", "state": 1}],
     }
