@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from .._wsman import cim
@@ -197,11 +198,20 @@ def _columns(cls: CimClass) -> tuple[str, ...]:
     return _COLUMNS.get(cls.name, tuple(cls.properties))
 
 
-def read(host: Host, vms: list[VM], features: Iterable[CimClass] = (PORT_SECURITY,)) -> list[Adapter]:
-    """The adapters of these VMs in the order of their ids; each class is read once, whatever the number of VMs."""
-    ports = [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in rows(host, vms, cls)]
-    connections = rows(host, vms, CONNECTION) if ports else []
-    return arrange(ports, connections, {cls.name: rows(host, vms, cls) for cls in features if connections})
+def read(
+    host: Host,
+    vms: list[VM],
+    features: Iterable[CimClass] = (PORT_SECURITY,),
+    rows_of: Callable[[CimClass], list[dict[str, Any]]] | None = None,
+) -> list[Adapter]:
+    """The adapters of these VMs in the order of their ids; each class is read once, whatever the number of VMs.
+
+    ``rows_of`` gives the rows of a class where they were read already.
+    """
+    rows_of = rows_of or partial(rows, host, vms)
+    ports = [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in rows_of(cls)]
+    connections = rows_of(CONNECTION) if ports else []
+    return arrange(ports, connections, {cls.name: rows_of(cls) for cls in features if connections})
 
 
 def rows(host: Host, vms: list[VM], cls: CimClass) -> list[dict[str, Any]]:

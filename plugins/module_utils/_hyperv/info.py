@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from .._wsman import cim
 from .._wsman.cim import CimClass
 from . import adapter as adapters
-from . import checkpoint, configuration, jobs, memory, processor, storage, table
+from . import checkpoint, components, configuration, jobs, memory, processor, storage, table
 from .adapter import Adapter
 from .errors import Missing
 from .schema import (
     BOOT_SOURCE,
     CHECKPOINT,
     COMPUTER_SYSTEM,
+    CONNECTION,
     GUEST_NETWORK,
     KVP,
     KVP_ITEM,
@@ -35,6 +37,8 @@ from .schema import (
 )
 from .session import Host
 from .vm import VM, check_rights, is_vm, of_vms, owner, state_word
+
+RowsOf = Callable[[CimClass], list[dict[str, Any]]]
 
 GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
 MORE_GROUPS = ("disks", "checkpoints", "firmware")  # returned where they are asked for
@@ -100,11 +104,12 @@ def describe(host: Host, found: Found, groups: Iterable[str] = GROUPS) -> list[d
     }
     if not vms:
         return []
+    rows_of = _source(host, vms, groups)
     readers: tuple[tuple[set[str], Callable[..., None]], ...] = (
         ({"settings"}, _settings),
-        ({"nesting", "processor"}, _processor),
-        ({"memory", "guest"}, _memory_and_summary),
-        ({"nesting", "network_adapters"}, _network),
+        ({"nesting", "processor"}, partial(_processor, rows_of=rows_of)),
+        ({"memory", "guest"}, partial(_memory_and_summary, rows_of=rows_of)),
+        ({"nesting", "network_adapters"}, partial(_network, rows_of=rows_of)),
         ({"guest"}, _guest),
         ({"disks", "firmware"}, _drives),
         ({"checkpoints"}, _checkpoints),
@@ -116,9 +121,18 @@ def describe(host: Host, found: Found, groups: Iterable[str] = GROUPS) -> list[d
     return list(facts.values())
 
 
-def _rows(host: Host, cls: CimClass, vms: list[VM]) -> dict[str, dict[str, Any]]:
-    """The one row of this class by VM id."""
-    rows = host.client.query(cls, columns=tuple(cls.properties), where=of_vms(vms))
+def _source(host: Host, vms: list[VM], groups: set[str]) -> RowsOf:
+    """Where the rows of a class come from: class by class, or for one VM of which much is asked, from all its parts."""
+    if len(vms) != 1 or not {"processor", "memory", "network_adapters"} <= groups:
+        return partial(adapters.rows, host, vms)
+    parts = components.read(host, vms[0])
+    if parts[CONNECTION.name]:
+        parts |= components.features(host, vms[0], list(adapters.FEATURES))
+    return lambda cls: parts.get(cls.name, [])
+
+
+def _by_vm(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The one row of a class by VM id."""
     return {owner(row["InstanceID"]): row for row in rows}
 
 
@@ -137,8 +151,8 @@ def _settings(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], _grou
         }
 
 
-def _processor(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
-    by_id = _rows(host, PROCESSOR, vms)
+def _processor(_host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str], rows_of: RowsOf) -> None:
+    by_id = _by_vm(rows_of(PROCESSOR))
     for vm in vms:
         row = by_id.get(vm.id, {})
         if "processor" in groups:
@@ -147,8 +161,10 @@ def _processor(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], grou
             facts[vm.id]["nesting"] = table.read(processor.NESTING, row)
 
 
-def _memory_and_summary(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
-    settings = _rows(host, MEMORY, vms) if "memory" in groups else {}
+def _memory_and_summary(
+    host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str], rows_of: RowsOf
+) -> None:
+    settings = _by_vm(rows_of(MEMORY)) if "memory" in groups else {}
     summaries = _summaries(host, vms)
     for vm in vms:
         summary = summaries.get(vm.id, {})
@@ -191,9 +207,9 @@ def _memory_now(vm: VM, summary: Mapping[str, Any]) -> dict[str, int | None]:
     return {"assigned": usage * _MB, "demand": usage * (100 - available) // 100 * _MB if known else None}
 
 
-def _network(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str]) -> None:
+def _network(host: Host, vms: list[VM], facts: dict[str, dict[str, Any]], groups: set[str], rows_of: RowsOf) -> None:
     full = "network_adapters" in groups
-    found = adapters.read(host, vms, adapters.FEATURES if full else (PORT_SECURITY,))
+    found = adapters.read(host, vms, adapters.FEATURES if full else (PORT_SECURITY,), rows_of)
     addresses = _addresses(host, vms) if full else {}
     switches = _switches(host) if full else {}
     by_vm: dict[str, list[Adapter]] = {vm.id: [] for vm in vms}

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from .._wsman import cim
 from .._wsman.cim import CimClass
-from .._wsman.faults import FilterRefused, InvalidClass, NotSupported
 from . import (
     adapter,
     checkpoint,
+    components,
     configuration,
     disk,
     drive,
@@ -41,7 +41,6 @@ from .schema import (
     PROCESSOR,
     RESOURCE,
     SYNTHETIC_ADAPTER,
-    V2,
     VM_CONFIGURATION,
     VM_SERVICE,
 )
@@ -49,7 +48,7 @@ from .session import Host
 from .step import Step, merge, needing_off_for, under
 from .storage import DISK, IDE, Layout
 from .units import format_size
-from .vm import OFF, VM, of_vms
+from .vm import OFF, VM
 
 OPTIONS: dict[str, Any] = {
     "generation": {"type": "int", "choices": [1, 2]},
@@ -72,23 +71,7 @@ OPTIONS: dict[str, Any] = {
 
 _SUBTYPE = "Microsoft:Hyper-V:SubType:{}"
 _MOST_NAME = 100  # characters
-_ANY_FEATURE = "Msvm_EthernetSwitchPortFeatureSettingData"
 _ROOTS = ("ConfigurationDataRoot", "SnapshotDataRoot", "SuspendDataRoot", "SwapFileDataRoot", "LogDataRoot")
-
-# What a VM is made of, as one query of its components returns it.
-_COMPONENTS = {
-    cls.name: cls
-    for cls in (
-        PROCESSOR,
-        MEMORY,
-        SYNTHETIC_ADAPTER,
-        LEGACY_ADAPTER,
-        CONNECTION,
-        RESOURCE,
-        MEDIUM,
-        *INTEGRATION_SERVICES.values(),
-    )
-}
 
 # The host's templates that settings of a new VM stand for (Msvm_SettingsDefineCapabilities; libhvee sends them so).
 _TEMPLATES = {
@@ -111,42 +94,22 @@ class Whole(NamedTuple):
 
 def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
     """The VM as it is, as far as the options look."""
-    components = _components(host, vm)
-    if not (components[PROCESSOR.name] and components[MEMORY.name]):
+    parts = components.read(host, vm)
+    if not (parts[PROCESSOR.name] and parts[MEMORY.name]):
         raise Missing(f"{vm} has no settings; somebody removes it just now, or you may not see them", vm=vm.name)
     return Whole(
         configuration.read(host, vm),
-        components[PROCESSOR.name][0],
-        components[MEMORY.name][0],
+        parts[PROCESSOR.name][0],
+        parts[MEMORY.name][0],
         adapter.arrange(
-            [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in components[cls.name]],
-            components[CONNECTION.name],
-            _feature_rows(host, vm, _features(params)) if components[CONNECTION.name] else {},
+            [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in parts[cls.name]],
+            parts[CONNECTION.name],
+            components.features(host, vm, _features(params)) if parts[CONNECTION.name] else {},
         ),
-        storage.arrange(components[RESOURCE.name], components[MEDIUM.name]),
-        {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := components[cls.name])},
+        storage.arrange(parts[RESOURCE.name], parts[MEDIUM.name]),
+        {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := parts[cls.name])},
         security.read(host, vm) if params["tpm"] is not None else security.FRESH,
     )
-
-
-def _components(host: Host, vm: VM) -> dict[str, list[dict[str, Any]]]:
-    """The rows of what a VM is made of by class name, in one query, or one by class where a host doesn't take that."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _COMPONENTS}
-    try:
-        rows = host.client.associators(
-            vm.settings_reference, _COMPONENTS, assoc_class="Msvm_VirtualSystemSettingDataComponent"
-        )
-    except (FilterRefused, InvalidClass, NotSupported):
-        rows = []
-    for row in rows:
-        if row["__CLASS"] in found:
-            found[row["__CLASS"]].append(row)
-    if found[PROCESSOR.name] or found[MEMORY.name]:
-        return found
-    where = of_vms([vm])
-    return {
-        name: host.client.query(cls, columns=tuple(cls.properties), where=where) for name, cls in _COMPONENTS.items()
-    }
 
 
 def _features(params: Mapping[str, Any]) -> list[CimClass]:
@@ -155,19 +118,6 @@ def _features(params: Mapping[str, Any]) -> list[CimClass]:
     if nesting.spoofing(params["nesting"] or {}) is not None:
         asked.append(PORT_SECURITY)
     return [cls for cls in adapter.FEATURES if cls in asked]
-
-
-def _feature_rows(host: Host, vm: VM, features: list[CimClass]) -> dict[str, list[dict[str, Any]]]:
-    """The rows of these features by class name; several classes in one query of what they have in common."""
-    by_name: dict[str, list[dict[str, Any]]] = {cls.name: [] for cls in features}
-    if len(features) == 1:
-        return {features[0].name: adapter.rows(host, [vm], features[0])}
-    types = {cls.name: cls for cls in features}
-    where = f"InstanceID LIKE {cim.like_prefix(f'Microsoft:{vm.id}{chr(92)}')}"
-    for row in host.client.wql(V2, f"SELECT * FROM {_ANY_FEATURE} WHERE {where}", types) if features else ():
-        if row["__CLASS"] in by_name:
-            by_name[row["__CLASS"]].append(row)
-    return by_name
 
 
 def fresh(params: Mapping[str, Any]) -> Whole:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import lifecycle, vm
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import adapter, components, lifecycle, port, vm
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import PORT_SECURITY
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.session import Host
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import FaultParts, FilterRefused
@@ -52,3 +53,27 @@ def test_read_by_one_query_or_class_by_class(monkeypatch: pytest.MonkeyPatch, re
     assert found.processor["VirtualQuantity"] == expected.processor["VirtualQuantity"]
     assert found.memory["InstanceID"] == expected.memory["InstanceID"]
     assert found.integration["heartbeat"]["EnabledState"] == 2
+
+
+def test_features_by_one_query_or_class_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    with simulator.start(MODEL) as sim:
+        address = sim.endpoints["hv01"]
+        with connect(ConnectionOptions(address.http, "ntlm", address.user, address.password)) as client:
+            host = Host("hv01", client)
+            web01 = vm.find(host, "web01")
+            (one,) = adapter.read(host, [web01])
+            port.set_feature(host, web01, one, PORT_SECURITY, {"AllowMacSpoofing": True})
+            expected = components.features(host, web01, list(adapter.FEATURES))
+            query = client.wql
+
+            def refuse(namespace: str, text: str, *more: object) -> object:
+                if "FROM Msvm_EthernetSwitchPortFeatureSettingData" in text:
+                    raise FilterRefused(FaultParts())
+                return query(namespace, text, *more)
+
+            monkeypatch.setattr(client, "wql", refuse)
+            found = components.features(host, web01, list(adapter.FEATURES))
+    assert [row["AllowMacSpoofing"] for row in expected[PORT_SECURITY.name]] == [True]
+    assert {name: [row["InstanceID"] for row in rows] for name, rows in found.items()} == {
+        name: [row["InstanceID"] for row in rows] for name, rows in expected.items()
+    }
