@@ -15,14 +15,6 @@ description:
   - Never makes a disk smaller or anew, and deletes a file only where O(delete_file) asks for it.
   - With neither O(vm) nor O(vm_id) it looks after the file alone.
 options:
-  vm:
-    description:
-      - Name of the VM, taken literally (no wildcards) and compared without case, as Hyper-V does.
-      - A name that several VMs share is an error that lists their ids. Use O(vm_id) then.
-    type: str
-  vm_id:
-    description: Id (GUID) of the VM, as M(nested.hyperv.vm_info) returns it. Works wherever O(vm) does.
-    type: str
   path:
     description:
       - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd). Compared without case. Its folder must be
@@ -91,6 +83,7 @@ options:
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
+  - nested.hyperv._vm.part
   - nested.hyperv._vm.power
 seealso:
   - module: nested.hyperv.vm
