@@ -27,7 +27,7 @@ STATIC_METHODS = {
     ("Win32_Service", "Create"),
 }
 
-# The system class that lists what lies below a namespace; every namespace has it (WMI docs). Here nothing lies below.
+# The system class that lists what lies below a namespace; every namespace has it (WMI docs). HV-24
 _NAMESPACE: dict[str, Any] = {"keys": ["Name"], "properties": {"Name": "string"}}
 
 
