@@ -176,30 +176,26 @@ def _check_distinct(option: str, values: list[str]) -> None:
         seen.add(value.lower())
 
 
-def plan(
-    host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole, belief: str = "auto"
-) -> list[Step]:
+def plan(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
     """The steps from what a VM is to what the options ask for, in the order that Hyper-V wants.
 
     Nothing is written and everything is checked, so that the last option's refusal comes before the first one's
     write. Raises Invalid, Refused.
     """
     return [
-        *plan_settings(host, vm, params, wanted, now, belief),
+        *plan_settings(host, vm, params, wanted, now),
         *plan_devices(host, vm, params, wanted, now),
     ]
 
 
-def plan_settings(
-    host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole, belief: str = "auto"
-) -> list[Step]:
+def plan_settings(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
     """The steps to what a new VM can be made with: its own settings, processor and memory."""
     _check_kept(vm, params, now, generation(now.configuration))
     configuration.check(host, vm, now.configuration, wanted)
     return [
         configuration.plan(host, vm, now.configuration, wanted),
         processor.plan(host, vm, now.processor, wanted["processor"], "processor"),
-        memory.plan(host, vm, now.memory, wanted["memory"], belief, "memory"),
+        memory.plan(host, vm, now.memory, wanted["memory"], section="memory"),
     ]
 
 

@@ -124,7 +124,7 @@ def plan(
         section=section,
     )
     steps = [extensions]
-    if needs_memory(params):
+    if _needs_memory(params):
         row = read_memory()
         wanted = wanted_memory(row, params["static_memory"], minimum_startup_memory(params))
         steps.append(memory.plan(host, vm, row, wanted, "assume", section))
@@ -134,7 +134,7 @@ def plan(
     return steps + _mac_spoofing(host, vm, spoofing(params), params["adapters"], adapters, section)
 
 
-def needs_memory(params: Mapping[str, Any]) -> bool:
+def _needs_memory(params: Mapping[str, Any]) -> bool:
     """Whether these options look at the VM's memory at all."""
     return params["static_memory"] or params["minimum_startup_memory"] is not None
 

@@ -131,24 +131,6 @@ def parse_path(text: str) -> Reference:
     return Reference(namespace, head["name"], keys)
 
 
-def same_object(a: Reference | str, b: Reference | str) -> bool:
-    """Whether two references or object paths name one object; hosts vary the case of GUIDs, classes and namespaces."""
-    a, b = (item if isinstance(item, Reference) else parse_path(item) for item in (a, b))
-    if a.namespace and b.namespace and _folded_namespace(a) != _folded_namespace(b):
-        return False
-    return a.class_name.lower() == b.class_name.lower() and _folded_keys(a) == _folded_keys(b)
-
-
-def _folded_namespace(reference: Reference) -> str:
-    return reference.namespace.replace("\\", "/").strip("/").lower()
-
-
-def _folded_keys(reference: Reference) -> dict[str, str]:
-    return {
-        name.lower(): str(value).lower() for name, value in reference.keys.items() if name.lower() != "__cimnamespace"
-    }
-
-
 # ---- WQL literals ----
 
 

@@ -153,8 +153,8 @@ def test_associations(simulated):
     (memory,) = client.associators(SETTINGS.reference(settings), MEMORY, "Msvm_VirtualSystemSettingDataComponent")
     assert memory["InstanceID"].startswith(settings["InstanceID"] + "\\")
     (link,) = client.references(system, result_class="Msvm_SettingsDefineState")
-    assert cim.same_object(link["ManagedElement"], system)
-    assert cim.same_object(link["SettingData"], SETTINGS.reference(settings))
+    assert link["ManagedElement"] == system
+    assert link["SettingData"] == SETTINGS.reference(settings)
     # A key with backslashes.
     (back,) = client.associators(MEMORY.reference(memory), SETTINGS, "Msvm_VirtualSystemSettingDataComponent")
     assert back["InstanceID"] == settings["InstanceID"]
@@ -163,7 +163,7 @@ def test_associations(simulated):
 def test_references_with_the_objects(simulated):
     client = simulated(one_vm()).client()
     rows = client.enumerate(COMPUTER, mode="EnumerateObjectAndEPR")
-    assert all(cim.same_object(row["__REFERENCE"], COMPUTER.reference(row)) for row in rows)
+    assert all(row["__REFERENCE"] == COMPUTER.reference(row) for row in rows)
     only = client.enumerate(COMPUTER, mode="EnumerateEPR")
     assert [row["__REFERENCE"] for row in only] == [row["__REFERENCE"] for row in rows]
 
