@@ -317,9 +317,13 @@ def _is_network(route: IPv4Network) -> bool:
     )
 
 
-def _check_switch(found: Found, manage_switch: bool) -> None:
+def _check_switch(found: Found, name: str, manage_switch: bool) -> None:
     if found.switch is None and not manage_switch:
-        raise Missing("switch: there is no such virtual switch; make it first, or let this task do it (manage_switch)")
+        raise Missing(
+            f"switch: there is no virtual switch '{name}'; make it first, or let this task do it with "
+            "'manage_switch: true'",
+            switch=name,
+        )
     if found.switch and found.switch.id == switch.DEFAULT_SWITCH:
         raise Refused(
             f"switch: {found.switch} is the Default Switch, where Windows does NAT already. Use a switch of your own",
@@ -382,7 +386,7 @@ def _is_ours(row: Mapping[str, Any], wanted: Wanted) -> bool:
 
 def plan(host: Host, found: Found, wanted: Wanted, switch_name: str, manage_switch: bool) -> list[Step]:
     """Switch, address, NAT and mappings, in this order, each where it is missing. Raises Missing, Refused."""
-    _check_switch(found, manage_switch)
+    _check_switch(found, switch_name, manage_switch)
     _check_nats(found, wanted)
     steps = []
     if found.switch is None:

@@ -108,7 +108,7 @@ WITH_NAT = {
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"switch": "Nowhere"}, ("switch: there is no such virtual switch", "manage_switch")),
+        ({"switch": "Nowhere"}, ("switch: there is no virtual switch 'Nowhere'", "'manage_switch: true'")),
         ({"switch": "Private"}, ("virtual switch 'Private' is private", "internal first")),
         ({"switch": "Twin"}, ("switch: 2 virtual switches share the name 'Twin'",)),
         ({"address": "192.168.100.1"}, ("address: '192.168.100.1' is not an IPv4 address with its prefix length",)),
