@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Which VM; associated with module_utils._hyperv.vm.OPTIONS.
+    # Which VM; associated with module_utils._hyperv.vm.find.OPTIONS.
     DOCUMENTATION = r"""
 options:
   name:
@@ -19,7 +19,7 @@ options:
     type: str
 """
 
-    # Which VM a part belongs to; associated with module_utils._hyperv.vm.PART_OPTIONS.
+    # Which VM a part belongs to; associated with module_utils._hyperv.vm.find.PART_OPTIONS.
     PART = r"""
 options:
   vm:
@@ -32,7 +32,7 @@ options:
     type: str
 """
 
-    # What may happen to a VM that has to be off; associated with module_utils._hyperv.power.OPTIONS.
+    # What may happen to a VM that has to be off; associated with module_utils._hyperv.vm.power.OPTIONS.
     POWER = r"""
 options:
   allow_power_cycle:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
-from ._hyperv import power
-from ._hyperv.session import Host
-from ._hyperv.step import Step, merge, step
-from ._hyperv.vm import OFF, VM
+from ._hyperv.vm import power
+from ._hyperv.vm.find import OFF, VM
+from ._task.session import Host
+from ._task.step import Step, merge, step
 from ._wsman.faults import HostError
 
 __all__ = ("Step", "Task", "ensure", "ensure_host", "having_done", "step")

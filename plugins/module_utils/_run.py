@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._ensure import Task
-from ._hyperv.session import Host, silent
+from ._task.session import Host, silent
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
     AccessDenied,

@@ -208,9 +208,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task
-from ..module_utils._hyperv import facts
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.host import facts
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

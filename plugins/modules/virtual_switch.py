@@ -164,9 +164,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task, ensure_host
-from ..module_utils._hyperv import switch
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.network import switch
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": switch.OPTIONS,

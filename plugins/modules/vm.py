@@ -495,11 +495,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task, ensure, having_done
-from ..module_utils._hyperv import lifecycle, power, vm, wait
-from ..module_utils._hyperv.errors import Missing
-from ..module_utils._hyperv.session import Host
-from ..module_utils._hyperv.step import Step
+from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import guest as wait
+from ..module_utils._hyperv.vm import power
+from ..module_utils._hyperv.vm import whole as lifecycle
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.errors import Missing
+from ..module_utils._task.session import Host
+from ..module_utils._task.step import Step
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

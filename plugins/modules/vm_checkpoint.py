@@ -130,9 +130,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Step, Task, ensure
-from ..module_utils._hyperv import checkpoint, power, vm
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.vm import checkpoint, power
+from ..module_utils._hyperv.vm import find as vm
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

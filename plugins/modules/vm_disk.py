@@ -152,10 +152,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Step, Task, ensure
-from ..module_utils._hyperv import configuration, drive, power, storage, vm
-from ..module_utils._hyperv.disk import Wanted
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.storage import drive
+from ..module_utils._hyperv.storage import layout as storage
+from ..module_utils._hyperv.storage.disk_file import Wanted
+from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import power
+from ..module_utils._hyperv.vm import settings as configuration
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -129,11 +129,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv import memory, power, vm
 from ..module_utils._hyperv.schema import MEMORY
-from ..module_utils._hyperv.session import Host
-from ..module_utils._hyperv.table import parse, shown
+from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import memory, power
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
+from ..module_utils._task.table import parse, shown
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

@@ -154,10 +154,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv import adapter, nesting, power, vm
+from ..module_utils._hyperv.network import adapter
 from ..module_utils._hyperv.schema import MEMORY, PROCESSOR
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import nesting, power
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": {**vm.OPTIONS, **nesting.OPTIONS, **power.OPTIONS},

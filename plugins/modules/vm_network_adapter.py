@@ -216,10 +216,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv import adapter, port, power, vm
-from ..module_utils._hyperv.errors import Missing
-from ..module_utils._hyperv.session import Host
+from ..module_utils._hyperv.network import adapter
+from ..module_utils._hyperv.network import adapter_plan as port
+from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import power
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.errors import Missing
+from ..module_utils._task.session import Host
 
 SPEC: dict[str, Any] = {
     "argument_spec": {

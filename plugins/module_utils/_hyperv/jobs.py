@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .._task.errors import MethodFailed
+from .._task.session import Host
 from .._wsman.cim import CimClass, Reference
 from .._wsman.faults import Fault, NotFound
-from .errors import MethodFailed
 from .schema import JOB
-from .session import Host
 
 DONE, STARTED = 0, 4096
 INVALID_STATE = 32775

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, NamedTuple
 
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.table import Property
+from ansible_collections.nested.hyperv.plugins.module_utils._task.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.simulator.schema import HYPERV, STANDARD
 from ansible_collections.nested.hyperv.tests.unit import bridge
@@ -122,7 +122,7 @@ EXAMPLES = list(examples())
 def property_table() -> dict[str, set[str]]:
     """Option → CIM properties, from the property tables of the modules."""
     found: dict[str, set[str]] = {}
-    for info in iter_modules(_hyperv.__path__, f"{_hyperv.__name__}."):
+    for info in walk_packages(_hyperv.__path__, f"{_hyperv.__name__}."):
         for value in vars(import_module(info.name)).values():
             if isinstance(value, tuple) and value and all(isinstance(row, Property) for row in value):
                 for row in value:

@@ -6,18 +6,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._ensure import (
-    Step,
-    Task,
-    ensure,
-    having_done,
-    step,
-)
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import memory, table
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import MethodFailed, Refused
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.session import Host
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import OFF, RUNNING, SAVED, VM
+from ansible_collections.nested.hyperv.plugins.module_utils._ensure import Step, Task, ensure, having_done, step
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import memory
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import OFF, RUNNING, SAVED, VM
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import MEMORY_WHILE_NESTED
+from ansible_collections.nested.hyperv.plugins.module_utils._task import table
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Refused
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Host
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
 
 ID = "5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11"

@@ -8,8 +8,8 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
 from ansible_collections.nested.hyperv.plugins.module_utils._ensure import Task
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import Refused
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.session import Host
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Refused
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Host
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import FaultParts, HostError

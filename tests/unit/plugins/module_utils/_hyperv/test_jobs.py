@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.errors import MethodFailed
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.jobs import pauses, refused
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed
 
 
 @pytest.mark.parametrize(("first", "longest"), [(0.05, 2.0), (0.2, 2.0), (0.1, 0.5)])

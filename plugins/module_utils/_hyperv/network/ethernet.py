@@ -1,0 +1,133 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MAC addresses and VLANs: how people write them, and what CIM has instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from ..._task.errors import Invalid
+
+LEAST_VLAN, MOST_VLAN = 1, 4094
+
+# 001122334455, 00-11-22-33-44-55, 00:11:22:33:44:55, 0011.2233.4455, 001122-334455.
+_MAC = re.compile(
+    r"[0-9A-F]{12}"
+    r"|[0-9A-F]{2}([-: ])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}"
+    r"|[0-9A-F]{4}([.:-])[0-9A-F]{4}\2[0-9A-F]{4}"
+    r"|[0-9A-F]{6}[-:][0-9A-F]{6}"
+)
+
+# Msvm_EthernetSwitchPortVlanSettingData.OperationMode
+VLAN_MODES = {0: "untagged", 1: "access", 2: "trunk", 3: "private"}
+
+
+def parse_mac(text: str) -> str:
+    """Twelve hexadecimal digits in upper case, as CIM has them. Raises Invalid."""
+    address = text.strip().upper()
+    if not _MAC.fullmatch(address):
+        raise Invalid(
+            f"mac_address: '{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03"
+        )
+    address = re.sub(r"[^0-9A-F]", "", address)
+    if int(address[:2], 16) & 1:
+        raise Invalid(
+            f"mac_address: '{text}' is a multicast address (its first byte is odd), which no adapter can have"
+        )
+    if not address.strip("0"):
+        raise Invalid(f"mac_address: '{text}' is no address; 'dynamic' lets the host give one out")
+    return address
+
+
+def format_mac(address: str | None) -> str | None:
+    """``00155D010203`` -> ``00:15:5D:01:02:03``; None for an address that the host hasn't given out yet."""
+    digits = re.sub(r"[^0-9A-Fa-f]", "", address or "").upper()
+    if not digits.strip("0"):
+        return None
+    return ":".join(digits[index : index + 2] for index in range(0, 12, 2))
+
+
+def parse_vlans(texts: Iterable[str]) -> list[int]:
+    """The ids of ranges such as ``["1-10", "20"]``, sorted, each once. Raises Invalid."""
+    found: set[int] = set()
+    for text in texts:
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(text))
+        if not match:
+            raise Invalid(
+                f"vlan.allowed_ids: '{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719"
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise Invalid(f"vlan.allowed_ids: the range {text} runs backwards, write {last}-{first}")
+        if first < LEAST_VLAN or last > MOST_VLAN:
+            raise Invalid(f"vlan.allowed_ids: {text} is out of range, VLAN ids are {LEAST_VLAN} to {MOST_VLAN}")
+        found.update(range(first, last + 1))
+    return sorted(found)
+
+
+def format_vlans(ids: Iterable[int]) -> list[str]:
+    """The shortest ranges: [1, 2, 3, 20] -> ["1-3", "20"]."""
+    ordered = sorted(set(ids))
+    if not ordered:
+        return []
+    gaps = [(low, high) for low, high in pairwise(ordered) if high - low > 1]
+    firsts = [ordered[0], *(high for _low, high in gaps)]
+    lasts = [*(low for low, _high in gaps), ordered[-1]]
+    return [str(first) if first == last else f"{first}-{last}" for first, last in zip(firsts, lasts, strict=True)]
+
+
+def describe_vlan(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A port's VLAN setting in the option's words: its mode, and the ids that count in it."""
+    mode = VLAN_MODES.get(row["OperationMode"] or 0, "untagged")
+    if mode == "access":
+        return {"mode": mode, "id": row["AccessVlanId"]}
+    if mode == "trunk":
+        return {
+            "mode": mode,
+            "native_id": row["NativeVlanId"] or 0,
+            "allowed_ids": format_vlans(row["TrunkVlanIdArray"]),
+        }
+    return {"mode": mode}
+
+
+def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The option as describe_vlan would show it. Raises Invalid."""
+    if option is None:
+        return None
+    mode = option["mode"]
+    useful = {"access": {"id"}, "trunk": {"native_id", "allowed_ids"}}.get(mode, set())
+    useless = sorted(name for name, value in option.items() if name not in {"mode", *useful} and value is not None)
+    if useless:
+        raise Invalid(f"vlan.{', vlan.'.join(useless)}: a VLAN of mode '{mode}' has no such setting, leave it out")
+    if mode == "access":
+        if option.get("id") is None:
+            raise Invalid("vlan.id: mode 'access' needs the id of the VLAN")
+        return {"mode": mode, "id": _vlan_id("id", option["id"], LEAST_VLAN)}
+    if mode == "trunk":
+        ids = parse_vlans(option.get("allowed_ids") or [])
+        if not ids:
+            raise Invalid("vlan.allowed_ids: mode 'trunk' needs the ids that may pass, for example 1-10,20")
+        native = _vlan_id("native_id", option.get("native_id") or 0, 0)
+        return {"mode": mode, "native_id": native, "allowed_ids": format_vlans(ids)}
+    return {"mode": mode}
+
+
+def _vlan_id(name: str, number: int, least: int) -> int:
+    if not least <= number <= MOST_VLAN:
+        raise Invalid(f"vlan.{name}: {number} is out of range, choose a VLAN id from {least} to {MOST_VLAN}")
+    return number
+
+
+def vlan_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The CIM properties of a VLAN as parse_vlan gives it."""
+    mode = next(number for number, word in VLAN_MODES.items() if word == wanted["mode"])
+    values: dict[str, Any] = {"OperationMode": mode}
+    if "id" in wanted:
+        values["AccessVlanId"] = wanted["id"]
+    if "allowed_ids" in wanted:
+        values |= {"NativeVlanId": wanted["native_id"], "TrunkVlanIdArray": parse_vlans(wanted["allowed_ids"])}
+    return values

@@ -1,0 +1,143 @@
+"""MAC addresses and VLANs as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import ethernet
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00:15:5D:01:02:03",
+        "00-15-5d-01-02-03",
+        "0015.5d01.0203",
+        "00155D-010203",
+        " 00155D010203 ",
+        "00 15 5D 01 02 03",
+    ],
+)
+def test_parse_mac(text: str) -> None:
+    assert ethernet.parse_mac(text) == "00155D010203"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("00:15:5D:01:02", "twelve hexadecimal digits"),
+        ("00:15:5D:01:02:03:04", "twelve hexadecimal digits"),
+        ("00:15:5D-01:02:03", "twelve hexadecimal digits"),
+        ("00:15:5G:01:02:03", "twelve hexadecimal digits"),
+        ("01:00:5E:00:00:01", "multicast"),
+        ("FF:FF:FF:FF:FF:FF", "multicast"),
+        ("00:00:00:00:00:00", "'dynamic' lets the host"),
+        ("", "twelve hexadecimal digits"),
+    ],
+)
+def test_parse_mac_refuses(text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
+        ethernet.parse_mac(text)
+    assert caught.value.message.startswith(f"mac_address: '{text}'")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("00155D010203", "00:15:5D:01:02:03"),
+        ("00155d010203", "00:15:5D:01:02:03"),
+        ("00-15-5D-01-02-03", "00:15:5D:01:02:03"),
+        ("000000000000", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_format_mac(address: str | None, shown: str | None) -> None:
+    assert ethernet.format_mac(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["1-10", "20", "711-719"], ["1-10", "20", "711-719"]),
+        (["20", "10-12", "1-3", "11-14", "4"], ["1-4", "10-14", "20"]),
+        (["4094", " 1 "], ["1", "4094"]),
+        (["1 - 4094"], ["1-4094"]),
+        (["7", "7", "7-7"], ["7"]),
+        ([], []),
+    ],
+)
+def test_vlan_ranges_are_normalised(texts: list[str], shown: list[str]) -> None:
+    ids = ethernet.parse_vlans(texts)
+    assert ethernet.format_vlans(ids) == shown
+    assert ethernet.format_vlans(reversed(ids)) == shown
+    assert ethernet.parse_vlans(shown) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0", "out of range"),
+        ("4095", "out of range"),
+        ("1-5000", "out of range"),
+        ("10-1", "runs backwards, write 1-10"),
+        ("1..10", "neither a VLAN id nor a range"),
+        ("1-", "neither a VLAN id nor a range"),
+        ("-5", "neither a VLAN id nor a range"),
+        ("all", "neither a VLAN id nor a range"),
+        ("", "neither a VLAN id nor a range"),
+    ],
+)
+def test_parse_vlans_refuses(text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        ethernet.parse_vlans(["1", text])
+
+
+VLAN = {"mode": "untagged", "id": None, "native_id": None, "allowed_ids": None}
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [
+        ({"mode": "untagged"}, {"OperationMode": 0}),
+        ({"mode": "access", "id": 42}, {"OperationMode": 1, "AccessVlanId": 42}),
+        (
+            {"mode": "trunk", "native_id": 5, "allowed_ids": ["3", "1-2"]},
+            {"OperationMode": 2, "NativeVlanId": 5, "TrunkVlanIdArray": [1, 2, 3]},
+        ),
+        (
+            {"mode": "trunk", "allowed_ids": ["9"]},
+            {"OperationMode": 2, "NativeVlanId": 0, "TrunkVlanIdArray": [9]},
+        ),
+    ],
+)
+def test_what_is_written_reads_back_the_same(option: dict[str, Any], values: dict[str, Any]) -> None:
+    wanted = ethernet.parse_vlan({**VLAN, **option})
+    assert wanted is not None
+    assert ethernet.vlan_values(wanted) == values
+    row = {"OperationMode": 0, "AccessVlanId": 0, "NativeVlanId": 0, "TrunkVlanIdArray": [], **values}
+    assert ethernet.describe_vlan(row) == wanted
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"mode": "access"}, "needs the id"),
+        ({"mode": "access", "id": 0}, "vlan.id: 0 is out of range"),
+        ({"mode": "access", "id": 4095}, "vlan.id: 4095 is out of range"),
+        ({"mode": "access", "id": 5, "native_id": 6}, "vlan.native_id: a VLAN of mode 'access' has no such setting"),
+        ({"mode": "untagged", "id": 5}, "vlan.id: a VLAN of mode 'untagged'"),
+        ({"mode": "trunk", "allowed_ids": []}, "needs the ids"),
+        ({"mode": "trunk", "allowed_ids": ["1"], "native_id": 5000}, "vlan.native_id: 5000 is out of range"),
+    ],
+)
+def test_parse_vlan_refuses(option: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        ethernet.parse_vlan({**VLAN, **option})
+
+
+def test_an_option_left_out_is_left_alone() -> None:
+    assert ethernet.parse_vlan(None) is None

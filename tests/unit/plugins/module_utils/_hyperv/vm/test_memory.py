@@ -1,0 +1,138 @@
+"""Memory: what can be, what a running VM takes, and what is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import memory
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import (
+    OFF,
+    PAUSED,
+    RUNNING,
+    SAVED,
+    VM,
+)
+from ansible_collections.nested.hyperv.plugins.module_utils._task import table
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
+
+MB, GB = 1 << 20, 1 << 30
+
+
+def instance(dynamic: bool, startup: int = 4096, low: int = 512, high: int = 8192) -> dict[str, Any]:
+    """Msvm_MemorySettingData; sizes in MB."""
+    return {
+        "DynamicMemoryEnabled": dynamic,
+        "VirtualQuantity": startup,
+        "Reservation": low,
+        "Limit": high,
+        "TargetMemoryBuffer": 20,
+        "Weight": 5000,
+    }
+
+
+def vm(state: str) -> VM:
+    return VM("5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11", "web01", state)
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "wanted"),
+    [
+        (True, {}),
+        (True, {"startup": 8 * GB}),
+        (True, {"startup": 8 * GB, "maximum": 8 * GB, "minimum": 8 * GB}),
+        (True, {"startup": 16 * GB, "maximum": 32 * GB}),
+        (True, {"buffer": 30, "priority": 1}),
+        (True, {"dynamic": False, "startup": 64 * GB}),
+        (False, {"startup": 64 * GB}),
+        (False, {"dynamic": True, "maximum": 4 * GB}),
+        (False, {"startup": 34 * MB}),
+    ],
+)
+def test_what_can_be(dynamic: bool, wanted: dict[str, Any]) -> None:
+    memory.check(vm(OFF), instance(dynamic), wanted)
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "wanted", "words"),
+    [
+        (True, {"startup": 16 * GB}, ("startup 16GB", "maximum 8GB", "web01")),
+        (True, {"minimum": 6 * GB}, ("minimum 6GB", "startup 4GB")),
+        (True, {"maximum": 2 * GB}, ("startup 4GB", "maximum 2GB")),
+        (True, {"startup": 256 * MB}, ("minimum 512MB", "startup 256MB")),
+        (True, {"minimum": 10 * GB, "startup": 12 * GB, "maximum": 11 * GB}, ("startup 12GB", "maximum 11GB")),
+        (False, {"dynamic": True, "startup": 16 * GB}, ("startup 16GB", "maximum 8GB")),
+        (False, {"startup": 4 * GB + MB}, ("startup: 4097MB", "not a multiple of 2MB")),
+        (True, {"minimum": 33 * MB}, ("minimum: 33MB", "not a multiple of 2MB")),
+        (True, {"maximum": 8 * GB + 512}, ("maximum: ", "not a multiple of 2MB")),
+        (False, {"minimum": 1 * GB}, ("minimum: ", "static memory", "'dynamic: true'")),
+        (True, {"dynamic": False, "maximum": 16 * GB}, ("maximum: ", "static memory")),
+        (False, {"minimum": 1 * GB, "maximum": 2 * GB}, ("minimum, maximum: ", "only 'startup' counts")),
+    ],
+)
+def test_what_cannot_be(dynamic: bool, wanted: dict[str, Any], words: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid) as caught:
+        memory.check(vm(OFF), instance(dynamic), wanted)
+    assert all(word in caught.value.message for word in words), caught.value.message
+
+
+def needing_off(state: str, dynamic: bool, wanted: dict[str, Any], inside: bool = False) -> list[str]:
+    current = instance(dynamic)
+    return memory.needing_off(vm(state), table.changes(memory.PROPERTIES, current, wanted), current, inside)
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "wanted", "offline"),
+    [
+        (True, {"minimum": 256 * MB, "maximum": 16 * GB, "buffer": 30, "priority": 80}, []),
+        (True, {"minimum": 1 * GB}, ["minimum"]),
+        (True, {"maximum": 6 * GB}, ["maximum"]),
+        (True, {"startup": 6 * GB}, ["startup"]),
+        (True, {"dynamic": False}, ["dynamic"]),
+        (True, {"dynamic": True, "startup": 4 * GB}, []),
+        (False, {"startup": 6 * GB}, []),
+        (False, {"startup": 2 * GB, "priority": 3}, []),
+        (False, {"dynamic": True, "startup": 2 * GB, "minimum": 256 * MB}, ["dynamic", "minimum"]),
+    ],
+)
+def test_what_a_running_vm_does_not_take(dynamic: bool, wanted: dict[str, Any], offline: list[str]) -> None:
+    assert needing_off(RUNNING, dynamic, wanted) == offline
+    assert needing_off(OFF, dynamic, wanted) == []
+
+
+@pytest.mark.parametrize("state", [SAVED, PAUSED, "busy", "starting"])
+def test_any_other_state_takes_nothing(state: str) -> None:
+    assert needing_off(state, True, {"priority": 80, "maximum": 16 * GB}) == ["maximum", "priority"]
+    assert needing_off(state, True, {"priority": 50}) == []
+
+
+def test_with_a_hypervisor_inside_nothing_is_live() -> None:
+    assert needing_off(RUNNING, False, {"startup": 6 * GB, "priority": 80}, inside=True) == ["startup", "priority"]
+    assert needing_off(OFF, False, {"startup": 6 * GB}, inside=True) == []
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "written"),
+    [
+        (instance(True), {"startup": 6 * GB}, {"VirtualQuantity": 6144}),
+        (instance(False), {"startup": 6 * GB}, {"VirtualQuantity": 6144}),
+        (instance(False), {"startup": 256 * MB}, {"VirtualQuantity": 256, "Reservation": 256}),
+        (instance(False), {"startup": 16 * GB}, {"VirtualQuantity": 16384, "Limit": 16384}),
+        (
+            instance(True),
+            {"dynamic": False, "startup": 16 * GB},
+            {"DynamicMemoryEnabled": False, "VirtualQuantity": 16384, "Limit": 16384},
+        ),
+        (instance(True), {"dynamic": False}, {"DynamicMemoryEnabled": False}),
+        (
+            instance(False),
+            {"dynamic": True, "startup": 1 * GB, "minimum": 1 * GB, "maximum": 1 * GB},
+            {"DynamicMemoryEnabled": True, "VirtualQuantity": 1024, "Reservation": 1024, "Limit": 1024},
+        ),
+        (instance(True), {"priority": 80, "buffer": 5}, {"Weight": 8000, "TargetMemoryBuffer": 5}),
+    ],
+)
+def test_what_is_written(current: dict[str, Any], wanted: dict[str, Any], written: dict[str, Any]) -> None:
+    found = table.changes(memory.PROPERTIES, current, wanted)
+    assert memory.values(found, current) == written
