@@ -45,7 +45,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._hyperv.units import format_size
+from ..module_utils._task.units import format_size
 
 
 def _memory(memory: Mapping[str, Any]) -> str:
