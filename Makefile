@@ -84,7 +84,7 @@ layers: $(VENV)/test.stamp $(LINK)
 	PYTHONPATH='$(CURDIR)/.build' lint-imports --config tests/layers.ini --no-cache
 
 units: $(VENV)/test.stamp $(LINK)
-	pytest -n 2 tests/unit
+	pytest -n 2 tests/unit tests/playbooks
 
 # ansible-test wants a real folder, not a link, and a git repository of its own.
 sanity: $(VENV)/test.stamp

@@ -198,7 +198,7 @@ def environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return kept | {
         "ANSIBLE_COLLECTIONS_PATH": paths,
-        "ANSIBLE_CONFIG": str(ROOT / "tests" / "unit" / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "ansible"),
         "NO_PROXY": "127.0.0.1,::1,localhost",
     }

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit import bridge
+from ansible_collections.nested.hyperv.tests.harness import bridge
 
 PASSWORDS = {"administrator": "Adm1n!secret", "reader": "Re4der!secret", "nobody": "N0body!secret"}
 USERS = [

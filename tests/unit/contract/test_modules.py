@@ -20,8 +20,8 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
 from ansible_collections.nested.hyperv.plugins.module_utils._task.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.harness import bridge
 from ansible_collections.nested.hyperv.tests.simulator.schema import HYPERV, STANDARD
-from ansible_collections.nested.hyperv.tests.unit import bridge
 
 MODEL = Path(__file__).with_name("model.yml")
 HOST = "hv01"

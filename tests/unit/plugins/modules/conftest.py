@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit import bridge
+from ansible_collections.nested.hyperv.tests.harness import bridge
 
 HOST = "hv01"
 MODEL: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
 ISO = r"C:\ISO\setup.iso"
 PARTS = ["disks", "checkpoints", "firmware"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.unit.lab import open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import open_lab
 
 from .conftest import Hosts
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.unit.simulator import hosts
 
 STATES = simulator.model.STATE_NAMES

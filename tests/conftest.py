@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 # Set before anything of Ansible is imported, and inherited by the programs that tests start.
 os.environ |= {
     "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build"),
-    "ANSIBLE_CONFIG": str(CHECKOUT / "tests" / "unit" / "ansible.cfg"),
+    "ANSIBLE_CONFIG": str(CHECKOUT / "tests" / "ansible.cfg"),
     "NO_PROXY": "127.0.0.1,::1,localhost",
 }
 for name in ("ANSIBLE_INVENTORY", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):

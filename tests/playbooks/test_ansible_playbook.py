@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit import bridge
+from ansible_collections.nested.hyperv.tests.harness import bridge
 
 MEMORY = {"startup": "4GB", "dynamic": True, "minimum": "1GB", "maximum": "8GB"}
 VMS = [{"name": "lab01", "memory": MEMORY}, {"name": "lab02", "memory": MEMORY}, {"name": "lab03", "memory": MEMORY}]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit import bridge
+from ansible_collections.nested.hyperv.tests.harness import bridge
 
 # Results that a prediction can't know: what a host makes up, and what happened.
 UNPREDICTABLE = {"power_cycled", "id", "ip_addresses", "warnings"}

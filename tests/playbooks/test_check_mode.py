@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.unit import bridge
+from ansible_collections.nested.hyperv.tests.harness import bridge
 
 MODEL = {
     "hosts": [
