@@ -26,7 +26,8 @@ from .faults import (
     NotWSMan,
     QuotaExceeded,
 )
-from .transport import ConnectionOptions, HttpTransport, endpoint_url
+from .options import ConnectionOptions, endpoint_url
+from .transport import HttpTransport
 
 __all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint_url"]
 
