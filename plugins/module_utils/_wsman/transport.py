@@ -20,6 +20,8 @@ try:
     from winrm import exceptions as winrm_exceptions
     from winrm.encryption import Encryption
     from winrm.transport import Transport
+
+    from . import tls
 except ImportError as error:
     IMPORT_ERROR: ImportError | None = error
     if not TYPE_CHECKING:
@@ -36,9 +38,9 @@ IDLE_LIMIT = 60.0
 def warm_up() -> None:
     """Set up now what the libraries set up at first use, so that forks of this process don't have to.
 
-    OpenSSL's provider of old ciphers, SPNEGO, URLs and headers.
+    TLS contexts with their CA certificates, OpenSSL's provider of old ciphers, SPNEGO, URLs and headers.
     """
-    for prepare in (_warm_up_requests, _warm_up_ntlm):
+    for prepare in (_warm_up_requests, _warm_up_ntlm, _warm_up_tls):
         with contextlib.suppress(Exception):  # a cause that persists is reported by the request that meets it
             prepare()
 
@@ -53,6 +55,10 @@ def _warm_up_ntlm() -> None:
 
     spnego.client("user", "password", hostname="localhost", protocol="ntlm").step()
     crypto.rc4k(b"\0" * 16, b"")
+
+
+def _warm_up_tls() -> None:
+    tls.prepare()
 
 
 class HttpTransport:
@@ -115,6 +121,8 @@ class HttpTransport:
             return transport.session
         session = transport.build_session()
         session.trust_env = False  # build_session() has read the environment; a .netrc would replace a certificate
+        if transport.endpoint.lower().startswith("https:"):
+            session.mount("https://", tls.TlsAdapter(session.verify, session.cert))
         if transport.encryption:
             response = self._exchange(session, self._empty_request(session))
             if not 200 <= response.status_code < 300:

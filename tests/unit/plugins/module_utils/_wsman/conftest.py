@@ -17,9 +17,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import NoEncryption
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client, ConnectionOptions, connect
+from ansible_collections.nested.hyperv.tests.harness.web import WebServer, web_servers
 from ansible_collections.nested.hyperv.tests.simulator import model
 from ansible_collections.nested.hyperv.tests.simulator.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.config import Settings
@@ -98,23 +100,29 @@ USAGE = dict.fromkeys(
 
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a self-signed certificate for servers and clients, with its key in one PEM file."""
+    """Creates a certificate for servers and clients, with its key in one PEM file, signed by itself or by `signer`."""
 
     def make(
         name: str,
         names: tuple[str, ...] = ("localhost",),
         addresses: tuple[str, ...] = ("127.0.0.1",),
         days: tuple[int, int] = (-1, 30),
+        signer: Path | None = None,
+        key_password: bytes | None = None,
     ) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.now(UTC)
         alternatives: list[x509.GeneralName] = [x509.DNSName(item) for item in names]
         alternatives += [x509.IPAddress(ip_address(item)) for item in addresses]
+        issuer, issuer_key = subject, key
+        if signer is not None:
+            issuer = x509.load_pem_x509_certificate(signer.read_bytes()).subject
+            issuer_key = serialization.load_pem_private_key(signer.read_bytes(), None)
         made = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(subject)
+            .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + timedelta(days=days[0]))
@@ -124,16 +132,23 @@ def self_signed(tmp_path: Path) -> Callable[..., Path]:
             # Python 3.13 and later want these of a CA.
             .add_extension(x509.KeyUsage(**USAGE), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+            .sign(issuer_key, hashes.SHA256())
         )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        encryption = serialization.BestAvailableEncryption(key_password) if key_password else NoEncryption()
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         path = tmp_path / f"{name}.pem"
         path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
         return path
 
     return make
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., WebServer]]:
+    """Starts a web server that answers as the test says."""
+    with web_servers() as start:
+        yield start
 
 
 @pytest.fixture

@@ -7,16 +7,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import socket
-import ssl
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, transport
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import connect
@@ -28,64 +23,6 @@ from ansible_collections.nested.hyperv.plugins.module_utils._wsman.transport imp
 
 PASSWORD = "s3cret-Pa55"
 SOAP = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body><ok/></s:Body></s:Envelope>'
-
-
-class Server:
-    """Answers POSTs with (status, headers, body) from a list, or with what a function makes of the request."""
-
-    def __init__(self, answers, context=None):
-        self.answers = answers
-        self.requests = []
-        self.connections = set()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = 10
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                server.requests.append((dict(self.headers), body))
-                server.connections.add(self.client_address)
-                answer = server.answers(self) if callable(server.answers) else server.answers.pop(0)
-                if answer is None:
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                status, headers, content = answer
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_arguments):
-                pass
-
-        class Quiet(ThreadingHTTPServer):
-            def handle_error(self, *_arguments):
-                pass
-
-        self.http = Quiet(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        if context is not None:
-            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
-        self.port = self.http.server_address[1]
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-
-@pytest.fixture
-def serve():
-    with contextlib.ExitStack() as stack:
-
-        def start(answers, context=None):
-            server = Server(answers, context)
-            stack.callback(server.http.server_close)
-            stack.callback(server.http.shutdown)
-            return server
-
-        yield start
 
 
 def options(port, scheme="http", host="127.0.0.1", **more):
@@ -334,65 +271,3 @@ def test_not_a_url():
 def test_pywinrm_missing(monkeypatch):
     monkeypatch.setattr(transport, "IMPORT_ERROR", ImportError("No module named 'winrm'"))
     assert "pip install pywinrm" in str(failing(options(1)))
-
-
-# ---- TLS ----
-
-
-@pytest.fixture
-def certificate(tmp_path, self_signed):
-    """Makes a self-signed certificate: the server's context, and the file to trust."""
-
-    def make(**options):
-        path = self_signed("server", **options)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        trusted = tmp_path / "ca.pem"
-        trusted.write_bytes(x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.PEM))
-        return context, str(trusted)
-
-    return make
-
-
-def test_a_trusted_certificate(serve, certificate):
-    context, trusted = certificate()
-    server = serve(lambda _request: ok(), context)
-    assert HttpTransport(options(server.port, "https", ca_trust_path=trusted)).send(b"<a/>") == SOAP
-
-
-def test_an_unknown_certificate_and_its_waiver(serve, certificate):
-    context, _trusted = certificate()
-    server = serve(lambda _request: ok(), context)
-    error = failing(options(server.port, "https"))
-    assert error.__class__ is faults.CertificateInvalid
-    assert not error.sent
-    assert "is not valid: it is self-signed" in str(error)
-    assert server.requests == []
-    assert HttpTransport(options(server.port, "https", server_cert_validation="ignore")).send(b"<a/>") == SOAP
-
-
-def test_a_certificate_of_another_host(serve, certificate):
-    context, trusted = certificate(names=("other.example",), addresses=("192.0.2.1",))
-    server = serve(lambda _request: ok(), context)
-    assert "it is for another IP address" in str(failing(options(server.port, "https", ca_trust_path=trusted)))
-    error = failing(options(server.port, "https", host="localhost", ca_trust_path=trusted))
-    assert "it is for another host name" in str(error)
-
-
-def test_an_expired_certificate(serve, certificate):
-    context, trusted = certificate(days=(-30, -1))
-    server = serve(lambda _request: ok(), context)
-    assert "it has expired" in str(failing(options(server.port, "https", ca_trust_path=trusted)))
-
-
-def test_a_missing_ca_file(serve, certificate):
-    context, _trusted = certificate()
-    error = failing(options(serve([], context).port, "https", ca_trust_path="/no/ca.pem"))
-    assert isinstance(error, faults.ConnectionFailed)
-    assert "/no/ca.pem" in str(error)
-
-
-def test_https_to_the_port_of_http(serve):
-    error = failing(options(serve([]).port, "https"))
-    assert error.__class__ is faults.ConnectionFailed
-    assert "does not speak TLS" in str(error)
