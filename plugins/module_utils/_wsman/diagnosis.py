@@ -88,6 +88,18 @@ def without_authentication(options: ConnectionOptions) -> NotWSMan:
     )
 
 
+def without_challenge(options: ConnectionOptions, headers: Mapping[str, str]) -> AuthenticationFailed:
+    """The exception for a host that answers the first token of NTLM with HTTP 401 and no challenge."""
+    refusal = _unauthorized(options, headers)
+    if not AUTHENTICATION[options.transport].schemes.intersection(map(str.lower, offered_schemes(headers))):
+        return refusal
+    return AuthenticationFailed(
+        f"Authentication to {options.name} over {options.transport} failed: the host did not answer with an NTLM "
+        "challenge. A policy of the host may deny NTLM.",
+        **refusal.details,
+    )
+
+
 def _unauthorized(options: ConnectionOptions, headers: Mapping[str, str]) -> AuthenticationFailed:
     name = options.name
     offered = offered_schemes(headers)

@@ -13,9 +13,12 @@ import os
 import ssl
 from typing import Any, TypeAlias
 
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.util.ssl_ import create_urllib3_context
+try:
+    from requests.adapters import HTTPAdapter
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    from urllib3.util.ssl_ import create_urllib3_context
+except ImportError:  # transport.py reports it
+    HTTPAdapter = object
 
 # As in requests: whether to validate, or the path of a file or folder of CA certificates to validate with.
 Verify: TypeAlias = "bool | str"

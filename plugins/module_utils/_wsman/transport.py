@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from . import diagnosis
+from . import diagnosis, ntlm, tls
 from .faults import AuthenticationFailed, HostError, WSManError
 from .options import AUTHENTICATION, ConnectionOptions, endpoint_url
 
@@ -20,12 +20,9 @@ try:
     from winrm import exceptions as winrm_exceptions
     from winrm.encryption import Encryption
     from winrm.transport import Transport
-
-    from . import tls
 except ImportError as error:
     IMPORT_ERROR: ImportError | None = error
-    if not TYPE_CHECKING:
-        Transport = object
+    Transport = object
 else:
     IMPORT_ERROR = None
 
@@ -50,10 +47,9 @@ def _warm_up_requests() -> None:
 
 
 def _warm_up_ntlm() -> None:
-    import spnego
     from spnego._ntlm_raw import crypto
 
-    spnego.client("user", "password", hostname="localhost", protocol="ntlm").step()
+    ntlm.NtlmAuth("user", "password", ntlm.nt_hash("password"), "localhost", "Negotiate")
     crypto.rc4k(b"\0" * 16, b"")
 
 
@@ -73,6 +69,14 @@ class HttpTransport:
         self.options = options
         self.name = options.name
         self._pywinrm = _pywinrm_transport(options)
+        self._password_hash: str | None = None
+        if self._pywinrm.auth_method == "ntlm":
+            if ntlm.IMPORT_ERROR is not None:
+                raise HostError(
+                    f"The transport {options.transport} needs requests_ntlm 1.2 or newer ({ntlm.IMPORT_ERROR}). "
+                    "Install it where Ansible runs: python3 -m pip install 'requests_ntlm>=1.2'"
+                ) from ntlm.IMPORT_ERROR
+            self._password_hash = ntlm.nt_hash(options.password)
         self._proven = False  # the host has accepted the credentials on the present connection
         self._used = 0.0
 
@@ -111,7 +115,8 @@ class HttpTransport:
         except Exception as error:
             # Of the libraries: requests, urllib3, ssl, spnego, gssapi, OSError, KeyError.
             self.close()
-            raise diagnosis.of_exception(self.options, error, (self.options.password,)) from error
+            secrets = (self.options.password, self._password_hash or "")
+            raise diagnosis.of_exception(self.options, error, secrets) from error
         return content
 
     def _session(self) -> requests.Session:
@@ -123,13 +128,34 @@ class HttpTransport:
         session.trust_env = False  # build_session() has read the environment; a .netrc would replace a certificate
         if transport.endpoint.lower().startswith("https:"):
             session.mount("https://", tls.TlsAdapter(session.verify, session.cert))
-        if transport.encryption:
+        if transport.auth_method == "ntlm":
+            self._begin_ntlm(session)
+        elif transport.encryption:
             response = self._exchange(session, self._empty_request(session))
             if not 200 <= response.status_code < 300:
                 raise self._refusal(response, b"")
-            if getattr(session.auth, "session_security", self) is None:
-                raise diagnosis.without_authentication(self.options)
         return session
+
+    def _begin_ntlm(self, session: requests.Session) -> None:
+        """Send the first token of NTLM. The second one goes with the next request."""
+        options = self.options
+        hostname = urlsplit(options.endpoint).hostname or ""
+        for scheme in ("Negotiate", "NTLM"):  # WinRM offers the former; web servers in front of it may know the latter
+            session.auth = auth = ntlm.NtlmAuth(options.user, options.password, self._password_hash, hostname, scheme)
+            response = self._exchange(session, self._empty_request(session), stream=True)
+            certificate = ntlm.certificate_of(response) if self._pywinrm.send_cbt else None
+            response.content  # noqa: B018  (once it is read, the next request gets the same connection)
+            challenge = ntlm.challenge_of(response, scheme)
+            if response.status_code == 401 and challenge is not None:
+                auth.answer(challenge, certificate)
+                return
+            if "NTLM" not in diagnosis.offered_schemes(response.headers):
+                break
+        if response.status_code == 401:
+            raise diagnosis.without_challenge(options, response.headers)
+        if 200 <= response.status_code < 300:
+            raise diagnosis.without_authentication(options)
+        raise self._refusal(response, b"")
 
     def _empty_request(self, session: requests.Session) -> requests.PreparedRequest:
         return session.prepare_request(requests.Request("POST", self._pywinrm.endpoint))
@@ -144,10 +170,12 @@ class HttpTransport:
         request.hooks["response"] = []
         return request
 
-    def _exchange(self, session: requests.Session, request: requests.PreparedRequest) -> requests.Response:
+    def _exchange(
+        self, session: requests.Session, request: requests.PreparedRequest, stream: bool = False
+    ) -> requests.Response:
         """Send a request. A redirection is an answer: credentials don't follow it."""
         timeout = self._pywinrm.read_timeout_sec
-        return session.send(request, timeout=timeout, proxies=session.proxies, allow_redirects=False)
+        return session.send(request, timeout=timeout, proxies=session.proxies, allow_redirects=False, stream=stream)
 
     def _content(self, response: requests.Response) -> bytes:
         if self._pywinrm.encryption and response.content and "Content-Type" in response.headers:
