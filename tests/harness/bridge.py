@@ -18,8 +18,8 @@ from ansible.template import Templar
 
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
 from ansible_collections.nested.hyperv.tests.simulator import Machine, Simulation
-from ansible_collections.nested.hyperv.tests.simulator.log import Entry
-from ansible_collections.nested.hyperv.tests.simulator.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 # What of the host's own network tasks can change.

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Any
 
 from . import model as models
-from .clock import Clock
-from .config import Settings
-from .faultrules import FaultRules, Rule
-from .log import RequestLog
-from .machine import Machine, User
-from .server import Endpoint, fingerprint, make_certificate, tls_context
-from .wsman import Service
+from .machine.clock import Clock
+from .machine.machine import Machine, User
+from .wire.config import Settings
+from .wire.faultrules import FaultRules, Rule
+from .wire.log import RequestLog
+from .wire.server import Endpoint, fingerprint, make_certificate, tls_context
+from .wire.wsman import Service
 
 __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
 
@@ -136,5 +136,5 @@ def _public_part(pem: Path) -> Path:
 
 
 def start(model: str | Path | Mapping[str, Any] = "small", **options: Any) -> Simulation:
-    """Start the machines of a model (a mapping, a file, or a name in models/). Use as a context manager."""
+    """Start the machines of a model (a mapping, a file, or a name in model/). Use as a context manager."""
     return Simulation(model, **options)

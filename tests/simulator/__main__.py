@@ -49,7 +49,7 @@ def _host(address: Address, scheme: str, validation: str) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
-    parser.add_argument("--model", default="small", help="model file, or the name of one in models/ (default: small)")
+    parser.add_argument("--model", default="small", help="model file, or the name of one in model/ (default: small)")
     parser.add_argument("--inventory", type=Path, help="write an Ansible inventory here")
     parser.add_argument("--scheme", choices=("http", "https"), default="http", help="of the inventory's hosts")
     parser.add_argument("--validation", choices=("trust", "ignore"), default="trust", help="of certificates, for https")

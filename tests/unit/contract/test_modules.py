@@ -21,7 +21,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
 from ansible_collections.nested.hyperv.plugins.module_utils._task.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import bridge
-from ansible_collections.nested.hyperv.tests.simulator.schema import HYPERV, STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV, STANDARD
 
 MODEL = Path(__file__).with_name("model.yml")
 HOST = "hv01"
@@ -290,7 +290,7 @@ def allowed(option: str) -> set[str]:
 @cache
 def properties() -> dict[str, set[str]]:
     """Class → its properties, of the host's schema."""
-    schema = simulator.schema.load(20348)
+    schema = simulator.cim.schema.load(20348)
     return {cls.name: set(cls.properties) for namespace in (HYPERV, STANDARD) for cls in schema.classes(namespace)}
 
 

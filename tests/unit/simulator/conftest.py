@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.simulator import machine as machine_module
-from ansible_collections.nested.hyperv.tests.simulator.cim import Instance
-from ansible_collections.nested.hyperv.tests.simulator.clock import Clock
-from ansible_collections.nested.hyperv.tests.simulator.config import Settings
-from ansible_collections.nested.hyperv.tests.simulator.errors import ALREADY_EXISTS, CimError
-from ansible_collections.nested.hyperv.tests.simulator.faultrules import FaultRules
-from ansible_collections.nested.hyperv.tests.simulator.jobs import Jobs
-from ansible_collections.nested.hyperv.tests.simulator.log import RequestLog
-from ansible_collections.nested.hyperv.tests.simulator.machine import Call, Machine, User
-from ansible_collections.nested.hyperv.tests.simulator.repository import Association, Repository
-from ansible_collections.nested.hyperv.tests.simulator.schema import STANDARD, load
-from ansible_collections.nested.hyperv.tests.simulator.server import (
+from ansible_collections.nested.hyperv.tests.simulator.cim.errors import ALREADY_EXISTS, CimError
+from ansible_collections.nested.hyperv.tests.simulator.cim.repository import Association, Repository
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD, load
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance
+from ansible_collections.nested.hyperv.tests.simulator.machine import machine as machine_module
+from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
+from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Jobs
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Call, Machine, User
+from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
+from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import RequestLog
+from ansible_collections.nested.hyperv.tests.simulator.wire.server import (
     Endpoint,
     fingerprint,
     make_certificate,
     tls_context,
 )
-from ansible_collections.nested.hyperv.tests.simulator.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
 
 from .talk import vm_id
 

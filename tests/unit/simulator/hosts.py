@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.nested.hyperv.tests.simulator import model
-from ansible_collections.nested.hyperv.tests.simulator.cim import Instance
-from ansible_collections.nested.hyperv.tests.simulator.clock import Clock
-from ansible_collections.nested.hyperv.tests.simulator.machine import Machine
-from ansible_collections.nested.hyperv.tests.simulator.schema import HYPERV
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance
+from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 VSMS = "Msvm_VirtualSystemManagementService"
 OK, JOB, FAILED, INVALID_PARAMETER, INVALID_STATE = 0, 4096, 32768, 32773, 32775
@@ -40,7 +40,7 @@ def embedded(class_name: str, **values: Any) -> str:
 
 
 def _type(class_name: str, name: str) -> str:
-    from ansible_collections.nested.hyperv.tests.simulator.schema import load
+    from ansible_collections.nested.hyperv.tests.simulator.cim.schema import load
 
     cls = load(26220).find(HYPERV, class_name)
     prop = cls.find_property(name) if cls else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.nested.hyperv.tests.simulator import disks
-from ansible_collections.nested.hyperv.tests.simulator.cim import Instance, from_text, parse_embedded
-from ansible_collections.nested.hyperv.tests.simulator.files import HostFile
-from ansible_collections.nested.hyperv.tests.simulator.machine import Machine
-from ansible_collections.nested.hyperv.tests.simulator.settings import storage
-from ansible_collections.nested.hyperv.tests.simulator.vm import Vm
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, from_text, parse_embedded
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.settings import storage
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.vm import Vm
+from ansible_collections.nested.hyperv.tests.simulator.machine import disks
+from ansible_collections.nested.hyperv.tests.simulator.machine.files import HostFile
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 from .hosts import VSMS, call, embedded, outcome
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.nested.hyperv.tests.simulator.cim import Instance, Reference
-from ansible_collections.nested.hyperv.tests.simulator.machine import Machine
-from ansible_collections.nested.hyperv.tests.simulator.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 from .hosts import OK, call, embedded, outcome, rows
 

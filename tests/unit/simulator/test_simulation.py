@@ -10,9 +10,9 @@ import pytest
 import winrm
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.simulator.config import Settings
-from ansible_collections.nested.hyperv.tests.simulator.faultrules import FaultRules
-from ansible_collections.nested.hyperv.tests.simulator.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
+from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
 
 from .talk import NS, SYSTEM, V2, WQL, Answer, envelope
 

@@ -23,18 +23,18 @@ from cryptography.x509.oid import NameOID
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client, ConnectionOptions, connect
 from ansible_collections.nested.hyperv.tests.harness.web import WebServer, web_servers
 from ansible_collections.nested.hyperv.tests.simulator import model
-from ansible_collections.nested.hyperv.tests.simulator.clock import Clock
-from ansible_collections.nested.hyperv.tests.simulator.config import Settings
-from ansible_collections.nested.hyperv.tests.simulator.faultrules import FaultRules, Rule
-from ansible_collections.nested.hyperv.tests.simulator.log import Entry, RequestLog
-from ansible_collections.nested.hyperv.tests.simulator.machine import Machine
-from ansible_collections.nested.hyperv.tests.simulator.server import (
+from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
+from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
+from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules, Rule
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry, RequestLog
+from ansible_collections.nested.hyperv.tests.simulator.wire.server import (
     Endpoint,
     fingerprint,
     make_certificate,
     tls_context,
 )
-from ansible_collections.nested.hyperv.tests.simulator.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
 
 USER, PASSWORD = "administrator", "Passw0rd!"
 

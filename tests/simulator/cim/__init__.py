@@ -1,0 +1,1 @@
+"""The CIM repository: values, schema, instances and associations."""

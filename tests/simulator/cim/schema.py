@@ -1,0 +1,121 @@
+"""The classes a Windows build knows, from data/schema.json and data/classes.yml."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .values import CimClass, CimMethod, CimProperty, normal_namespace
+
+DATA = Path(__file__).parents[1] / "data"
+
+HYPERV = "root/virtualization/v2"
+CIMV2 = "root/cimv2"
+STANDARD = "root/StandardCimv2"
+
+# Methods that are called on the class, without selectors: registry and CDXML providers ("Static" in their MOF).
+STATIC_CLASSES = {"StdRegProv", "MSFT_HgsGuardian", "MSFT_HgsKeyProtector", "MSFT_HgsClientConfiguration"}
+STATIC_METHODS = {
+    ("MSFT_NetIPAddress", "Create"),
+    ("MSFT_NetRoute", "Create"),
+    ("MSFT_NetRoute", "Find"),
+    ("Win32_Process", "Create"),
+    ("Win32_Service", "Create"),
+}
+
+# The system class that lists what lies below a namespace; every namespace has it (WMI docs). HV-24
+_NAMESPACE: dict[str, Any] = {"keys": ["Name"], "properties": {"Name": "string"}}
+
+
+class Schema:
+    """All classes of one Windows build, without what later builds brought (`type@build` in the data; HV-19)."""
+
+    def __init__(self, build: int) -> None:
+        self._classes: dict[tuple[str, str], CimClass] = {}
+        self._children: dict[tuple[str, str], list[CimClass]] = {}
+        self.namespaces: dict[str, str] = {}
+        for namespace, classes in _documents().items():
+            self.namespaces[normal_namespace(namespace)] = namespace
+            for name in classes:
+                self._build(namespace, name, classes, build)
+
+    def _build(self, namespace: str, name: str, classes: dict[str, dict], build: int) -> None:
+        chain = [name]
+        while parent := classes[chain[-1]].get("super"):
+            chain.append(parent)
+        properties: dict[str, CimProperty] = {}
+        for ancestor in reversed(chain):
+            for prop, text in classes[ancestor].get("properties", {}).items():
+                type_name, _separator, since = text.partition("@")
+                if build >= int(since or 0):
+                    properties[prop] = _typed(prop, type_name)
+        own = classes[name]
+        cls = CimClass(
+            name=name,
+            namespace=namespace,
+            superclasses=tuple(chain[1:]),
+            keys=tuple(own.get("keys", ())),
+            properties=properties,
+            methods={key: _method(name, key, method) for key, method in own.get("methods", {}).items()},
+            defaults={key: value for key, value in own.get("defaults", {}).items() if key in properties},
+            abstract=own.get("abstract", False),
+        )
+        self._classes[normal_namespace(namespace), name.lower()] = cls
+        for ancestor in chain:
+            self._children.setdefault((normal_namespace(namespace), ancestor.lower()), []).append(cls)
+
+    def find(self, namespace: str, name: str) -> CimClass | None:
+        return self._classes.get((normal_namespace(namespace), name.lower()))
+
+    def family(self, cls: CimClass) -> list[CimClass]:
+        """The class and all that derive from it (WMI's deep enumeration)."""
+        return self._children[normal_namespace(cls.namespace), cls.name.lower()]
+
+    def classes(self, namespace: str) -> list[CimClass]:
+        return [cls for (where, _rest), cls in self._classes.items() if where == normal_namespace(namespace)]
+
+
+@lru_cache(maxsize=8)
+def load(build: int) -> Schema:
+    return Schema(build)
+
+
+@lru_cache(maxsize=1)
+def _documents() -> dict[str, dict[str, dict]]:
+    namespaces: dict[str, dict[str, dict]] = json.loads((DATA / "schema.json").read_text("utf-8"))["namespaces"]
+    for namespace, classes in read_yaml("classes.yml")["namespaces"].items():
+        known = namespaces.setdefault(namespace, {})
+        for name, added in classes.items():
+            base = known.setdefault(name, {})
+            for key, value in added.items():
+                if isinstance(value, dict):
+                    base[key] = {**base.get(key, {}), **value}
+                elif key != "source":
+                    base[key] = value
+    for classes in namespaces.values():
+        classes["__NAMESPACE"] = _NAMESPACE
+    return namespaces
+
+
+def read_yaml(name: str) -> Any:
+    """A table of data/."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load((DATA / name).read_text("utf-8"), Loader=loader)
+
+
+def _typed(name: str, text: str) -> CimProperty:
+    type_name, _separator, of = text.removesuffix("[]").partition(":")
+    return CimProperty(name, type_name, text.endswith("[]"), of)
+
+
+def _method(cls: str, name: str, method: dict) -> CimMethod:
+    return CimMethod(
+        name,
+        tuple(_typed(key, text) for key, text in method.get("in", {}).items()),
+        tuple(_typed(key, text) for key, text in method.get("out", {}).items()),
+        static=cls in STATIC_CLASSES or (cls, name) in STATIC_METHODS,
+    )

@@ -1,0 +1,77 @@
+"""Msvm_SyntheticEthernetPort: the adapter of a VM as a device of its own, there while the VM runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ...cim.repository import Association, Pair
+from ...cim.values import Instance
+from ..settings.adapter import ADAPTER
+
+if TYPE_CHECKING:
+    from ...machine.machine import Machine
+    from ..vm import Vm
+
+DEVICE, SYSTEM = "Msvm_SyntheticEthernetPort", "Msvm_ComputerSystem"
+
+
+def install(machine: Machine) -> None:
+    """Device and settings are tied as for other devices: Msvm_SystemDevice, Msvm_SettingsDefineState."""
+
+    def devices(vm: Vm) -> Iterator[Pair]:
+        for row in _adapters(vm):
+            yield vm.reference, _device(vm, row)
+
+    def states(vm: Vm) -> Iterator[Pair]:
+        for row in _adapters(vm):
+            yield _device(vm, row), row
+
+    def every() -> Iterator[Instance]:
+        for vm in tuple(machine.vms.values()):
+            for row in _adapters(vm):
+                yield _device(vm, row)
+
+    machine.repository.provide(DEVICE, every)
+    ends = ("ManagedElement", "SettingData")
+    machine.repository.associate(_rule(machine, "Msvm_SystemDevice", ("GroupComponent", "PartComponent"), devices))
+    machine.repository.associate(_rule(machine, "Msvm_SettingsDefineState", ends, states))
+
+
+def _adapters(vm: Vm) -> list[Instance]:
+    return vm.rows(ADAPTER) if vm.powered else []
+
+
+def _device(vm: Vm, row: Instance) -> Instance:
+    tail = row["InstanceID"].rpartition("\\")[2]
+    return vm.machine.repository.new(
+        DEVICE,
+        {
+            "CreationClassName": DEVICE,
+            "DeviceID": f"Microsoft:{tail}",
+            "SystemCreationClassName": SYSTEM,
+            "SystemName": vm.id,
+            "ElementName": row["ElementName"],
+            "PermanentAddress": row["Address"],
+            "NetworkAddresses": [row["Address"]],
+            "EnabledState": 2,
+            "HealthState": 5,
+            "StatusDescriptions": ["OK"],
+        },
+    )
+
+
+def _rule(machine: Machine, name: str, ends: tuple[str, str], pairs_of) -> Association:
+    def every() -> Iterator[Pair]:
+        for vm in tuple(machine.vms.values()):
+            yield from pairs_of(vm)
+
+    def of(row: Instance) -> Iterable[Pair]:
+        """Only a VM, its device or its adapter's settings."""
+        if row.cls.name not in (SYSTEM, DEVICE, ADAPTER):
+            return ()
+        prefixed = row["InstanceID"].removeprefix("Microsoft:").partition("\\")[0] if row.cls.name == ADAPTER else ""
+        vm = machine.vms.get(prefixed.upper() or str(row["Name" if row.cls.name == SYSTEM else "SystemName"]).upper())
+        return pairs_of(vm) if vm else ()
+
+    return Association(name, ends, every, of)

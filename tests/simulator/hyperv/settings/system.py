@@ -1,0 +1,200 @@
+"""Msvm_VirtualSystemSettingData: the settings of a VM as a whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ...cim.values import Instance
+from ...machine.files import FileError
+from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Refused
+from . import boot, in_range, security
+
+if TYPE_CHECKING:
+    from ...machine.machine import Machine
+    from ..vm import Vm
+
+CLASSES = ("Msvm_VirtualSystemSettingData",)
+REALIZED = "Microsoft:Hyper-V:System:Realized"
+ZERO_GUID = "00000000-0000-0000-0000-000000000000"
+SECURE_BOOT_TEMPLATES = {
+    "MicrosoftWindows": "1734C6E8-3154-4DDA-BA5F-A874CC483422",
+    "MicrosoftUEFICertificateAuthority": "272E7447-90A4-4563-A4B9-8E4AB00526CE",
+    "OpenSourceShieldedVM": "4292AE2B-EE2C-42B5-A969-DD8F8689F6F3",
+}
+
+# Sent alone, each of these got ReturnValue 0 and changed nothing (captured from a Windows 11 host, 2026-10-08).
+IGNORED = {
+    "VirtualSystemIdentifier",
+    "VirtualSystemType",
+    "VirtualSystemSubType",
+    "ConfigurationID",
+    "ConfigurationDataRoot",
+    "ConfigurationFile",
+    "SuspendDataRoot",
+    "LogDataRoot",
+    "CreationTime",
+    "Parent",
+    "Version",
+    "Caption",
+    "Description",
+    "IsSaved",
+    "IsAutomaticSnapshot",
+}
+# Msvm_VirtualSystemSettingData docs, Set-VM and Set-VMFirmware docs: only while the VM is off.
+NEED_OFF = {
+    "VirtualNumaEnabled",
+    "GuestControlledCacheTypes",
+    "SecureBootEnabled",
+    "SecureBootTemplateId",
+    "BootOrder",
+    "BootSourceOrder",
+    "NetworkBootPreferredProtocol",
+    "PauseAfterBootFailure",
+    "ConsoleMode",
+    "LowMmioGapSize",
+    "HighMmioGapSize",
+    "BIOSNumLock",
+    "BIOSGUID",
+    "BIOSSerialNumber",
+    "BaseBoardSerialNumber",
+    "ChassisSerialNumber",
+    "ChassisAssetTag",
+    "GuestStateIsolationType",
+    "GuestStateIsolationEnabled",
+}
+LIMITS = {
+    "AutomaticStartupAction": (2, 4),
+    "AutomaticShutdownAction": (2, 4),
+    "AutomaticRecoveryAction": (2, 4),
+    "AutomaticCriticalErrorAction": (0, 1),
+    "UserSnapshotType": (2, 5),
+    "ConsoleMode": (0, 3),
+    "NetworkBootPreferredProtocol": (4096, 4097),
+    "EnhancedSessionTransportType": (0, 1),
+    "LowMmioGapSize": (128, 3584),  # MB; bytes get 32773 (captured)
+    "HighMmioGapSize": (1, 1 << 24),
+}
+FOLDERS = {
+    "ConfigurationDataRoot",
+    "SnapshotDataRoot",
+    "SuspendDataRoot",
+    "SwapFileDataRoot",
+    "LogDataRoot",
+    "GuestStateDataRoot",
+}
+DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
+
+
+def install(machine: Machine) -> None:
+    live = machine.repository.live
+
+    def saved(row: Instance) -> bool:
+        vm = machine.vms.get((row.values.get("VirtualSystemIdentifier") or "").upper())
+        return vm is not None and vm.system is row and vm.state == 6
+
+    live(CLASSES[0], "IsSaved", saved)
+
+
+def defaults(machine: Machine, generation: int) -> dict[str, Any]:
+    """What a new VM has (captured default values of a generation 2 VM on a Windows 11 host; docs for generation 1)."""
+    client = machine.os["product_type"] == 1
+    values: dict[str, Any] = {
+        "VirtualSystemType": REALIZED,
+        "VirtualSystemSubType": f"Microsoft:Hyper-V:SubType:{generation}",
+        "Version": machine.os["configuration_versions"][-1],
+        "Notes": [""],
+        "AutomaticStartupAction": 3,
+        "AutomaticStartupActionDelay": timedelta(),
+        "AutomaticStartupActionSequenceNumber": 0,
+        "AutomaticShutdownAction": 3,
+        "AutomaticRecoveryAction": 3,
+        "AutomaticCriticalErrorAction": 1,
+        "AutomaticCriticalErrorActionTimeout": timedelta(minutes=30),
+        "AutomaticSnapshotsEnabled": client,
+        "UserSnapshotType": 3,
+        "ConfigurationDataRoot": DATA_ROOT,
+        "SnapshotDataRoot": DATA_ROOT,
+        "SuspendDataRoot": DATA_ROOT,
+        "SwapFileDataRoot": DATA_ROOT,
+        "LogDataRoot": DATA_ROOT,
+        "GuestStateDataRoot": DATA_ROOT,
+        "SecureBootEnabled": generation == 2,
+        "SecureBootTemplateId": SECURE_BOOT_TEMPLATES["MicrosoftWindows"] if generation == 2 else ZERO_GUID,
+        "NetworkBootPreferredProtocol": 4096,
+        "ConsoleMode": 0,
+        "PauseAfterBootFailure": False,
+        "LockOnDisconnect": False,
+        "IncrementalBackupEnabled": False,
+        "GuestControlledCacheTypes": False,
+        "TurnOffOnGuestRestart": False,
+        "EnhancedSessionTransportType": 0,
+        "LowMmioGapSize": 128,
+        "HighMmioGapSize": 512,
+        "AllowFullSCSICommandSet": False,
+        "AllowReducedFcRedundancy": False,
+        "IsAutomaticSnapshot": False,
+        "BIOSNumLock": False,
+        "DebugPortEnabled": 0,
+        "DebugPort": 0,
+        "DebugChannelId": 0,
+        "Architecture": "x64",
+    }
+    if generation == 1:
+        values["BootOrder"] = [1, 2, 3, 0]
+    return values
+
+
+def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
+    values = {
+        **defaults(vm.machine, spec["generation"]),
+        "InstanceID": f"Microsoft:{vm.id}",
+        "ElementName": spec["name"],
+        "VirtualSystemIdentifier": vm.id,
+        "ConfigurationID": vm.id,
+        "ConfigurationFile": f"Virtual Machines\\{vm.id}.vmcx",
+        "GuestStateFile": f"Virtual Machines\\{vm.id}.vmgs",
+        "BIOSGUID": f"{{{vm.id}}}",
+        "CreationTime": vm.created,
+        "VirtualNumaEnabled": not spec["memory"]["DynamicMemoryEnabled"],
+        **spec["system"],
+    }
+    vm.system = vm.machine.repository.add(CLASSES[0], values, owner=vm.id)
+
+
+def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+    for name in IGNORED & set(values):
+        del values[name]
+    if row is not vm.system and set(values) - {"ElementName", "Notes"}:
+        raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
+    if vm.busy or (vm.state != 3 and set(values) & NEED_OFF):
+        raise vm.refusal("error_state", INVALID_STATE)
+    in_range(values, LIMITS)
+    if "ElementName" in values and not 1 <= len(values["ElementName"]) <= 100:
+        raise Refused(INVALID_PARAMETER)
+    if "Notes" in values:
+        values["Notes"] = values["Notes"][:1] or [""]  # more than one element: the first is kept (captured)
+    if "AutomaticCriticalErrorActionTimeout" in values:  # kept in whole minutes, rounded up (docs)
+        minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
+        values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
+    if values.get("VirtualNumaEnabled") and vm.memory["DynamicMemoryEnabled"]:
+        raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
+    template = values.get("SecureBootTemplateId")
+    if template is not None and template.upper() not in SECURE_BOOT_TEMPLATES.values():
+        raise Refused(INVALID_PARAMETER)
+    if values.get("SecureBootEnabled") and vm.generation == 1:
+        raise Refused(INVALID_PARAMETER)
+    if security.locked(vm) and {"SecureBootEnabled", "SecureBootTemplateId"} & set(values):
+        raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
+    boot.check_order(vm, values)
+    boot.check_bios_order(vm, values)
+    check_folders(vm, values)
+
+
+def check_folders(vm: Vm, values: dict[str, Any]) -> None:
+    """SnapshotDataRoot and SwapFileDataRoot can be written at any time; the host makes the folder (captured)."""
+    try:
+        for name in FOLDERS & set(values):
+            vm.machine.files.make_folder(values[name])
+    except FileError as error:
+        raise Refused(INVALID_PARAMETER, vm.machine.system_text(error.hresult)) from error

@@ -1,0 +1,1 @@
+"""A Windows machine: requests, accounts, files, disks, network, jobs and time."""

@@ -1,0 +1,410 @@
+"""A Windows machine, host or guest: what WS-Management can do with it, whoever asks."""
+
+from __future__ import annotations
+
+import itertools
+import pkgutil
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..cim import errors
+from ..cim.errors import CimError
+from ..cim.repository import Repository
+from ..cim.schema import DATA, HYPERV, load, read_yaml
+from ..cim.values import CimClass, Instance, Reference, fits
+from ..hyperv import services as hyperv_services
+from ..hyperv import settings
+from ..windows import programs
+from ..windows import services as windows_services
+from .disks import load_files
+from .jobs import Jobs
+from .network import Network
+
+if TYPE_CHECKING:
+    from ..hyperv.vm import Vm
+    from .clock import Clock
+
+ADMINISTRATORS = "administrators"
+HGS = "root/microsoft/windows/hgs"
+OWN_MEMORY = 2048  # MB that Windows keeps for itself
+VOLATILE = {"IsSaved", "SwapFilesInUse"}
+
+
+@dataclass(frozen=True)
+class User:
+    """An account of a machine; groups as Windows names them in English."""
+
+    name: str
+    password: str = ""
+    groups: tuple[str, ...] = ("Administrators",)
+
+    def member(self, *groups: str) -> bool:
+        return bool({group.lower() for group in groups} & {group.lower() for group in self.groups})
+
+    @property
+    def administrator(self) -> bool:
+        return self.member(ADMINISTRATORS)
+
+    @property
+    def hyperv(self) -> bool:
+        return self.member(ADMINISTRATORS, "hyper-v administrators")
+
+    @property
+    def remote(self) -> bool:
+        """May pass WinRM's own access check at all (root SDDL: Administrators and Remote Management Users)."""
+        return self.member(ADMINISTRATORS, "remote management users")
+
+
+@dataclass
+class Call:
+    """One CIM method call, as a service function gets it. call["Name"] is a parameter, or None when it wasn't given."""
+
+    machine: Machine
+    cls: CimClass
+    method: str
+    row: Instance | None
+    parameters: dict[str, Any]
+    user: User | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return next((value for key, value in self.parameters.items() if key.lower() == name.lower()), None)
+
+
+@dataclass(eq=False)
+class Machine:
+    """State of a machine; `spec` is its part of the model file, checked and completed by model.py."""
+
+    name: str
+    clock: Clock
+    spec: dict[str, Any]
+    inside: Vm | None = None  # the VM it is the guest of
+    users: dict[str, User] = field(default_factory=dict)
+    vms: dict[str, Vm] = field(default_factory=dict)
+    watchers: list[Callable[[Machine], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.os: dict[str, Any] = self.spec["os"]
+        self.options: dict[str, Any] = self.spec["options"]
+        self.locale: str = self.spec["locale"]
+        self.cpu: dict[str, Any] = self.spec["cpu"]
+        self.memory_total: int = self.spec["memory"]
+        self.created = self.booted_at = self.clock.now()
+        self.schema = load(int(self.os["build"]))
+        self.repository = Repository(self.schema)
+        self.jobs = Jobs(self)
+        self.files = load_files(self.clock, self.spec)
+        self._macs = itertools.count()
+        self._returned_macs: list[str] = []
+        self.network = Network(self)
+        for module in modules():
+            if hasattr(module, "install"):
+                module.install(self)
+
+    # --- facts
+
+    @property
+    def host(self) -> Machine | None:
+        """The machine this one is a VM of."""
+        return self.inside.machine if self.inside else None
+
+    @property
+    def depth(self) -> int:
+        """0 for a model's host, 1 for a machine that is a VM of it, and so on."""
+        return 0 if self.inside is None else self.inside.machine.depth + 1
+
+    @property
+    def hyperv(self) -> bool:
+        """The Hyper-V role is there: only then does the namespace root/virtualization/v2 exist."""
+        return bool(self.spec["hyperv"])
+
+    @property
+    def virtualization(self) -> bool:
+        """The processor's virtualization extensions are there for this machine to use."""
+        if self.inside is None:
+            return bool(self.cpu["virtualization"])
+        return bool(self.inside.processor["ExposeVirtualizationExtensions"])
+
+    @property
+    def hypervisor_running(self) -> bool:
+        """Its own hypervisor runs; in a VM only when the extensions were exposed at boot."""
+        return self.hyperv and (self.inside is None or self.inside.guest.hypervisor_running)
+
+    @property
+    def logical_processors(self) -> int:
+        return self.cpu["logical_processors"]
+
+    @property
+    def memory_free(self) -> int:
+        """MB that VMs can still have."""
+        used = sum(vm.guest.memory_assigned() for vm in self.vms.values() if vm.powered)
+        return self.memory_total - OWN_MEMORY - used
+
+    @property
+    def mac_prefix(self) -> str:
+        """First ten digits of the addresses it gives to dynamic adapters: Microsoft's OUI and two bytes of its own."""
+        return f"00155D{zlib.crc32(self.name.lower().encode()) & 0xFFFF:04X}"
+
+    def next_mac(self) -> str:
+        """The next free address of the host's range; when the range is used up, one that is in use again.
+
+        Hyper-V doesn't start such a VM; a model with more running adapters than addresses gets duplicates instead.
+        """
+        settings = self.repository.row(
+            "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=f"Microsoft:{self.name}"
+        )
+        low, high = (int(settings[name], 16) for name in ("MinimumMacAddress", "MaximumMacAddress"))
+        number, size = next(self._macs), high - low + 1
+        if number and number % size == 0:
+            taken = {row["Address"] for row in self.repository.rows("CIM_EthernetPortAllocationSettingData")}
+            self._returned_macs = [mac for mac in map(_mac, range(low, high + 1)) if mac not in taken]
+        return self._returned_macs.pop(0) if self._returned_macs else _mac(low + number % size)
+
+    def switch_path(self, name: str) -> str:
+        """WMI path of a switch by its name, as it stands in HostResource."""
+        for row in self.repository.rows("Msvm_VirtualEthernetSwitch"):
+            if row["ElementName"].lower() == name.lower():
+                return row.reference().path(self.name)
+        raise KeyError(f"{self.name} has no switch {name}")
+
+    def vm(self, name: str) -> Vm:
+        """A VM by its name or id, for tests; KeyError unless there is exactly one."""
+        hits = [vm for vm in self.vms.values() if name.lower() in (vm.name.lower(), vm.id.lower())]
+        if len(hits) != 1:
+            raise KeyError(f"{len(hits)} VMs are called {name}")
+        return hits[0]
+
+    def dump(self) -> dict[str, dict[str, Any]]:
+        """All setting data by object path, without what changes by itself and without the templates."""
+        with self.clock.lock:
+            self.clock.settle()
+            classes = [cls for cls in self.schema.classes(HYPERV) if cls.is_a("CIM_SettingData") and not cls.abstract]
+            return {
+                row.reference().path(): {
+                    name: value for name, value in row.items() if value is not None and name not in VOLATILE
+                }
+                for cls in classes
+                for row in self.repository.rows(cls.name, HYPERV, deep=False)
+                if not str(row["InstanceID"]).startswith("Microsoft:Definition")
+            }
+
+    @property
+    def running(self) -> bool:
+        """It can be reached over the network: always for a host, after its boot for a guest."""
+        return self.inside is None or self.inside.guest.reachable
+
+    def changed(self) -> None:
+        """Tell those who watch (the server) that `running` may have changed."""
+        for watcher in self.watchers:
+            watcher(self)
+
+    def text(self, key: str, **words: Any) -> str:
+        """A text of Windows in this machine's language; English where the table has no other."""
+        table = strings()
+        found = table.get(self.locale, {}).get(key) or table["en-US"][key]
+        return found.format(**words) if words else found
+
+    def system_text(self, hresult: int) -> str:
+        """A system error with its code, as Hyper-V quotes it: "The file exists. (0x80070050)"."""
+        return f"{self.text(f'system_{hresult:08x}')} (0x{hresult:08X})"
+
+    def find_user(self, name: str) -> User | None:
+        r"""An account by its name; `HOST\name` and `name@host` are understood."""
+        bare = name.rsplit("\\", 1)[-1].split("@", 1)[0]
+        return self.users.get(bare.lower())
+
+    def run_program(self, line: str, arguments: Iterable[str] = (), stdin: bytes = b"") -> tuple[bytes, bytes, int]:
+        """Run a command line as WinRS does. Returns stdout, stderr and the exit code."""
+        with self._turn():
+            return programs.run(self, line, tuple(arguments), stdin)
+
+    # --- what the protocol asks for
+
+    def has_namespace(self, namespace: str) -> bool:
+        known = namespace.replace("\\", "/").strip("/").lower()
+        if known == HGS and not (self.hyperv and self.spec.get("hgs", True)):
+            return False  # comes with the feature HostGuardianServiceClient
+        return known in self.schema.namespaces and (self.hyperv or known != HYPERV)
+
+    def find_class(self, namespace: str, name: str) -> CimClass:
+        """The class, or CimError INVALID_NAMESPACE / INVALID_CLASS."""
+        if not self.has_namespace(namespace):
+            raise CimError(errors.INVALID_NAMESPACE, parameter_info=namespace)
+        cls = self.schema.find(namespace, name)
+        if cls is None or not self.has_class(cls):
+            raise CimError(errors.INVALID_CLASS, parameter_info=name)
+        return cls
+
+    def has_class(self, cls: CimClass) -> bool:
+        """WinNAT comes with Hyper-V and containers; without, New-NetNat fails with 0x80041010, invalid class."""
+        return not cls.name.startswith("MSFT_NetNat") or self.hyperv or bool(self.spec.get("winnat"))
+
+    def may_read(self, cls: CimClass, user: User | None) -> bool:
+        """Hyper-V's provider shows its objects to Hyper-V Administrators and Administrators only."""
+        return user is None or user.hyperv or cls.namespace != HYPERV
+
+    def instances(self, cls: CimClass, user: User | None = None) -> Iterator[Instance]:
+        with self._turn():
+            self._check_read(cls, user)
+            return iter(list(self.repository.instances(cls)) if self.may_read(cls, user) else ())
+
+    def get(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> Instance:
+        with self._turn():
+            self._check_read(cls, user)
+            if not self.may_read(cls, user):
+                raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys))
+            return self.repository.get(cls, keys)
+
+    def references(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
+        """REFERENCES OF; conditions: result_class, role."""
+        with self._turn():
+            cls = self.find_class(reference.namespace, reference.class_name)
+            self._check_read(cls, user)
+            return self.repository.references(reference, **conditions) if self.may_read(cls, user) else []
+
+    def associators(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
+        """ASSOCIATORS OF; conditions: assoc_class, result_class, role, result_role."""
+        with self._turn():
+            cls = self.find_class(reference.namespace, reference.class_name)
+            self._check_read(cls, user)
+            return self.repository.associators(reference, **conditions) if self.may_read(cls, user) else []
+
+    def invoke(
+        self,
+        cls: CimClass,
+        keys: Mapping[str, Any] | None,
+        method: str,
+        parameters: Mapping[str, Any] | None = None,
+        user: User | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Call a method. Returns its ReturnValue and every output of the signature, None where there is no value.
+
+        Some of the keys are enough where they name one object: hosts take CreationClassName alone for a service and
+        Name alone for RequestStateChange (captured from a Windows 11 host).
+        """
+        with self._turn():
+            signature = cls.find_method(method)
+            if signature is None:
+                raise CimError(errors.INVALID_METHOD, operation="ExecMethod", parameter_info=f"{cls.name}::{method}")
+            if not self.may_read(cls, user):
+                raise CimError(errors.ACCESS_DENIED, operation="ExecMethod", parameter_info=_path(cls, keys or {}))
+            row = None if signature.static else self._target(cls, keys)
+            typed: dict[str, Any] = {}
+            for name, value in (parameters or {}).items():
+                known = signature.input(name)
+                if known is None or not fits(known, value):
+                    raise CimError(errors.INVALID_METHOD_PARAMETERS, operation="ExecMethod", parameter_info=name)
+                typed[known.name] = value
+            function = _function(row.cls if row is not None else cls, signature.name)
+            if function is None:
+                raise CimError(errors.METHOD_NOT_IMPLEMENTED, operation="ExecMethod", parameter_info=signature.name)
+            answer = function(Call(self, cls, signature.name, row, typed, user))
+            code, outputs = answer if isinstance(answer, tuple) else (answer, {})
+            return code, {prop.name: outputs.get(prop.name) for prop in signature.outputs}
+
+    def create(self, cls: CimClass, values: Mapping[str, Any], user: User | None = None) -> Reference:
+        with self._turn():
+            return self._transfer(cls, "create_instance", user)(self, cls, dict(values), user)
+
+    def put(
+        self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any], user: User | None = None
+    ) -> Instance:
+        """`values` are the properties that were sent; what wasn't sent stays."""
+        with self._turn():
+            row = self._target(cls, keys)
+            return self._transfer(cls, "put_instance", user)(self, row, dict(values), user).copy()
+
+    def delete(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> None:
+        with self._turn():
+            row = self._target(cls, keys)
+            self._transfer(cls, "delete_instance", user)(self, row, user)
+
+    # --- inside
+
+    def _turn(self) -> Any:
+        """One request at a time over the whole simulation, after all that was due before it."""
+        self.clock.settle()
+        return self.clock.lock
+
+    def _check_read(self, cls: CimClass, user: User | None) -> None:
+        if not self.may_read(cls, user) and self.options["without_rights"] == "denied":
+            raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
+
+    def _target(self, cls: CimClass, keys: Mapping[str, Any] | None) -> Instance:
+        if not keys and cls.keys:
+            # Seen on a Windows 11 host: this from the management service, InternalError from switch and image service.
+            management = cls.name == "Msvm_VirtualSystemManagementService"
+            status = errors.INVALID_METHOD_PARAMETERS if management else errors.FAILED
+            raise CimError(status, operation="ExecMethod", parameter_info=cls.name)
+        row = self.repository.find(Reference(cls.namespace, cls.name, dict(keys or {})), partial=True)
+        if row is None:
+            raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys or {}))
+        return row
+
+    def _transfer(self, cls: CimClass, name: str, user: User | None) -> Callable[..., Any]:
+        if not self.may_read(cls, user) or (user is not None and not user.administrator):
+            raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
+        for module in _services(cls):
+            if hasattr(module, name):
+                return getattr(module, name)
+        # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
+        raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
+
+
+def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
+    return Reference(cls.namespace, cls.name, dict(keys)).path()
+
+
+@lru_cache(maxsize=1)
+def strings() -> dict[str, dict[str, str]]:
+    """Texts of all data/strings*.yml, by locale."""
+    texts: dict[str, dict[str, str]] = {}
+    for path in sorted(DATA.glob("strings*.yml")):
+        for locale, found in read_yaml(path.name).items():
+            texts.setdefault(locale, {}).update(found)
+    return texts
+
+
+@lru_cache(maxsize=1)
+def modules() -> tuple[ModuleType, ...]:
+    """Every file of settings/ and services/; their __init__ say what such a file may define."""
+    names = sorted(
+        (info.name, package.__name__)
+        for package in (hyperv_services, windows_services)
+        for info in pkgutil.iter_modules(package.__path__)
+    )
+    return (*settings.modules(), *(import_module(f"{package}.{name}") for name, package in names))
+
+
+@cache
+def _services(cls: CimClass) -> tuple[ModuleType, ...]:
+    """The modules that serve a class, those of the nearest class first; several may share a class and its methods."""
+    names = (cls.name, *cls.superclasses)
+    files = modules()[len(settings.modules()) :]
+    return tuple(module for name in names for module in files if name in getattr(module, "CLASSES", ()))
+
+
+def _function(cls: CimClass, method: str) -> Callable[[Call], Any] | None:
+    name = snake_case(method)
+    return next((getattr(module, name) for module in _services(cls) if hasattr(module, name)), None)
+
+
+def _mac(number: int) -> str:
+    return f"{number:012X}"
+
+
+def snake_case(name: str) -> str:
+    """RequestStateChange → request_state_change, GetVHDSetInformation → get_vhd_set_information."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def all_machines(machines: Iterable[Machine]) -> Iterator[Machine]:
+    """The machines and, at any depth, the machines of their guests."""
+    for machine in machines:
+        yield machine
+        yield from all_machines(vm.guest.machine for vm in machine.vms.values() if vm.guest.machine)

@@ -1,0 +1,1 @@
+"""WS-Management as WinRM speaks it: HTTP, authentication, SOAP, operations, shells, faults."""

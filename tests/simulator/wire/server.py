@@ -1,0 +1,354 @@
+"""HTTP and HTTPS endpoints of a machine: http.sys and the front of WinRM."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import itertools
+import socket
+import ssl
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from .auth import Authenticator, Session
+from .faultrules import Dropped, Refused, operation_of
+from .log import Entry, RequestLog
+from .wsman import Exchange, Service
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine, User
+
+PATH = "/wsman"
+SOAP_TYPE = "application/soap+xml;charset=UTF-8"
+_connections = itertools.count(1)
+
+
+class Endpoint:
+    """One listener of a machine. It can be started again after stop(), on the same port."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        service: Service,
+        log: RequestLog,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        context: ssl.SSLContext | None = None,
+        client_certificates: dict[str, str] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.service = service
+        self.log = log
+        self.host = host
+        self.port = port
+        self.context = context
+        self.scheme = "https" if context else "http"
+        self.authenticator = Authenticator(
+            machine, service.settings, tls=context is not None, certificates=client_certificates
+        )
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.address}:{self.port}{PATH}"
+
+    @property
+    def address(self) -> str:
+        """The host as it stands in a URL."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def listening(self) -> bool:
+        return self._server is not None
+
+    def start(self) -> None:
+        if self._server is not None:
+            return
+        self._server = _Server((self.host, self.port), self)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"endpoint-{self.port}", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening and cut every open connection, as a machine does that goes down."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.shutdown()
+        server.server_close()
+        server.cut_connections()
+        if self._thread:
+            self._thread.join(timeout=5)
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self.authenticator.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._sockets: set[socket.socket] = set()
+        self._sockets_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # Without the name lookup of HTTPServer, which can take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = self.endpoint.host, self.server_address[1]
+
+    def track(self, connection: socket.socket) -> None:
+        with self._sockets_lock:
+            self._sockets.add(connection)
+
+    def forget(self, connection: socket.socket) -> None:
+        with self._sockets_lock:
+            self._sockets.discard(connection)
+
+    def cut_connections(self) -> None:
+        with self._sockets_lock:
+            for connection in self._sockets:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Broken connections are the client's affair; anything else is a bug and goes to stderr."""
+        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 120
+    server: _Server
+
+    def setup(self) -> None:
+        self.endpoint = self.server.endpoint
+        self.connection_id = next(_connections)
+        self.session = Session(self.endpoint.authenticator)
+        plain: socket.socket = self.request
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(self.timeout)
+        if self.endpoint.context is not None:
+            # Here and not at accept(): a slow handshake must not hold up other clients.
+            self.request = self.endpoint.context.wrap_socket(plain, server_side=True)
+        self.server.track(self.request)
+        super().setup()
+
+    def finish(self) -> None:
+        self.server.forget(self.request)
+        with contextlib.suppress(OSError):
+            super().finish()
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.close()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The request log has it."""
+
+    def do_GET(self) -> None:
+        self._reply(405 if self.path.partition("?")[0].lower().rstrip("/") == PATH else 404)
+
+    do_PUT = do_DELETE = do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        self.started = time.perf_counter()
+        self.exchange = Exchange()
+        self.sealed = False
+        self.received = 0
+        length = self.headers.get("Content-Length")
+        if length is None or not length.isdigit():
+            self._reply(411, close=True)
+            return
+        limit = self.endpoint.service.settings.max_envelope_kb * 1024
+        if int(length) > 2 * limit:
+            # Too large even for a sealed message; MS-WSMV 3.1.4.1.7: refused before SOAP.
+            self._reply(413, close=True)
+            return
+        body = self.rfile.read(int(length))
+        self.received = len(body)
+        if self.path.partition("?")[0].lower().rstrip("/") != PATH:
+            self._reply(404)
+            return
+        try:
+            self._handle(body, limit)
+        except Dropped:
+            self._drop()
+        except Refused as refused:
+            self._reply(refused.status)
+        except (OSError, ssl.SSLError):
+            raise
+        except Exception:
+            # A bug of the simulator: tell whoever runs it, and let the client see that it is the server's.
+            traceback.print_exc()
+            self._reply(500)
+
+    def _handle(self, body: bytes, limit: int) -> None:
+        service = self.endpoint.service
+        if self.headers.get("WSMANIDENTIFY", "").lower() == "unauthenticated" and not self.headers.get("Authorization"):
+            self.exchange.request.identify = True
+            self._reply(200, service.identify(anonymous=True).encode())
+            return
+        outcome = self.session.authenticate(self.headers.get("Authorization"), self._certificate())
+        if outcome.user is None:
+            self._reply(401, challenges=outcome.headers)
+            return
+        if not body:
+            # Clients that seal their messages authenticate with an empty request first.
+            self._reply(200, challenges=outcome.headers, user=outcome.user)
+            return
+        content_type = self.headers.get("Content-Type", "")
+        if content_type.lower().startswith(("multipart/encrypted", "multipart/x-multi-encrypted")):
+            try:
+                body = self.session.unseal(body)
+            except ValueError:
+                self._reply(400, close=True)
+                return
+            self.sealed = True
+        elif self.endpoint.context is None and not service.settings.allow_unencrypted:
+            # The event log then says that the message was not encrypted; clients see 500 without a body.
+            self._reply(500, user=outcome.user)
+            return
+        if len(body) > limit:
+            self._reply(413, user=outcome.user)
+            return
+        address = (self.headers.get("Host") or self.endpoint.host).rsplit(":", 1)[0].strip("[]")
+        self.exchange = service.handle(body, outcome.user, address, self.client_address[0])
+        self._reply(self.exchange.status, self.exchange.text.encode(), challenges=outcome.headers, user=outcome.user)
+
+    def _certificate(self) -> bytes | None:
+        return self.request.getpeercert(binary_form=True) if isinstance(self.request, ssl.SSLSocket) else None
+
+    def _reply(
+        self,
+        status: int,
+        body: bytes = b"",
+        *,
+        challenges: Iterable[str] = (),
+        user: User | None = None,
+        close: bool = False,
+    ) -> None:
+        """One write per answer; header names and their order as http.sys sends them."""
+        lines = [f"HTTP/1.1 {status} "]
+        if body:
+            content_type = SOAP_TYPE
+            if self.sealed:
+                content_type, body = self.session.seal(body)
+            lines.append(f"Content-Type: {content_type}")
+        lines.append("Server: Microsoft-HTTPAPI/2.0")
+        lines += [f"WWW-Authenticate: {challenge}" for challenge in challenges]
+        lines.append(f"Date: {formatdate(usegmt=True)}")
+        if close:
+            lines.append("Connection: close")
+            self.close_connection = True
+        lines.append(f"Content-Length: {len(body)}")
+        if self.command == "POST":
+            # Before the answer is out, so that whoever has it finds its entry.
+            self._record(status, len(body), user)
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        self._record(0, 0, None)
+        with contextlib.suppress(OSError):
+            self.request.shutdown(socket.SHUT_RDWR)
+
+    def _record(self, status: int, sent: int, user: User | None) -> None:
+        request = self.exchange.request
+        operation, method = operation_of(request)
+        _rest, class_name = request.target
+        self.endpoint.log.add(
+            Entry(
+                time=time.time(),
+                host=self.endpoint.machine.name,
+                scheme=self.endpoint.scheme,
+                connection=self.connection_id,
+                user=user.name if user else "",
+                authentication=not operation and status in (200, 401),
+                action=operation,
+                resource=request.resource_uri,
+                class_name=class_name,
+                method=method,
+                bytes_in=self.received,
+                bytes_out=sent,
+                status=status,
+                fault=self.exchange.fault,
+                seconds=round(time.perf_counter() - self.started, 6),
+                encrypted=self.sealed,
+            )
+        )
+
+
+# --- certificates ---------------------------------------------------------------------------------------------------
+
+
+def make_certificate(directory: Path, name: str, addresses: Iterable[str] = ("127.0.0.1", "::1")) -> Path:
+    """A self-signed server certificate with its key in one PEM file, as `New-SelfSignedCertificate` would make."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    names: list[x509.GeneralName] = [x509.DNSName(name), x509.DNSName("localhost")]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / f"{name}.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def tls_context(certificate: Path, client_certificates: Iterable[Path] = ()) -> ssl.SSLContext:
+    """Server context; asks for a client certificate and trusts exactly the given ones."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    trusted = list(client_certificates)
+    if trusted:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        for path in trusted:
+            context.load_verify_locations(path)
+    return context
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of the certificate in a PEM file."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex()
