@@ -6,16 +6,16 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What every module of this collection is and does; associated with plugins/action/host.py.
+    # Properties of every module of this collection; associated with plugins/action/host.py.
     DOCUMENTATION = r"""
 requirements:
-  - pywinrm (on the control node, where C(ansible_connection=winrm) needs it too)
+  - pywinrm (on the control node; the connection plugin C(winrm) requires it as well)
 notes:
-  - The module runs on the control node and speaks WS-Management to the Hyper-V host of the task, with the options of
-    its C(winrm) or C(psrp) connection. It starts no PowerShell there and gathers no facts.
-  - Outside a playbook the host comes from the environment variables E(NESTED_HYPERV_URL), E(NESTED_HYPERV_USER),
+  - The module runs on the control node and sends WS-Management requests to the Hyper-V host of the task, with the
+    options of its C(winrm) or C(psrp) connection. It does not run PowerShell on the host and gathers no facts.
+  - Outside a playbook, the environment variables E(NESTED_HYPERV_URL), E(NESTED_HYPERV_USER),
     E(NESTED_HYPERV_PASSWORD), E(NESTED_HYPERV_TRANSPORT) (default C(ntlm)), E(NESTED_HYPERV_CA) (path of a CA
-    certificate) and E(NESTED_HYPERV_VALIDATE) (default C(true)).
+    certificate) and E(NESTED_HYPERV_VALIDATE) (default C(true)) define the host.
 attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
@@ -37,7 +37,7 @@ attributes:
       - nested.hyperv.all
 """
 
-    # Modules that read only.
+    # Modules that only return information.
     INFO = r"""
 attributes:
   diff_mode:

@@ -4,59 +4,59 @@
 
 from __future__ import annotations
 
+from ._options import top_level
+
+# {name} and {id} are the names of the two options.
+_ONE_VM = r"""
+{name}:
+  description:
+    - Name of the VM, taken literally (no wildcards) and compared without case, as Hyper-V does.
+    - If several VMs share the name, the task fails with a list of their IDs. Use O(.{id}) in this case.
+  type: str
+{id}:
+  description:
+    - ID (GUID) of the VM, as M(nested.hyperv.vm_info) returns it. Mutually exclusive with O(.{name}).
+  type: str
+"""
+
+_POWER = r"""
+allow_power_cycle:
+  description:
+    - Whether the VM may be turned off and started again if a change requires it to be off. All changes of the task are
+      made in one power cycle. The VM is started again (and paused, if it was paused) even if a change fails.
+    - With V(false), the task is refused with a list of the settings that require the VM to be off, also in check mode.
+  type: bool
+  default: false
+force_off:
+  description:
+    - Whether to turn off the VM immediately, without a shutdown of its guest operating system. Unsaved data in the
+      guest is lost. With V(false), the guest is shut down through the integration services.
+    - Required to turn off a paused VM, because its guest cannot shut down.
+    - Corresponds to C(Stop-VM -TurnOff).
+  type: bool
+  default: false
+shutdown_timeout:
+  description:
+    - Number of seconds to wait for the guest to shut down. If the VM is not off after this time, the task fails and the
+      VM is left running.
+  type: int
+  default: 300
+discard_saved_state:
+  description:
+    - Whether the saved state of a saved VM may be deleted if a change requires the VM to be off. A saved VM is not off.
+    - The VM stays off afterwards, because the state that it would resume is lost.
+    - Corresponds to C(Remove-VMSavedState).
+  type: bool
+  default: false
+"""
+
 
 class ModuleDocFragment:
     # Which VM; associated with module_utils._hyperv.vm.find.OPTIONS.
-    DOCUMENTATION = r"""
-options:
-  name:
-    description:
-      - Name of the VM, taken literally (no wildcards) and compared without case, as Hyper-V does.
-      - A name that several VMs share is an error that lists their ids. Use O(id) then.
-    type: str
-  id:
-    description: Id (GUID) of the VM, as M(nested.hyperv.vm_info) returns it. Works wherever O(name) does.
-    type: str
-"""
+    DOCUMENTATION: str = top_level(_ONE_VM.format(name="name", id="id"))
 
     # Which VM a part belongs to; associated with module_utils._hyperv.vm.find.PART_OPTIONS.
-    PART = r"""
-options:
-  vm:
-    description:
-      - Name of the VM, taken literally (no wildcards) and compared without case, as Hyper-V does.
-      - A name that several VMs share is an error that lists their ids. Use O(vm_id) then.
-    type: str
-  vm_id:
-    description: Id (GUID) of the VM, as M(nested.hyperv.vm_info) returns it. Works wherever O(vm) does.
-    type: str
-"""
+    PART: str = top_level(_ONE_VM.format(name="vm", id="vm_id"))
 
-    # What may happen to a VM that has to be off; associated with module_utils._hyperv.vm.power.OPTIONS.
-    POWER = r"""
-options:
-  allow_power_cycle:
-    description:
-      - Whether the VM may be turned off and started again where a change needs it off. All changes of the task happen
-        in one power cycle, and the VM is started again (and paused, if it was) also where one of them fails.
-      - Without it the task is refused with the list of the settings that need the VM off, in check mode too.
-    type: bool
-    default: false
-  force_off:
-    description:
-      - Turn the VM off at once, as if its power was cut, rather than shutting down its guest through the integration
-        services. What the guest hasn't saved is lost.
-      - Also needed for a paused VM, whose guest can't shut down.
-    type: bool
-    default: false
-  shutdown_timeout:
-    description: Seconds to wait for the guest to shut down. After them the task fails and the VM stays as it is.
-    type: int
-    default: 300
-  discard_saved_state:
-    description:
-      - Whether the saved state of a saved VM may be thrown away where a change needs the VM off. A saved VM is not off.
-      - The VM stays off afterwards, since what it was running is gone.
-    type: bool
-    default: false
-"""
+    # How to turn off a VM for a change; associated with module_utils._hyperv.vm.power.OPTIONS.
+    POWER: str = top_level(_POWER)

@@ -6,23 +6,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Tell what a Hyper-V host is and whether its VMs can nest
+short_description: Gather facts about a Hyper-V host and its nested virtualization support
 version_added: 0.1.0
 description:
-  - Returns operating system, processor, memory, Hyper-V settings, switches, NATs and features of a host, and whether
-    Hyper-V can run inside its VMs, with the rules and sources that speak against it.
-  - Works on any Windows host, also on one without Hyper-V and on a VM that is a host itself.
-  - Reads each CIM class of the host once. O(include) leaves out what isn't needed.
+  - Returns operating system, processor, memory, Hyper-V settings, virtual switches, NATs and Windows features of a
+    host.
+  - Evaluates whether Hyper-V can run inside VMs of the host, and returns the rules that are violated, with their
+    sources.
+  - Works on any Windows host, including hosts without Hyper-V and VMs that are Hyper-V hosts themselves.
 options:
   include:
     description:
-      - Groups of facts to return.
-      - V(system) is name, operating system, processor, memory, whether a hypervisor runs, and the machine.
-      - V(security) is virtualization-based security.
-      - V(hyperv) are the settings of Hyper-V and the VM configuration versions that it supports.
-      - V(network) are virtual switches with their adapters, NATs and physical adapters.
-      - V(features) are the states of Windows features that have to do with virtualization.
-      - V(nesting) is the verdict about nested virtualization.
+      - Groups of facts to return. Each group takes a few requests, so fewer groups are faster.
+      - V(system) contains name, operating system, processor, memory, hypervisor presence and machine.
+      - V(security) contains virtualization-based security.
+      - V(hyperv) contains the settings of Hyper-V and the supported VM configuration versions.
+      - V(network) contains virtual switches with their adapters, NATs and physical network adapters.
+      - V(features) contains the states of the Windows features for virtualization.
+      - V(nesting) contains the evaluation of nested virtualization support.
     type: list
     elements: str
     choices: [system, security, hyperv, network, features, nesting]
@@ -31,8 +32,8 @@ extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._module.info
 notes:
-  - The boot configuration can keep the hypervisor from nesting too (C(hypervisorloadoptions) with
-    C(OFFERNESTEDVIRT=FALSE)). CIM doesn't show it, so it isn't part of the verdict.
+  - The boot configuration of the host can disable nested virtualization (C(hypervisorloadoptions) with
+    C(OFFERNESTEDVIRT=FALSE)). CIM does not expose this setting, so it is not evaluated.
 seealso:
   - module: nested.hyperv.vm_info
   - module: nested.hyperv.vm_nesting
@@ -41,25 +42,25 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Read everything about the host
+- name: Gather all facts about the host
   nested.hyperv.host_info:
   register: hyperv_host
 
-- name: Read only whether its VMs can nest
+- name: Gather the nested virtualization support only
   nested.hyperv.host_info:
     include:
       - nesting
-  register: verdict
+  register: nesting_support
 
-- name: Stop where they can't
+- name: Require nested virtualization support
   ansible.builtin.assert:
-    that: verdict.host.nesting.supported
-    fail_msg: "{{ verdict.host.nesting.reasons | map(attribute='text') | join('; ') }}"
+    that: nesting_support.host.nesting.supported
+    fail_msg: "{{ nesting_support.host.nesting.reasons | map(attribute='text') | join('; ') }}"
 """
 
 RETURN = r"""
 host:
-  description: The host.
+  description: Facts about the host.
   returned: success
   type: dict
   contains:
@@ -68,13 +69,13 @@ host:
       type: str
       sample: hv01
     domain:
-      description: Domain that the host belongs to, null for a workgroup. In group V(system).
+      description: Domain of the host, null for a workgroup. In group V(system).
       type: str
       sample: example.com
     os:
       description:
-        - Operating system. C(type) is C(workstation), C(server) or C(domain_controller), C(sku) the number that
-          C(edition) stands for, which is null for uncommon ones. In group V(system).
+        - Operating system. C(type) is C(workstation), C(server) or C(domain_controller). C(sku) is the number of the
+          edition, and C(edition) its name, null for uncommon editions. In group V(system).
       type: dict
       sample:
         name: Microsoft Windows Server 2022 Datacenter
@@ -86,8 +87,8 @@ host:
         booted: "2026-11-20T06:12:44+00:00"
     processor:
       description:
-        - Processor. While a hypervisor runs, it hides from Windows what the processor can, so the flags are null then
-          and C(trusted) is false. In group V(system).
+        - Processor. A running hypervisor hides the virtualization capabilities of the processor from Windows. In this
+          case, C(trusted) is false and the capabilities are null. In group V(system).
       type: dict
       sample:
         vendor: GenuineIntel
@@ -105,27 +106,29 @@ host:
       type: dict
       sample: {total: 274877906944, free: 137438953472}
     hypervisor_present:
-      description: Whether a hypervisor runs, which is Hyper-V's own or the one of the machine. In group V(system).
+      description:
+        - Whether a hypervisor is running, either Hyper-V on the host or the hypervisor that runs the host as a VM. In
+          group V(system).
       type: bool
       sample: true
     machine:
       description:
-        - The machine, and whether it is a VM itself. C(platform) is C(hyper-v), C(azure), C(vmware), C(kvm),
+        - Machine of the host, and whether it is a VM itself. C(platform) is C(hyper-v), C(azure), C(vmware), C(kvm),
           C(virtualbox), C(xen), C(aws), C(gcp), C(ahv) or C(parallels), null for a physical machine. In group
           V(system).
       type: dict
       sample: {manufacturer: Dell Inc., model: PowerEdge R750, virtual: false, platform: null}
     security:
       description:
-        - Virtualization-based security, C(off), C(enabled) but not running, or C(running), and what runs on it. Null
-          where Windows doesn't tell. In group V(security).
+        - Virtualization-based security, C(off), C(enabled) (but not running) or C(running), and the services that use
+          it. Null if Windows does not report it. In group V(security).
       type: dict
       sample:
         virtualization_based_security: running
         services_running: [credential_guard, memory_integrity]
         dma_protection_available: true
     hyperv:
-      description: Settings of Hyper-V, null where it isn't installed. In group V(hyperv).
+      description: Settings of Hyper-V, null if Hyper-V is not installed. In group V(hyperv).
       type: dict
       sample:
         vm_path: C:\ProgramData\Microsoft\Windows\Hyper-V
@@ -136,9 +139,9 @@ host:
         vm_versions: ["8.0", "9.0", "9.3", "10.0"]
     network:
       description:
-        - Virtual switches as M(nested.hyperv.virtual_switch) returns them, with the host's own adapter, NATs as
-          M(nested.hyperv.nat_network) returns them, and physical adapters with speed in bits per second. In group
-          V(network).
+        - Virtual switches in the format of M(nested.hyperv.virtual_switch), each with the host's own adapter, NATs in
+          the format of M(nested.hyperv.nat_network), and physical network adapters with their speed in bits per second.
+          In group V(network).
       type: dict
       sample:
         switches:
@@ -167,8 +170,8 @@ host:
             addresses: [192.0.2.10/24]
     features:
       description:
-        - States of features, C(enabled), C(disabled), C(absent) or C(unknown), null where this Windows doesn't have the
-          feature at all. In group V(features).
+        - States of Windows features, C(enabled), C(disabled), C(absent) or C(unknown), null for features that this
+          Windows edition does not have. In group V(features).
       type: dict
       sample:
         Containers: disabled
@@ -184,15 +187,17 @@ host:
       type: dict
       contains:
         supported:
-          description: Whether no rule of severity C(fail) speaks against it.
+          description: Whether no rule of severity C(fail) is violated.
           type: bool
           sample: true
         minimum_vm_version:
-          description: VM configuration version that a VM needs at least, null for an unknown processor.
+          description: Minimum configuration version of the VM, null for an unknown processor vendor.
           type: str
           sample: "8.0"
         reasons:
-          description: Rules that speak against it (severity C(fail)), or that it is good to know of (C(warn)).
+          description:
+            - Rules that are violated. A rule of severity C(fail) prevents nested virtualization, a rule of severity
+              C(warn) restricts it.
           type: list
           elements: dict
           sample:

@@ -6,102 +6,117 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nat_network
-short_description: Put the guests of a Hyper-V host behind network address translation
+short_description: Manage a NAT network on a Hyper-V host
 version_added: 0.1.0
 description:
-  - Gives the host an address on an internal switch, makes a NAT for the network around it, and maps ports of the host
-    to guests.
-  - Works on any Hyper-V host, also on a VM that is one. There it is the way to connect nested guests without MAC
-    address spoofing (see O(nested.hyperv.vm_nesting#module:network)), and the only way in public clouds.
-  - Before it writes anything it checks the network against the NATs, addresses and routes that the host has.
+  - Assigns an address on an internal switch to the host, creates a NAT for the network of this address, and maps ports
+    of the host to guests.
+  - Works on any Hyper-V host, including VMs that are Hyper-V hosts themselves. Inside a VM, it connects nested guests
+    without MAC address spoofing (see O(nested.hyperv.vm_nesting#module:network)), which is the only way in public
+    clouds.
+  - Before any change, the network is checked against the existing NATs, addresses and routes of the host.
 options:
   name:
-    description: Name of the NAT, compared without case.
+    description: Name of the NAT, compared without case. Corresponds to C(New-NetNat -Name).
     type: str
     required: true
   state:
     description:
-      - V(present) makes what is missing of switch, address, NAT and static mappings.
-      - V(absent) removes the NAT with its static mappings, the addresses within its prefix that the host has on the
-        switch, and the switch where O(manage_switch) says so.
+      - V(present) creates the switch, the address, the NAT and the static mappings that do not exist yet.
+      - V(absent) removes the NAT with its static mappings, the addresses of the host on the switch that are within the
+        prefix of the NAT, and, with O(manage_switch), the switch.
     type: str
     choices: [present, absent]
     default: present
   switch:
     description:
-      - Name or id of the switch that the guests are connected to, taken literally and compared without case.
-      - It must be internal, or external with an adapter of the host.
+      - Name or ID (GUID) of the virtual switch to which the guests are connected, taken literally and compared without
+        case.
+      - It must be an internal switch, or an external switch with an adapter of the host.
     type: str
     required: true
   manage_switch:
     description:
-      - Whether the switch belongs to the NAT. An internal switch is then made where it is missing, and removed with
-        O(state=absent).
+      - Whether the switch belongs to the NAT. A missing switch is then created as an internal switch, and it is removed
+        with O(state=absent).
     type: bool
     default: false
   address:
     description:
-      - Address of the host on the switch, which is the guests' gateway, with its prefix length, such as
-        C(192.168.100.1/24). Needed with O(state=present).
-      - Another address of the host within the same prefix gives way to it. Addresses outside the prefix are left alone.
-      - Nothing gives out addresses to the guests. They need fixed ones, or a DHCP server of their own.
+      - IPv4 address of the host on the switch with its prefix length, such as C(192.168.100.1/24). It is the default
+        gateway of the guests. Required with O(state=present).
+      - Replaces any other address that the host has on the switch within the same prefix. Addresses outside the prefix
+        are not changed.
+      - Windows does not assign addresses to the guests. They require static addresses or a DHCP server of their own.
+      - Corresponds to C(New-NetIPAddress -IPAddress) and C(New-NetIPAddress -PrefixLength).
     type: str
   prefix:
     description:
-      - Network that is translated, where it is larger than the one of O(address), such as C(192.168.0.0/16). Otherwise
-        it is the network of O(address).
-      - Windows can't change it, so another prefix for an existing NAT is refused.
+      - IPv4 prefix of the network that is translated, such as C(192.168.0.0/16). It must contain the network of
+        O(address).
+      - Defaults to the network of O(address).
+      - The prefix of an existing NAT cannot be changed. The task is refused if it differs.
+      - Corresponds to C(New-NetNat -InternalIPInterfaceAddressPrefix).
     type: str
   static_mappings:
     description:
-      - Ports of the host that lead to guests. These are all that the NAT has, and others are removed.
-      - Left alone where it isn't given.
+      - Ports of the host that are mapped to guests. The list is complete, so other mappings of the NAT are removed.
+      - The mappings are not changed if this option is omitted.
     type: list
     elements: dict
     suboptions:
       protocol:
-        description: Protocol.
+        description: Protocol of the mapping. Corresponds to C(Add-NetNatStaticMapping -Protocol).
         type: str
         choices: [tcp, udp]
         default: tcp
       external_address:
-        description: Address of the host that the port is mapped of. V(0.0.0.0) is all of them.
+        description:
+          - External IP address of the mapping. V(0.0.0.0) stands for all addresses of the host. Corresponds to
+            C(Add-NetNatStaticMapping -ExternalIPAddress).
         type: str
         default: 0.0.0.0
       external_port:
-        description: Port of the host, from 1 to 65535. Windows refuses ports that it listens on itself.
+        description:
+          - Port of the host, from 1 to 65535. Windows refuses ports on which it is listening itself. Corresponds to
+            C(Add-NetNatStaticMapping -ExternalPort).
         type: int
         required: true
       internal_address:
-        description: Address of the guest, within the prefix.
+        description:
+          - IP address of the guest, within the prefix. Corresponds to C(Add-NetNatStaticMapping -InternalIPAddress).
         type: str
         required: true
       internal_port:
-        description: Port of the guest. The same as O(static_mappings[].external_port) where it isn't given.
+        description:
+          - Port of the guest, from 1 to 65535. Defaults to O(static_mappings.external_port). Corresponds to
+            C(Add-NetNatStaticMapping -InternalPort).
         type: int
   force:
-    description: With O(state=absent) and O(manage_switch), remove the switch also where VMs are connected to it.
+    description:
+      - With O(state=absent) and O(manage_switch=true), whether to remove the switch even if VMs are connected to it.
     type: bool
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
 notes:
-  - Windows has one NAT network per host. A second one is refused with the name of the first. What WSL and the Default
-    Switch of client Windows translate doesn't count.
-  - MSFT_NetNat and MSFT_NetIPAddress are made and removed with WS-Transfer and a static CIM method, for which no public
-    recording from a real host exists. The module reads back what it wrote, and fails where nothing came of it.
+  - Windows supports one NAT network per host. The task is refused if another NAT exists. The networks of WSL and of the
+    Default Switch of Windows clients are no NAT networks in this sense.
+  - The module creates and removes instances of C(MSFT_NetNat) and C(MSFT_NetIPAddress) with WS-Transfer and a static
+    CIM method. No public recording of these requests on a real host exists, so the module reads the instances after
+    each change and fails if the change did not take effect.
 seealso:
   - module: nested.hyperv.virtual_switch
   - module: nested.hyperv.vm_nesting
   - name: Set up a NAT network
-    description: How NAT works on Windows, and what it can't do.
+    description: NAT on Windows and its limitations.
     link: https://learn.microsoft.com/virtualization/hyper-v-on-windows/user-guide/setup-nat-network
 author:
   - nested.hyperv contributors (@nested-hyperv)
 """
 
 EXAMPLES = r"""
-- name: Make switch, address, NAT and a mapping, all in one
+- name: Create an internal switch with an address, a NAT and a port mapping
   nested.hyperv.nat_network:
     name: lab
     switch: NAT
@@ -112,7 +127,7 @@ EXAMPLES = r"""
         internal_address: 192.168.100.10
         internal_port: 22
 
-- name: Map another port, and no longer the first
+- name: Replace the port mapping by another one
   nested.hyperv.nat_network:
     name: lab
     switch: NAT
@@ -123,7 +138,7 @@ EXAMPLES = r"""
         external_port: 5514
         internal_address: 192.168.100.11
 
-- name: Undo all of it
+- name: Remove the NAT, the address and the switch
   nested.hyperv.nat_network:
     name: lab
     switch: NAT
@@ -133,7 +148,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nat:
-  description: The NAT after the task, or as it would be in check mode. Null with O(state=absent).
+  description: NAT after the task, or predicted NAT in check mode. Null with O(state=absent).
   returned: success
   type: dict
   contains:
@@ -146,7 +161,7 @@ nat:
       type: str
       sample: 192.168.100.0/24
     external_prefix:
-      description: External prefix of a NAT that was made with one, by other means than this module.
+      description: External prefix of a NAT that other tools created with one, otherwise null.
       type: str
       sample: null
     static_mappings:
@@ -160,26 +175,26 @@ nat:
           internal_address: 192.168.100.10
           internal_port: 22
 rule:
-  description: Id of the rule that keeps the NAT from being made.
-  returned: when refused for it
+  description: ID of the support rule that the task violates.
+  returned: when the task is refused because of a support rule
   type: str
   sample: one-nat
 source:
-  description: Where Microsoft states the rule.
-  returned: when refused for it
+  description: Source of the rule in Microsoft's documentation.
+  returned: when the task is refused because of a support rule
   type: str
   sample: https://learn.microsoft.com/virtualization/hyper-v-on-windows/user-guide/setup-nat-network
 overlaps:
-  description: The address, route or prefix of the host that the network overlaps with.
-  returned: when refused for it
+  description: Address, route or prefix of the host that overlaps with the network.
+  returned: when the task is refused because of an overlap
   type: str
   sample: 192.168.0.0/16
 completed:
-  description: What had been done before a later step failed, in words.
+  description: Descriptions of the steps that were completed before the failure.
   returned: when a later step failed
   type: list
   elements: str
-  sample: [make the internal virtual switch 'NAT']
+  sample: [create the internal virtual switch 'NAT']
 """
 
 from typing import Any

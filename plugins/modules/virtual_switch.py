@@ -6,66 +6,74 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: virtual_switch
-short_description: Make, change and remove virtual switches
+short_description: Manage a virtual switch of a Hyper-V host
 version_added: 0.1.0
 description:
-  - Looks after one virtual switch of a Hyper-V host, with the physical network adapters and the host's own adapter that
-    it is connected to.
-  - Changes what Hyper-V can change in place. What it decides when a switch is made is refused with what to do instead.
+  - Manages a virtual switch of a Hyper-V host, including its physical network adapters and the host's own adapter.
+  - Creates the switch if it does not exist; otherwise applies the requested settings. A setting that Hyper-V fixes when
+    a switch is created cannot be changed. The task is refused in this case, with a message that says what to do.
 options:
   name:
     description:
       - Name of the switch, taken literally (no wildcards) and compared without case.
-      - A name that several switches share is an error that lists their ids. Use O(id) then.
-      - With O(id) it is the name that the switch gets.
+      - If several switches share the name, the task fails with a list of their IDs. Use O(id) in this case.
+      - With O(id), the switch is renamed to this name.
+      - Corresponds to C(New-VMSwitch -Name) and, with O(id), to C(Rename-VMSwitch -NewName).
     type: str
   id:
-    description: Id (GUID) of the switch, as M(nested.hyperv.host_info) returns it.
+    description: ID (GUID) of an existing switch, as M(nested.hyperv.host_info) returns it.
     type: str
   state:
-    description: Whether the host has the switch.
+    description: Whether the switch exists on the host.
     type: str
     choices: [present, absent]
     default: present
   type:
     description:
-      - V(private) connects VMs with each other, V(internal) also with the host, V(external) also with the networks of
-        O(net_adapters).
-      - Needed to make a switch, unless O(net_adapters) says that it is external. Can change later.
+      - Type of the switch. A V(private) switch connects VMs with each other, an V(internal) switch connects them with
+        the host as well, and an V(external) switch also with the networks of O(net_adapters).
+      - Required to create a switch, unless O(net_adapters) is given, which implies V(external). The type of an existing
+        switch can be changed.
+      - Corresponds to C(New-VMSwitch -SwitchType) and C(Set-VMSwitch -SwitchType).
     type: str
     choices: [internal, private, external]
   net_adapters:
     description:
       - Physical network adapters of an external switch, by name (such as C(Ethernet 2)) or description (such as
-        C(Intel(R) Ethernet Controller X710)). These are all that the switch has.
-      - More than one make a team (Switch Embedded Teaming), which Windows Server 2016 and later have. A switch is made
-        for a team or not, which can't change later, while the members of a team can.
-      - An adapter that another switch holds is an error.
-      - Wireless adapters aren't supported.
+        C(Intel(R) Ethernet Controller X710)). The list is complete, so other adapters are removed from the switch.
+      - Several adapters are teamed (Switch Embedded Teaming), which requires Windows Server 2016 or later. Whether a
+        switch supports teaming is fixed when it is created. The members of a team can be changed.
+      - An adapter that another switch uses is an error.
+      - Wireless adapters are not supported.
+      - Corresponds to C(New-VMSwitch -NetAdapterName), C(Set-VMSwitch -NetAdapterName) and
+        C(Set-VMSwitchTeam -NetAdapterName).
     type: list
     elements: str
   allow_management_os:
     description:
-      - Whether the host itself gets an adapter on an external switch. A new external switch has one where it isn't
-        given, which takes over MAC address and IP configuration of the physical adapter.
-      - The host is always connected to internal switches, and never to private ones.
-      - Take care with the adapter that Ansible's own connection goes through.
+      - Whether the host has an adapter of its own on an external switch. The adapter takes over MAC address and IP
+        configuration of a single physical adapter. Be careful with the adapter that Ansible connects through.
+      - Defaults to V(true) for a new external switch. Not allowed for other switches, because the host is always
+        connected to internal switches and never to private switches.
+      - Corresponds to C(New-VMSwitch -AllowManagementOS) and C(Set-VMSwitch -AllowManagementOS).
     type: bool
   notes:
-    description: Notes of the switch. An empty text removes them.
+    description:
+      - Notes of the switch. An empty string clears them. Corresponds to C(New-VMSwitch -Notes) and
+        C(Set-VMSwitch -Notes).
     type: str
   force:
     description:
-      - With O(state=absent), remove the switch also where VMs are connected to it. They are disconnected then.
-      - Without it the task is refused with the list of the VMs.
+      - With O(state=absent), whether to remove the switch even if VMs are connected to it. The VMs are disconnected.
+      - With V(false), the task is refused with a list of the connected VMs.
     type: bool
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
 notes:
-  - Making and changing external switches interrupts the network of the adapters involved for some seconds.
-  - How Windows lays a team out in CIM is documented nowhere. The module makes one port for each adapter, and returns
-    what the host made of it.
+  - Creating or changing an external switch interrupts the network connection of its physical adapters for some seconds.
+  - The representation of a team in CIM is not documented. The module creates one port for each adapter and returns the
+    ports that the host reports.
 seealso:
   - module: nested.hyperv.vm_network_adapter
   - module: nested.hyperv.nat_network
@@ -75,23 +83,23 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Make a switch between the host and its VMs
+- name: Create an internal switch
   nested.hyperv.virtual_switch:
     name: Internal
     type: internal
     notes: for nested labs
 
-- name: Leave it to the VMs
+- name: Disconnect the host from the switch
   nested.hyperv.virtual_switch:
     name: Internal
     type: private
 
-- name: Let the host keep off an external switch
+- name: Remove the host's adapter from an external switch
   nested.hyperv.virtual_switch:
     name: External
     allow_management_os: false
 
-- name: Remove a switch, and disconnect the VMs that use it
+- name: Remove a switch and disconnect its VMs
   nested.hyperv.virtual_switch:
     name: Internal
     state: absent
@@ -100,8 +108,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the switch. Not there in check mode for a switch that would be made.
-  returned: when there is a switch
+  description: ID (GUID) of the switch. Not returned in check mode for a switch that would be created.
+  returned: if the switch exists
   type: str
   sample: 0F8FAD5B-D9CB-469F-A165-70867728950E
 name:
@@ -110,7 +118,7 @@ name:
   type: str
   sample: External
 switch:
-  description: The switch after the task, or as it would be in check mode. Null with O(state=absent).
+  description: Settings of the switch after the task, or predicted settings in check mode. Null with O(state=absent).
   returned: success
   type: dict
   contains:
@@ -123,16 +131,16 @@ switch:
       type: str
       sample: external
     net_adapters:
-      description: Names of its physical network adapters.
+      description: Names of the physical network adapters of the switch.
       type: list
       elements: str
       sample: [Ethernet]
     teaming:
-      description: Whether it was made for a team of adapters.
+      description: Whether the switch supports a team of physical network adapters.
       type: bool
       sample: false
     allow_management_os:
-      description: Whether the host has an adapter on it.
+      description: Whether the host has an adapter of its own on the switch.
       type: bool
       sample: true
     notes:
@@ -140,19 +148,19 @@ switch:
       type: str
       sample: for nested labs
 vms:
-  description: Names of the VMs that use the switch.
-  returned: when it isn't removed because of them
+  description: Names of the VMs that are connected to the switch.
+  returned: when the task is refused because of these VMs
   type: list
   elements: str
   sample: [lab01, web01]
 ids:
-  description: Ids of the switches that share a name.
-  returned: when the name is ambiguous
+  description: IDs of the objects that share the name.
+  returned: when a name is ambiguous
   type: list
   elements: str
   sample: [0F8FAD5B-D9CB-469F-A165-70867728950E, 7C9E6679-7425-40DE-944B-E07FC1F90AE7]
 completed:
-  description: What had been done before a later step failed, in words.
+  description: Descriptions of the steps that were completed before the failure.
   returned: when a later step failed
   type: list
   elements: str

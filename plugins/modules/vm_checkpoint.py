@@ -6,58 +6,64 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_checkpoint
-short_description: Take, apply and delete checkpoints of a VM
+short_description: Take, apply and delete checkpoints of a Hyper-V virtual machine
 version_added: 0.1.0
 description:
-  - Takes a checkpoint of a VM, goes back to one, or deletes one.
+  - Takes a checkpoint of a VM, reverts the VM to a checkpoint, or deletes a checkpoint.
 options:
   name:
     description:
-      - Name of the checkpoint, taken literally and compared without case, or its id.
-      - A name that several checkpoints of the VM share is an error that lists their ids.
+      - Name of the checkpoint, taken literally and compared without case, or its ID. A new checkpoint has a name of 1
+        to 100 characters.
+      - If several checkpoints of the VM share the name, the task fails with a list of their IDs.
+      - Corresponds to C(Checkpoint-VM -SnapshotName).
     type: str
     required: true
   state:
     description:
-      - V(present) takes a checkpoint where there is none of this name.
-      - V(absent) deletes the checkpoint. What stands on it stays, unless O(include_children) says otherwise. The host
+      - V(present) takes a checkpoint if the VM has none of this name.
+      - V(absent) deletes the checkpoint. Its child checkpoints are kept, unless O(include_children=true). The host
         merges its disks in the background.
-      - V(applied) brings the VM back to the checkpoint. What happened since is lost. It is done at every run, since
-        nothing tells whether the VM has changed meanwhile. A running or paused VM is turned off for it hard, as its
-        state is thrown away anyway, and brought back to running or paused, which O(allow_power_cycle) has to allow.
-      - With V(applied) a VM that was off or saved is off afterwards, or saved where the checkpoint holds memory.
+      - V(applied) reverts the VM to the checkpoint. All changes since the checkpoint are lost. The checkpoint is
+        applied at every run, because the host does not report whether the VM has changed since.
+      - With V(applied), a running or paused VM is turned off without a guest shutdown, because its state is discarded
+        anyway, and is running or paused again afterwards. This requires O(allow_power_cycle=true).
+      - With V(applied), a VM that was off or saved is off afterwards, or saved if the checkpoint includes memory.
+      - Corresponds to C(Checkpoint-VM), C(Remove-VMSnapshot) and C(Restore-VMSnapshot).
     type: str
     choices: [present, absent, applied]
     default: present
   type:
     description:
-      - V(production) uses the guest's own backup service and holds no memory, V(standard) holds the memory of a
-        running VM too.
-      - The VM's own setting decides where it isn't given, see O(nested.hyperv.vm#module:checkpoints.type). Of use with
-        O(state=present) only.
+      - Type of a new checkpoint. V(production) uses the backup service of the guest and does not include memory.
+        V(standard) includes the memory of a running VM.
+      - Defaults to the checkpoint type of the VM, see O(nested.hyperv.vm#module:checkpoints.type). Only used when the
+        checkpoint is taken.
     type: str
     choices: [production, standard]
   include_children:
-    description: With O(state=absent), delete the checkpoints below it as well.
+    description:
+      - With O(state=absent), whether to delete all child checkpoints as well. Corresponds to
+        C(Remove-VMSnapshot -IncludeAllChildSnapshots).
     type: bool
     default: false
   allow_power_cycle:
     description:
-      - Whether a running or paused VM may be turned off to apply a checkpoint, and started again. Without it the task
-        is refused.
+      - Whether a running or paused VM may be turned off to apply a checkpoint, and started again. With V(false), the
+        task is refused.
     type: bool
     default: false
   discard_saved_state:
     description:
-      - Whether the saved state of a saved VM may be thrown away to apply a checkpoint. Without it the task is refused.
+      - Whether the saved state of a saved VM may be deleted to apply a checkpoint. With V(false), the task is refused.
     type: bool
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm.part
 notes:
-  - A VM in which Hyper-V runs is best turned off before a checkpoint is taken or applied. The playbook
-    C(nested.hyperv.reset_lab) does it for all VMs of a lab together.
+  - A VM that runs Hyper-V should be off when a checkpoint is taken or applied. The playbook C(nested.hyperv.reset_lab)
+    turns off all VMs of a lab before it applies their checkpoints.
 seealso:
   - module: nested.hyperv.vm
 author:
@@ -65,19 +71,19 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Take a checkpoint to come back to
+- name: Take a checkpoint
   nested.hyperv.vm_checkpoint:
     vm: lab01
     name: clean
 
-- name: Go back to it
+- name: Revert a VM to a checkpoint
   nested.hyperv.vm_checkpoint:
     vm: web01
     name: clean
     state: applied
     allow_power_cycle: true
 
-- name: Delete a checkpoint and those below it
+- name: Delete a checkpoint and its child checkpoints
   nested.hyperv.vm_checkpoint:
     vm: web01
     name: clean
@@ -87,18 +93,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the VM.
+  description: ID (GUID) of the VM.
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
 checkpoints:
-  description: The checkpoints of the VM before the task, oldest first.
+  description: Checkpoints of the VM before the task, oldest first.
   returned: success
   type: list
   elements: dict
   contains:
     id:
-      description: Id of the checkpoint.
+      description: ID of the checkpoint.
       type: str
       sample: 7C9E6679-7425-40DE-944B-E07FC1F90AE7
     name:
@@ -106,23 +112,29 @@ checkpoints:
       type: str
       sample: clean
     created:
-      description: When it was taken.
+      description: Time when the checkpoint was taken.
       type: str
       sample: "2026-11-22T10:30:00+00:00"
     parent:
-      description: Name of the checkpoint that it was taken on, null for the first.
+      description: Name of the parent checkpoint, null for the first checkpoint.
       type: str
       sample: installed
 power_cycle_required:
-  description: Whether the changes need a VM off that isn't.
-  returned: success, or when refused for it
+  description: Whether the changes require the VM to be powered off.
+  returned: success, or when the task is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success, or where a step failed
+  returned: success, or when a later step failed
   type: bool
   sample: true
+completed:
+  description: Descriptions of the steps that were completed before the failure.
+  returned: when a later step failed
+  type: list
+  elements: str
+  sample: [apply the checkpoint 'clean' to VM 'web01']
 """
 
 from typing import Any

@@ -6,40 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_dvd_drive
-short_description: Put images into DVD drives of a VM
+short_description: Manage the virtual DVD drives of a VM
 version_added: 0.1.0
 description:
-  - Adds and removes DVD drives of a VM, and puts ISO images in and takes them out, also while the VM runs. Images are
-    never changed or deleted.
+  - Adds and removes a DVD drive of a VM, and inserts and removes ISO images. Images are not changed or deleted.
+  - The options for the controller identify the drive. The first DVD drive that matches them is used. If none matches, a
+    drive is added at the first free location that they allow.
 options:
-  path:
-    description:
-      - Full path of the ISO image on the host, compared without case. An empty string takes the medium out. An image
-        that isn't there is an error.
-      - The medium is left as it is where it isn't given. A new drive is empty then.
-    type: str
   state:
-    description: Whether the drive should be there. A drive goes with the image in it.
+    description: Whether the VM has the drive.
     type: str
     choices: [present, absent]
     default: present
-  controller_type:
-    description: Type of the drive's controller. VMs of generation 2 have C(scsi) only. C(ide) needs the VM off.
-    type: str
-    choices: [scsi, ide]
-  controller_number:
-    description: Number of the drive's controller, counted from 0. A missing SCSI controller is added.
-    type: int
-  controller_location:
-    description:
-      - Location on the controller, from 0 to 63 on SCSI and 0 to 1 on IDE.
-      - Where neither type, number nor location is given, the first DVD drive of the VM is meant, or a new one at the
-        first free place where it has none.
-    type: int
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm.part
   - nested.hyperv._vm.power
+  - nested.hyperv._drive.dvd_drive
 seealso:
   - module: nested.hyperv.vm
   - module: nested.hyperv.vm_disk
@@ -48,12 +31,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Put an installation image in
+- name: Insert an installation image
   nested.hyperv.vm_dvd_drive:
     vm: lab01
     path: C:\ISO\server.iso
 
-- name: Take the medium out
+- name: Remove the image from the drive
   nested.hyperv.vm_dvd_drive:
     vm: web01
     path: ""
@@ -61,22 +44,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the VM.
+  description: ID (GUID) of the VM.
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
 power_cycle_required:
-  description: Whether the changes need a VM off that isn't.
-  returned: success, or when refused for it
+  description: Whether the changes require the VM to be powered off.
+  returned: success, or when the task is refused because the VM is not off
   type: bool
   sample: false
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success
+  returned: success, or when a later step failed
   type: bool
   sample: false
 completed:
-  description: What had been done before a later step failed, in words.
+  description: Descriptions of the steps that were completed before the failure.
   returned: when a later step failed
   type: list
   elements: str

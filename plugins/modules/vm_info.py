@@ -6,31 +6,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_info
-short_description: Tell what the VMs of a Hyper-V host are
+short_description: Gather information about Hyper-V virtual machines
 version_added: 0.1.0
 description:
-  - Returns state, nesting, processor, memory, network adapters and what is known of the guest, for all VMs of a host or
-    for those that are named.
-  - Reads each CIM class of the host once, whatever the number of VMs. O(include) leaves out what isn't needed.
+  - Returns state, nested virtualization, processors, memory, network adapters and guest information of all VMs of a
+    host, or of the VMs in O(name) and O(id).
+  - Each CIM class of the host is read once, regardless of the number of VMs.
 options:
   name:
     description:
       - Names of VMs, taken literally (no wildcards) and compared without case. All VMs that have one of the names are
         returned. A name that no VM has is an error.
-      - All VMs of the host where neither O(name) nor O(id) is given.
+      - If both O(name) and O(id) are omitted, all VMs of the host are returned.
     type: list
     elements: str
   id:
-    description: Ids (GUIDs) of VMs. An id that no VM has is an error.
+    description: IDs (GUIDs) of VMs. An ID that no VM has is an error.
     type: list
     elements: str
   include:
     description:
-      - Groups of facts to return besides id, name, state and uptime.
-      - V(settings) are generation, configuration version and notes.
-      - V(guest) are heartbeat, operating system and computer name, which the guest's integration services tell.
-      - V(disks) are the files of disks and DVD drives and where they are attached. V(checkpoints) and V(firmware) are
-        what M(nested.hyperv.vm_checkpoint) and M(nested.hyperv.vm) set. These three are read where they are asked for.
+      - Groups of facts to return besides ID, name, state and uptime. Each group takes a few requests, so fewer groups
+        are faster.
+      - V(settings) contains generation, configuration version and notes.
+      - V(nesting), V(processor), V(memory) and V(network_adapters) contain the settings of the modules
+        M(nested.hyperv.vm_nesting), M(nested.hyperv.vm_processor), M(nested.hyperv.vm_memory) and
+        M(nested.hyperv.vm_network_adapter).
+      - V(guest) contains heartbeat, operating system and computer name, which the integration services of the guest
+        report.
+      - V(disks) contains the files of disks and DVD drives and their controller locations, V(checkpoints) the
+        checkpoints of M(nested.hyperv.vm_checkpoint), V(firmware) the firmware settings of M(nested.hyperv.vm). These
+        three groups are not in the default.
     type: list
     elements: str
     choices: [settings, nesting, processor, memory, network_adapters, guest, disks, checkpoints, firmware]
@@ -38,16 +44,19 @@ options:
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._module.info
+seealso:
+  - module: nested.hyperv.vm
+  - module: nested.hyperv.host_info
 author:
   - nested.hyperv contributors (@nested-hyperv)
 """
 
 EXAMPLES = r"""
-- name: Read all VMs of the host
+- name: Gather information about all VMs of the host
   nested.hyperv.vm_info:
   register: all_vms
 
-- name: Read only what nesting needs of two VMs
+- name: Gather the settings for nested virtualization of two VMs
   nested.hyperv.vm_info:
     name:
       - web01
@@ -56,25 +65,25 @@ EXAMPLES = r"""
       - nesting
       - memory
 
-- name: Read the disks and checkpoints of a VM
+- name: Gather the disks and checkpoints of a VM
   nested.hyperv.vm_info:
     name: [lab01]
     include: [disks, checkpoints]
 
-- name: Show the VMs that can run Hyper-V
+- name: Display the VMs to which virtualization extensions are exposed
   ansible.builtin.debug:
     msg: "{{ all_vms.vms | selectattr('nesting.virtualization_extensions') | map(attribute='name') }}"
 """
 
 RETURN = r"""
 vms:
-  description: The VMs, sorted by name.
+  description: VMs, sorted by name.
   returned: success
   type: list
   elements: dict
   contains:
     id:
-      description: Id of the VM.
+      description: ID (GUID) of the VM.
       type: str
       sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
     name:
@@ -86,7 +95,7 @@ vms:
       type: str
       sample: running
     uptime:
-      description: Seconds since the VM was started, 0 where it isn't running.
+      description: Number of seconds since the VM was started, 0 if it is not running.
       type: int
       sample: 86400
     generation:
@@ -102,7 +111,7 @@ vms:
       type: str
       sample: build agent
     nesting:
-      description: What nested virtualization needs. In group V(nesting).
+      description: Settings for nested virtualization. In group V(nesting).
       type: dict
       contains:
         virtualization_extensions:
@@ -110,7 +119,7 @@ vms:
           type: bool
           sample: true
         adapters:
-          description: Whether each adapter may send from other MAC addresses than its own.
+          description: MAC address spoofing of each network adapter.
           type: list
           elements: dict
           sample:
@@ -118,13 +127,14 @@ vms:
               id: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
               mac_spoofing: true
     processor:
-      description: As M(nested.hyperv.vm_processor) sets it. In group V(processor).
+      description: Settings in the format of M(nested.hyperv.vm_processor). In group V(processor).
       type: dict
       sample: {count: 4, reserve: 0, limit: 100, weight: 100, threads_per_core: 0, migration_compatibility: false}
     memory:
       description:
-        - As M(nested.hyperv.vm_memory) sets it, and what is assigned to the VM and demanded by it now. Sizes in bytes.
-          The minimum and the maximum are null where memory is static. In group V(memory).
+        - Settings in the format of M(nested.hyperv.vm_memory), and the memory that is assigned to the VM and that the
+          guest demands at present. Sizes are in bytes. With static memory, C(minimum) and C(maximum) are null. In group
+          V(memory).
       type: dict
       sample:
         dynamic: true
@@ -141,7 +151,7 @@ vms:
       elements: dict
       contains:
         id:
-          description: Id (CIM InstanceID) of the adapter.
+          description: ID (CIM InstanceID) of the adapter.
           type: str
           sample: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
         name:
@@ -149,69 +159,69 @@ vms:
           type: str
           sample: Network Adapter
         switch:
-          description: Name of the virtual switch that it is connected to, null where it isn't connected.
+          description: Name of the virtual switch to which the adapter is connected, null if it is not connected.
           type: str
           sample: External
         mac_address:
-          description: MAC address, null where the host hasn't given one out yet.
+          description: MAC address, null if the host has not assigned one yet.
           type: str
           sample: 00:15:5D:01:02:03
         dynamic_mac_address:
-          description: Whether the host gives out the MAC address.
+          description: Whether the host assigns the MAC address.
           type: bool
           sample: true
         mac_spoofing:
-          description: Whether the adapter may send from other MAC addresses.
+          description: Whether the adapter is allowed to send packets with other source MAC addresses.
           type: bool
           sample: true
         allow_teaming:
-          description: Whether the guest may team the adapter.
+          description: Whether the adapter can be teamed in the guest operating system.
           type: bool
           sample: false
         dhcp_guard:
-          description: Whether answers of a DHCP server in the guest are dropped.
+          description: Whether DHCP server messages of the guest are dropped.
           type: bool
           sample: false
         router_guard:
-          description: Whether router advertisements of the guest are dropped.
+          description: Whether router advertisement and redirection messages of the guest are dropped.
           type: bool
           sample: false
         device_naming:
-          description: Whether the guest can see the adapter's name.
+          description: Whether the guest can read the name of the adapter.
           type: bool
           sample: false
         vlan:
-          description: How the switch port treats VLAN tags.
+          description: VLAN settings of the switch port.
           type: dict
           contains:
             mode:
-              description: Mode of the port, V(untagged), V(access), V(trunk) or V(private).
+              description: VLAN mode, C(untagged), C(access), C(trunk) or C(private).
               type: str
               sample: access
             id:
-              description: Id of the VLAN, in mode V(access).
+              description: VLAN ID, in mode C(access).
               type: int
               sample: 42
             native_id:
-              description: Id of the VLAN of packets without a tag, in mode V(trunk).
+              description: ID of the VLAN for untagged packets, in mode C(trunk).
               type: int
               sample: 5
             allowed_ids:
-              description: Ids and ranges of ids of the VLANs that the adapter sees, in mode V(trunk).
+              description: IDs and ranges of IDs of the allowed VLANs, in mode C(trunk).
               type: list
               elements: str
               sample: [1-10, "20"]
         bandwidth:
-          description: Share and limits in bits per second, 0 where there is none.
+          description: Weight, and minimum and maximum bandwidth in bits per second. 0 means none.
           type: dict
           sample: {weight: 0, minimum: 0, maximum: 1000000000}
         ip_addresses:
-          description: IP addresses that the guest tells.
+          description: IP addresses that the guest reports.
           type: list
           elements: str
           sample: [192.168.100.2]
     guest:
-      description: What the integration services tell of the guest, null where they don't. In group V(guest).
+      description: Information that the integration services report, null if they report none. In group V(guest).
       type: dict
       sample:
         heartbeat: ok
@@ -219,18 +229,18 @@ vms:
         os_version: 10.0.20348
         computer_name: lab01.example.com
     disks:
-      description: Disks of the VM, by their places. In group V(disks).
+      description: Disks of the VM, sorted by controller location. In group V(disks).
       type: list
       elements: dict
       contains:
         path:
           description:
-            - Path of the disk's file on the host. With checkpoints it is the C(.avhdx) file that the VM runs on.
-              Null for a drive without a disk.
+            - Path of the disk file on the host. With checkpoints, this is the C(.avhdx) file that the VM uses. Null for
+              a drive without a disk.
           type: str
           sample: C:\VMs\lab01\os.vhdx
         controller_type:
-          description: Type of the controller, V(scsi) or V(ide).
+          description: Type of the controller, C(scsi) or C(ide).
           type: str
           sample: scsi
         controller_number:
@@ -242,16 +252,16 @@ vms:
           type: int
           sample: 0
     dvd_drives:
-      description: DVD drives of the VM, by their places. In group V(disks).
+      description: DVD drives of the VM, sorted by controller location. In group V(disks).
       type: list
       elements: dict
       contains:
         path:
-          description: Path of the image in the drive, null where it is empty.
+          description: Path of the ISO image in the drive, null if the drive is empty.
           type: str
           sample: C:\ISO\server.iso
         controller_type:
-          description: Type of the controller, V(scsi) or V(ide).
+          description: Type of the controller, C(scsi) or C(ide).
           type: str
           sample: scsi
         controller_number:
@@ -268,7 +278,7 @@ vms:
       elements: dict
       contains:
         id:
-          description: Id of the checkpoint.
+          description: ID of the checkpoint.
           type: str
           sample: 7C9E6679-7425-40DE-944B-E07FC1F90AE7
         name:
@@ -276,33 +286,33 @@ vms:
           type: str
           sample: clean
         created:
-          description: When it was taken.
+          description: Time when the checkpoint was taken.
           type: str
           sample: "2026-11-22T10:30:00+00:00"
         parent:
-          description: Name of the checkpoint that it was taken on, null for the first.
+          description: Name of the parent checkpoint, null for the first checkpoint.
           type: str
           sample: installed
         current:
-          description: Whether it is the one that the VM stands on.
+          description: Whether this is the checkpoint that the VM is based on.
           type: bool
           sample: true
     firmware:
-      description: Firmware of the VM. In group V(firmware).
+      description: Firmware settings of the VM. In group V(firmware).
       type: dict
       contains:
         secure_boot:
-          description: Whether only signed boot loaders may start, null for generation 1.
+          description: Whether secure boot is enabled, null for generation 1 VMs.
           type: bool
           sample: true
         secure_boot_template:
-          description: Whose signatures count, null for generation 1.
+          description: Secure boot template, null for generation 1 VMs.
           type: str
           sample: windows
         boot_order:
           description:
-            - What the VM boots from, first one first, as C(firmware.boot_order) of M(nested.hyperv.vm) takes it.
-              Entries that begin with C(file:) are those that an operating system made.
+            - Boot devices in their order, in the format of O(nested.hyperv.vm#module:firmware.boot_order). Entries that
+              begin with C(file:) were created by an operating system.
           type: list
           elements: str
           sample: ["disk:0:0", "network:Network Adapter"]

@@ -6,45 +6,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_memory
-short_description: Set the memory of a Hyper-V VM
+short_description: Configure the memory of a Hyper-V virtual machine
 version_added: 0.1.0
 description:
-  - Sets startup, dynamic, minimum and maximum memory, buffer and priority of a VM, and nothing that wasn't asked for.
-  - Checks the memory that would result before anything is written. The minimum must not exceed the startup memory, nor
-    the startup memory the maximum, and each must be a multiple of 2 MB.
-  - Knows what a running VM allows. With dynamic memory the minimum may go down and the maximum up, with static memory
-    the startup memory may change; all else needs the VM off.
-  - While Hyper-V runs inside a VM, its memory can be changed only while it is off. So a running VM that has
-    virtualization extensions is taken for one in which Hyper-V runs, see O(hypervisor_in_guest).
+  - Configures startup memory, dynamic memory, memory buffer and memory priority of a VM. Options that are omitted are
+    not changed.
+  - The task is refused before any change if the resulting memory is invalid. O(minimum) must not exceed O(startup),
+    and O(startup) must not exceed O(maximum).
+  - While the VM is running, O(buffer) and O(priority) can be changed. With dynamic memory, O(minimum) can be decreased
+    and O(maximum) increased. With static memory, O(startup) can be changed. Every other change requires the VM to be
+    off, and so does every change of a paused or saved VM.
+  - While Hyper-V is running inside a VM, the VM must be off to change its memory, see O(hypervisor_in_guest).
 options:
-  dynamic:
-    description:
-      - Whether the host may give and take memory while the VM runs. Needs the VM off to change.
-      - Turning it on turns the virtual NUMA topology of the VM off, since a VM has the one or the other.
-    type: bool
-  startup:
-    description:
-      - Memory that the VM starts with, and all of it where memory is static.
-      - A number with C(MB), C(GB) or C(TB) (powers of 1024), or a number of bytes.
-    type: str
-  minimum:
-    description: Least memory that dynamic memory leaves to the VM. Written like O(startup).
-    type: str
-  maximum:
-    description: Most memory that dynamic memory gives to the VM. Written like O(startup).
-    type: str
-  buffer:
-    description: Percentage of the guest's demand that dynamic memory keeps in reserve for it, from 5 to 2000.
-    type: int
-  priority:
-    description: Which VM gets memory first where the host runs short, from 0 (last) to 100 (first).
-    type: int
   hypervisor_in_guest:
     description:
-      - Whether to take it that Hyper-V runs inside the VM while the VM runs. The host can't see it.
-      - V(auto) takes it of every running VM to which virtualization extensions are exposed.
-      - V(assume) takes it of every running VM.
-      - V(ignore) tries the change on the running VM. The host refuses it where Hyper-V does run inside.
+      - Whether to assume that Hyper-V is running inside a running VM. The host cannot detect it.
+      - V(auto) assumes it for every VM to which virtualization extensions are exposed.
+      - V(assume) assumes it for every VM.
+      - V(ignore) attempts the change while the VM is running. The host refuses the change if Hyper-V is running inside
+        the VM.
     type: str
     choices: [auto, assume, ignore]
     default: auto
@@ -52,24 +32,26 @@ extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm
   - nested.hyperv._vm.power
+  - nested.hyperv._memory
 seealso:
+  - module: nested.hyperv.vm
   - module: nested.hyperv.vm_nesting
   - name: What is nested virtualization?
-    description: Microsoft's rules, the one on memory among them.
+    description: Microsoft's rules for nested virtualization, including the rule for memory.
     link: https://learn.microsoft.com/windows-server/virtualization/hyper-v/nested-virtualization
 author:
   - nested.hyperv contributors (@nested-hyperv)
 """
 
 EXAMPLES = r"""
-- name: Give a VM static memory, shutting it down and starting it again where that is needed
+- name: Configure static memory, with a power cycle if the change requires it
   nested.hyperv.vm_memory:
     name: web01
     dynamic: false
     startup: 8GB
     allow_power_cycle: true
 
-- name: Let the memory of a VM that is off float between 1 and 16 GB
+- name: Configure dynamic memory between 1 and 16 GB
   nested.hyperv.vm_memory:
     name: lab01
     dynamic: true
@@ -78,7 +60,7 @@ EXAMPLES = r"""
     maximum: 16GB
     buffer: 30
 
-- name: Serve this VM first when memory runs short
+- name: Increase the memory priority of a VM
   nested.hyperv.vm_memory:
     name: lab01
     priority: 80
@@ -86,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the VM.
+  description: ID (GUID) of the VM.
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
@@ -97,29 +79,35 @@ name:
   sample: web01
 memory:
   description:
-    - The memory settings after the task, or as they would be in check mode. Sizes in bytes. The minimum and the maximum
-      are null where memory is static.
+    - Memory settings after the task, or predicted settings in check mode. Sizes are in bytes.
+    - With static memory, C(minimum) and C(maximum) are null.
   returned: success
   type: dict
   sample: {dynamic: true, startup: 4294967296, minimum: 1073741824, maximum: 17179869184, buffer: 20, priority: 50}
 power_cycle_required:
-  description: Whether the changes need a VM off that isn't.
-  returned: success, or when refused for it
+  description: Whether the changes require the VM to be powered off.
+  returned: success, or when the task is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success
+  returned: success, or when a later step failed
   type: bool
   sample: true
+completed:
+  description: Descriptions of the steps that were completed before the failure.
+  returned: when a later step failed
+  type: list
+  elements: str
+  sample: [set memory of VM 'web01']
 rule:
-  description: Id of the support rule behind a refusal.
-  returned: when a support rule was broken
+  description: ID of the support rule that the task violates.
+  returned: when the task is refused because of a support rule
   type: str
   sample: nested-memory-off
 source:
-  description: Where Microsoft states that rule.
-  returned: when a support rule was broken
+  description: Source of the rule in Microsoft's documentation.
+  returned: when the task is refused because of a support rule
   type: str
   sample: https://learn.microsoft.com/windows-server/virtualization/hyper-v/nested-virtualization
 """

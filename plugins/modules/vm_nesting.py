@@ -6,65 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_nesting
-short_description: Let Hyper-V run inside a Hyper-V VM
+short_description: Configure nested virtualization for a Hyper-V virtual machine
 version_added: 0.1.0
 description:
-  - Exposes the processor's virtualization extensions to a VM, or hides them, and sets what else nesting needs, which is
-    MAC address spoofing for the packets of nested guests, static memory, and enough of it.
-  - Before it exposes extensions, it checks processor vendor, host build and VM configuration version against
-    Microsoft's rules, and refuses with the rule that is broken.
-  - Exposing extensions doesn't install Hyper-V inside the VM.
-options:
-  state:
-    description: Whether virtualization extensions are exposed to the VM. Needs the VM off to change.
-    type: str
-    choices: [enabled, disabled]
-    default: enabled
-  network:
-    description:
-      - How nested guests reach the network. Their packets cross two switches, one inside the VM and one outside.
-      - With V(mac_spoofing) they have addresses of their own in the network that the VM is connected to. This switches
-        MAC address spoofing on, for the adapters that O(adapters) names or for all of them.
-      - With V(nat) the VM does network address translation for them, as in public clouds, where spoofing isn't
-        possible. Nothing on this host changes for it, and spoofing that is on stays on (O(mac_spoofing=false) switches
-        it off). The VM needs one adapter that is connected, and, once Hyper-V runs inside, an internal switch with an
-        address and a NAT, which M(nested.hyperv.nat_network) makes in one task that runs on the VM as a host. Nested
-        guests need fixed addresses or a DHCP server inside.
-      - V(leave) leaves it to other tasks.
-    type: str
-    choices: [mac_spoofing, nat, leave]
-    default: leave
-  mac_spoofing:
-    description:
-      - Whether the adapters of the VM may send from other MAC addresses than their own. Packets of nested guests cross
-        two switches, so either this is on, or the VM does network address translation for its guests.
-      - O(network=mac_spoofing) says the same as V(true), so V(false) contradicts it.
-      - Left alone where neither is given. Changes while the VM runs.
-    type: bool
-  adapters:
-    description:
-      - Names of the network adapters that O(mac_spoofing) or O(network=mac_spoofing) is for. All adapters of the VM
-        where it isn't given.
-    type: list
-    elements: str
-  static_memory:
-    description:
-      - Whether to turn dynamic memory off, which has no effect anyway while Hyper-V runs inside. Needs the VM off.
-      - V(false) leaves it as it is, with a warning where extensions get exposed to a VM that has dynamic memory. Use
-        M(nested.hyperv.vm_memory) to turn it on.
-    type: bool
-    default: false
-  minimum_startup_memory:
-    description:
-      - Raise the startup memory to this size where it is smaller. Microsoft asks for at least 4 GB in a VM that runs
-        Hyper-V. More memory is left as it is.
-      - A number with C(MB), C(GB) or C(TB) (powers of 1024), or a number of bytes. Needs the VM off to change.
-    type: str
+  - Exposes the virtualization extensions of the processor to a VM or hides them, and configures MAC address spoofing,
+    static memory and the startup memory that nested virtualization requires.
+  - Before virtualization extensions are exposed, the processor vendor, the build of the host and the configuration
+    version of the VM are checked against Microsoft's rules. The task is refused if a rule is violated.
+  - The module does not install Hyper-V inside the VM.
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm
   - nested.hyperv._vm.power
+  - nested.hyperv._nesting
 seealso:
+  - module: nested.hyperv.vm
   - module: nested.hyperv.vm_memory
   - module: nested.hyperv.nat_network
   - name: Run Hyper-V in a virtual machine with nested virtualization
@@ -75,7 +31,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Make a VM fit to run Hyper-V, in one restart at most
+- name: Prepare a VM to run Hyper-V, with at most one power cycle
   nested.hyperv.vm_nesting:
     name: lab01
     state: enabled
@@ -84,7 +40,7 @@ EXAMPLES = r"""
     minimum_startup_memory: 4GB
     allow_power_cycle: true
 
-- name: The same for a VM whose guests are behind a NAT
+- name: Prepare a VM whose nested guests are behind a NAT
   nested.hyperv.vm_nesting:
     name: lab01
     network: nat
@@ -92,7 +48,7 @@ EXAMPLES = r"""
     minimum_startup_memory: 4GB
     allow_power_cycle: true
 
-- name: Let nested guests use one adapter of a running VM
+- name: Allow nested guests to use one network adapter
   nested.hyperv.vm_nesting:
     name: web01
     mac_spoofing: true
@@ -100,7 +56,7 @@ EXAMPLES = r"""
       - Network Adapter
     allow_power_cycle: true
 
-- name: Take virtualization extensions back
+- name: Hide virtualization extensions and disable MAC address spoofing
   nested.hyperv.vm_nesting:
     name: lab01
     state: disabled
@@ -110,7 +66,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the VM.
+  description: ID (GUID) of the VM.
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
@@ -120,31 +76,47 @@ name:
   type: str
   sample: lab01
 power_cycle_required:
-  description: Whether the changes need a VM off that isn't.
-  returned: success, or when refused for it
+  description: Whether the changes require the VM to be powered off.
+  returned: success, or when the task is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success
+  returned: success, or when a later step failed
   type: bool
   sample: true
+completed:
+  description: Descriptions of the steps that were completed before the failure.
+  returned: when a later step failed
+  type: list
+  elements: str
+  sample: [set virtualization extensions of VM 'lab01']
+rule:
+  description: ID of the support rule that the task violates.
+  returned: when the task is refused because of a support rule
+  type: str
+  sample: nested-vm-version
+source:
+  description: Source of the rule in Microsoft's documentation.
+  returned: when the task is refused because of a support rule
+  type: str
+  sample: https://learn.microsoft.com/windows-server/virtualization/hyper-v/enable-nested-virtualization
 lacks:
-  description: The rules that keep the VM from nesting on this host.
-  returned: when refused for them
+  description: Rules that prevent nested virtualization of the VM on this host.
+  returned: when the task is refused because of these rules
   type: list
   elements: dict
   contains:
     rule:
-      description: Id of the rule.
+      description: ID of the rule.
       type: str
       sample: nested-vm-version
     source:
-      description: Where Microsoft states it.
+      description: Source of the rule in Microsoft's documentation.
       type: str
       sample: https://learn.microsoft.com/windows-server/virtualization/hyper-v/enable-nested-virtualization
     found:
-      description: What was found instead.
+      description: Values that violate the rule.
       type: str
       sample: version 8.0 with AuthenticAMD
 """

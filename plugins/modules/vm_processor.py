@@ -6,54 +6,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_processor
-short_description: Set the virtual processors of a Hyper-V VM
+short_description: Configure the virtual processors of a Hyper-V virtual machine
 version_added: 0.1.0
 description:
-  - Sets number, reserve, limit, weight, threads per core and migration compatibility of a VM's processors, and nothing
-    that wasn't asked for.
-  - Reserve, limit and weight change while the VM runs. All else needs it off.
-  - To expose virtualization extensions to the VM see M(nested.hyperv.vm_nesting).
-options:
-  count:
-    description: Number of virtual processors. Needs the VM off to change.
-    type: int
-  reserve:
-    description: Percentage of its processors that the host keeps for this VM, from 0 to 100.
-    type: int
-  limit:
-    description: Percentage of its processors that the VM may use at most, from 0 to 100.
-    type: int
-  weight:
-    description: Share of the VM where VMs compete for processors, from 0 to 10000. Hyper-V's default is 100.
-    type: int
-  threads_per_core:
-    description:
-      - Hardware threads that each core shows to the guest. V(0) takes over the host's number.
-      - Needs the VM off to change.
-    type: int
-  migration_compatibility:
-    description:
-      - Whether to hide newer processor features, so that the VM can move to hosts with another processor of the same
-        vendor. Needs the VM off to change.
-    type: bool
+  - Configures number, reserve, limit, weight, threads per core and migration compatibility of the virtual processors of
+    a VM. Options that are omitted are not changed.
+  - O(reserve), O(limit) and O(weight) can be changed while the VM is running. Every other change requires the VM to be
+    off. A saved VM must be turned off for every change.
+  - The module M(nested.hyperv.vm_nesting) exposes virtualization extensions to a VM.
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm
   - nested.hyperv._vm.power
+  - nested.hyperv._processor
 seealso:
+  - module: nested.hyperv.vm
   - module: nested.hyperv.vm_nesting
 author:
   - nested.hyperv contributors (@nested-hyperv)
 """
 
 EXAMPLES = r"""
-- name: Give a VM four processors, restarting it where that is needed
+- name: Configure four virtual processors, with a power cycle if the change requires it
   nested.hyperv.vm_processor:
     name: web01
     count: 4
     allow_power_cycle: true
 
-- name: Keep half of its processors for a VM, also while it runs
+- name: Reserve half of the processor capacity for a VM
   nested.hyperv.vm_processor:
     name: lab01
     reserve: 50
@@ -62,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the VM.
+  description: ID (GUID) of the VM.
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
@@ -72,20 +52,26 @@ name:
   type: str
   sample: web01
 processor:
-  description: The processor settings after the task, or as they would be in check mode.
+  description: Processor settings after the task, or predicted settings in check mode.
   returned: success
   type: dict
   sample: {count: 4, reserve: 0, limit: 100, weight: 100, threads_per_core: 0, migration_compatibility: false}
 power_cycle_required:
-  description: Whether the changes need a VM off that isn't.
-  returned: success, or when refused for it
+  description: Whether the changes require the VM to be powered off.
+  returned: success, or when the task is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:
   description: Whether the VM was turned off and started again.
-  returned: success
+  returned: success, or when a later step failed
   type: bool
   sample: true
+completed:
+  description: Descriptions of the steps that were completed before the failure.
+  returned: when a later step failed
+  type: list
+  elements: str
+  sample: [set processor of VM 'web01']
 """
 
 from typing import Any

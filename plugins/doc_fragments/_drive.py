@@ -1,0 +1,101 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ._options import suboptions, top_level
+
+_DISK = r"""
+path:
+  description:
+    - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd), compared without case.
+    - A missing file is created. Its folder must exist, unless it is the folder that M(nested.hyperv.vm) creates for a
+      new VM in O(nested.hyperv.vm#module:path).
+    - An existing file is attached as it is. A file that is attached to another VM, that another program has open, or
+      whose parent is missing or was changed, is an error.
+    - A disk with checkpoints is identified by the path of its first file, not of the C(.avhdx) file that the VM uses.
+    - Corresponds to C(New-VHD -Path) and C(Add-VMHardDiskDrive -Path).
+  type: str
+  required: true
+size:
+  description:
+    - Size of the disk, as the guest sees it. A number with C(MB), C(GB) or C(TB) (powers of 1024), such as C(127GB), or
+      a number of bytes. It must be a multiple of 4 KB, at least 3 MB and at most 64 TB (2040 GB for C(.vhd) files).
+    - Required to create a disk, except for a differencing disk, which has the size of its parent.
+    - A smaller disk is expanded to this size, also while the VM is running. A C(.vhd) file and a disk on an IDE
+      controller require the VM to be off.
+    - A larger disk is an error, because shrinking a disk can lose data. A disk with child disks or checkpoints cannot
+      be expanded.
+    - Corresponds to C(New-VHD -SizeBytes) and C(Resize-VHD -SizeBytes).
+  type: str
+type:
+  description:
+    - Type of the disk. V(dynamic) disks expand as data is written, V(fixed) disks are allocated in full when they are
+      created, V(differencing) disks store the differences from O(.parent).
+    - A new disk defaults to V(differencing) with O(.parent) and to V(dynamic) otherwise. An existing disk of another
+      type is an error.
+    - Corresponds to C(New-VHD -Fixed), C(New-VHD -Dynamic) and C(New-VHD -Differencing).
+  type: str
+  choices: [fixed, dynamic, differencing]
+parent:
+  description:
+    - Full path of the parent of a differencing disk, in the format of O(.path). Both files are C(.vhdx) or both
+      C(.vhd).
+    - A parent must not be changed once it has child disks. A parent that is attached to a VM is therefore an error when
+      a disk is created. An existing disk with another parent is an error too.
+    - Corresponds to C(New-VHD -ParentPath).
+  type: str
+block_size:
+  description:
+    - Block size of a new dynamic or differencing disk, in the format of O(.size). A power of two from 1 MB to 256 MB
+      for C(.vhdx) files, 512 KB or 2 MB for C(.vhd) files.
+    - The host chooses the block size if this option is omitted. Corresponds to C(New-VHD -BlockSizeBytes).
+  type: str
+"""
+
+_DVD_DRIVE = r"""
+path:
+  description:
+    - Full path of the ISO image on the host, compared without case. A missing image is an error.
+    - An empty string removes the image from the drive.
+    - If omitted, the image in the drive is not changed, and a new drive is created without an image.
+    - Can be changed while the VM is running. Corresponds to C(Set-VMDvdDrive -Path).
+  type: str
+"""
+
+_CONTROLLER = r"""
+controller_type:
+  description:
+    - Type of the controller. Generation 2 VMs have V(scsi) controllers only.
+    - A new drive is attached to V(ide) if the VM is a generation 1 VM with a free IDE location, to V(scsi) otherwise.
+    - Adding, moving and removing a drive on an IDE controller requires the VM to be off. Corresponds to
+      C(Add-VMHardDiskDrive -ControllerType).
+  type: str
+  choices: [scsi, ide]
+controller_number:
+  description:
+    - Number of the controller, counted from 0. If it is the next number, a SCSI controller is added, which requires the
+      VM to be off.
+    - A new drive is attached to the first controller with a free location if this option is omitted. Corresponds to
+      C(Add-VMHardDiskDrive -ControllerNumber) and C(Add-VMDvdDrive -ControllerNumber).
+  type: int
+controller_location:
+  description:
+    - Location on the controller, from 0 to 63 for SCSI and from 0 to 1 for IDE. A location that holds another drive is
+      an error.
+    - If omitted, an existing drive is not moved, and a new drive is attached to the first free location.
+    - Moving a disk to another location requires the VM to be off. Corresponds to
+      C(Add-VMHardDiskDrive -ControllerLocation) and C(Add-VMDvdDrive -ControllerLocation).
+  type: int
+"""
+
+
+class ModuleDocFragment:
+    # Disks of a VM; associated with module_utils._hyperv.storage.drive.DISK_OPTIONS.
+    DISK: str = top_level(_DISK + _CONTROLLER)
+    VM_DISKS: str = suboptions("disks", _DISK + _CONTROLLER)
+
+    # DVD drives of a VM; associated with module_utils._hyperv.storage.drive.DVD_OPTIONS.
+    DVD_DRIVE: str = top_level(_DVD_DRIVE + _CONTROLLER)
+    VM_DVD_DRIVES: str = suboptions("dvd_drives", _DVD_DRIVE + _CONTROLLER)

@@ -1,0 +1,25 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that a module of its own has at the top level, and the module vm in a section.
+
+Their texts are written once, as YAML without indentation. A reference to an option beside it begins with a dot:
+``O(.startup)`` becomes ``O(startup)`` at the top level and ``O(memory.startup)`` in the section memory.
+
+The attributes of a fragment that are computed have a type annotation, because ansible-test's yamllint expects plain
+assignments in fragments to be literals.
+"""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+
+def top_level(texts: str) -> str:
+    """The options of a module."""
+    return "options:\n" + indent(texts.replace("O(.", "O("), "  ")
+
+
+def suboptions(section: str, texts: str) -> str:
+    """The options within a section, whose description and type stand in the module itself."""
+    return f"options:\n  {section}:\n    suboptions:\n" + indent(texts.replace("O(.", f"O({section}."), "      ")
