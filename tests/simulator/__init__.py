@@ -14,12 +14,14 @@ from types import TracebackType
 from typing import Any
 
 from . import model as models
+from .machine.accounts import User
 from .machine.clock import Clock
-from .machine.machine import Machine, User
+from .machine.machine import Machine
+from .wire.certificates import fingerprint, make_certificate, tls_context
 from .wire.config import Settings
 from .wire.faultrules import FaultRules, Rule
 from .wire.log import RequestLog
-from .wire.server import Endpoint, fingerprint, make_certificate, tls_context
+from .wire.server import Endpoint
 from .wire.wsman import Service
 
 __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]

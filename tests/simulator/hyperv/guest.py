@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..cim.values import embedded_text
+from ..cim.embedded import embedded_text
 from ..machine.jobs import IN_PROGRESS, MACHINE_LOCKED, NOT_READY
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..cim.embedded import embedded_text
 from ..cim.schema import HYPERV
-from ..cim.values import NEVER, Instance, Reference, embedded_text
+from ..cim.values import NEVER, Instance, Reference
 
 if TYPE_CHECKING:
     from ..hyperv.vm import Vm

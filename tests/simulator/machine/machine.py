@@ -16,49 +16,25 @@ from typing import TYPE_CHECKING, Any
 from ..cim import errors
 from ..cim.errors import CimError
 from ..cim.repository import Repository
-from ..cim.schema import DATA, HYPERV, load, read_yaml
+from ..cim.schema import HYPERV, load
 from ..cim.values import CimClass, Instance, Reference, fits
 from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..windows import programs
 from ..windows import services as windows_services
+from .accounts import User
 from .disks import load_files
 from .jobs import Jobs
 from .network import Network
+from .texts import strings
 
 if TYPE_CHECKING:
     from ..hyperv.vm import Vm
     from .clock import Clock
 
-ADMINISTRATORS = "administrators"
 HGS = "root/microsoft/windows/hgs"
 OWN_MEMORY = 2048  # MB that Windows keeps for itself
 VOLATILE = {"IsSaved", "SwapFilesInUse"}
-
-
-@dataclass(frozen=True)
-class User:
-    """An account of a machine; groups as Windows names them in English."""
-
-    name: str
-    password: str = ""
-    groups: tuple[str, ...] = ("Administrators",)
-
-    def member(self, *groups: str) -> bool:
-        return bool({group.lower() for group in groups} & {group.lower() for group in self.groups})
-
-    @property
-    def administrator(self) -> bool:
-        return self.member(ADMINISTRATORS)
-
-    @property
-    def hyperv(self) -> bool:
-        return self.member(ADMINISTRATORS, "hyper-v administrators")
-
-    @property
-    def remote(self) -> bool:
-        """May pass WinRM's own access check at all (root SDDL: Administrators and Remote Management Users)."""
-        return self.member(ADMINISTRATORS, "remote management users")
 
 
 @dataclass
@@ -358,16 +334,6 @@ class Machine:
 
 def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
     return Reference(cls.namespace, cls.name, dict(keys)).path()
-
-
-@lru_cache(maxsize=1)
-def strings() -> dict[str, dict[str, str]]:
-    """Texts of all data/strings*.yml, by locale."""
-    texts: dict[str, dict[str, str]] = {}
-    for path in sorted(DATA.glob("strings*.yml")):
-        for locale, found in read_yaml(path.name).items():
-            texts.setdefault(locale, {}).update(found)
-    return texts
 
 
 @lru_cache(maxsize=1)

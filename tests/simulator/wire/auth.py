@@ -23,7 +23,8 @@ import spnego.tls
 from spnego._ntlm_raw.crypto import ntowfv1
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine, User
+    from ..machine.accounts import User
+    from ..machine.machine import Machine
     from .config import Settings
 
 CERTIFICATE = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"

@@ -18,7 +18,8 @@ from .envelope import ENUMERATION, WSMAN, Request, local_name, read_selectors
 from .faults import fault, from_cim
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine, User
+    from ..machine.accounts import User
+    from ..machine.machine import Machine
     from .config import Settings
 
 WQL = "http://schemas.microsoft.com/wbem/wsman/1/WQL"

@@ -16,7 +16,8 @@ from .envelope import SHELL, TRANSFER, Request, escape, local_name
 from .faults import fault
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine, User
+    from ..machine.accounts import User
+    from ..machine.machine import Machine
     from .config import Settings
 
 CMD = f"{SHELL}/cmd"

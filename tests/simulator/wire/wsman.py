@@ -17,7 +17,8 @@ from .faults import Fault, fault, fault_body, from_cim
 from .shells import Shells, is_shell
 
 if TYPE_CHECKING:
-    from ..machine.machine import Machine, User
+    from ..machine.accounts import User
+    from ..machine.machine import Machine
     from .config import Settings
     from .faultrules import FaultRules
 

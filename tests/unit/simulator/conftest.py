@@ -13,18 +13,19 @@ from ansible_collections.nested.hyperv.tests.simulator.cim.repository import Ass
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD, load
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance
 from ansible_collections.nested.hyperv.tests.simulator.machine import machine as machine_module
+from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Jobs
-from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Call, Machine, User
-from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
-from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
-from ansible_collections.nested.hyperv.tests.simulator.wire.log import RequestLog
-from ansible_collections.nested.hyperv.tests.simulator.wire.server import (
-    Endpoint,
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Call, Machine
+from ansible_collections.nested.hyperv.tests.simulator.wire.certificates import (
     fingerprint,
     make_certificate,
     tls_context,
 )
+from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
+from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import RequestLog
+from ansible_collections.nested.hyperv.tests.simulator.wire.server import Endpoint
 from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
 
 from .talk import vm_id

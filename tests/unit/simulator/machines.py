@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, from_text, parse_embedded
+from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse_embedded
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, from_text
 from ansible_collections.nested.hyperv.tests.simulator.hyperv.settings import storage
 from ansible_collections.nested.hyperv.tests.simulator.hyperv.vm import Vm
 from ansible_collections.nested.hyperv.tests.simulator.machine import disks

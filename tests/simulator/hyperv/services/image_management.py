@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ...cim.values import Instance, embedded_text
+from ...cim.embedded import embedded_text
+from ...cim.values import Instance
 from ...machine import disks
 from ...machine.disks import DIFFERENCING, DYNAMIC, FIXED, VHD, VHDX
 from ...machine.files import (

@@ -6,8 +6,10 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from ...cim.embedded import EmbeddedError, parse_embedded, typed_values
+from ...cim.paths import PathError, parse_path
 from ...cim.schema import HYPERV
-from ...cim.values import EmbeddedError, Instance, PathError, Reference, parse_embedded, parse_path, typed_values
+from ...cim.values import Instance, Reference
 from ...machine.jobs import FAILED, INVALID_PARAMETER, NOT_SUPPORTED, WRONG_TYPE, Plan, Refused
 from ...machine.network import DEFAULT_SWITCH, Adapter
 from .. import settings

@@ -24,8 +24,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...cim.embedded import EmbeddedError, parse_embedded, typed_values
 from ...cim.schema import HYPERV
-from ...cim.values import EmbeddedError, Instance, parse_embedded, typed_values
+from ...cim.values import Instance
 from ...machine.jobs import FAILED, INVALID_PARAMETER, Refused
 
 if TYPE_CHECKING:

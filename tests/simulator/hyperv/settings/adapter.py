@@ -6,7 +6,8 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ...cim.values import CimClass, Instance, PathError, parse_path
+from ...cim.paths import PathError, parse_path
+from ...cim.values import CimClass, Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, Refused
 from . import in_range
 from .feature import add_offload

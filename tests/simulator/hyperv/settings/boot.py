@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ...cim.paths import PathError, parse_path
 from ...cim.repository import Association, Pair
-from ...cim.values import Instance, PathError, parse_path
+from ...cim.values import Instance
 from ...machine.files import check_keys
 from ...machine.jobs import INVALID_PARAMETER, Refused
 from . import owner_id

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim import errors
 from ...cim.errors import CimError
+from ...cim.paths import PathError, parse_path
 from ...cim.repository import Association, Pair
-from ...cim.values import CimClass, Instance, PathError, parse_path
+from ...cim.values import CimClass, Instance
 from ...machine import disks
 from ...machine.files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError, check_keys
 from ...machine.jobs import FAILED, FILE_MISSING, INVALID_PARAMETER, INVALID_STATE, Refused

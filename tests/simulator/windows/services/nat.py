@@ -15,7 +15,8 @@ from ...cim.schema import STANDARD
 from ...cim.values import CimClass, Instance, Reference
 
 if TYPE_CHECKING:
-    from ...machine.machine import Machine, User
+    from ...machine.accounts import User
+    from ...machine.machine import Machine
 
 NAT, MAPPING = "MSFT_NetNat", "MSFT_NetNatStaticMapping"
 EXTERNAL, GLOBAL = "MSFT_NetNatExternalAddress", "MSFT_NetNatGlobal"

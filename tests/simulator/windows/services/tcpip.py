@@ -27,7 +27,8 @@ from ...machine.network import (
 )
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine, User
+    from ...machine.accounts import User
+    from ...machine.machine import Call, Machine
 
 ADAPTER, INTERFACE, PROFILE = "MSFT_NetAdapter", "MSFT_NetIPInterface", "MSFT_NetConnectionProfile"
 ADDRESS, ROUTE = "MSFT_NetIPAddress", "MSFT_NetRoute"

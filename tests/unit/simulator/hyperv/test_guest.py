@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.nested.hyperv.tests.simulator import model
+from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse_embedded
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import CIMV2, HYPERV
-from ansible_collections.nested.hyperv.tests.simulator.cim.values import parse_embedded
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 

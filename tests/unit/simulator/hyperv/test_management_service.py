@@ -11,7 +11,8 @@ from ansible_collections.nested.hyperv.tests.simulator.cim import errors
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
-from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine, User
+from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 from ..hosts import FAILED, INVALID_PARAMETER, INVALID_STATE, JOB, OK, VSMS, call, embedded, host, modify, outcome, rows
 

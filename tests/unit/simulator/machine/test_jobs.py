@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests.simulator.cim import errors
+from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse_embedded
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
-from ansible_collections.nested.hyperv.tests.simulator.cim.values import Reference, parse_embedded
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import Reference
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 from ..hosts import JOB, OFF, RUNNING, call, host, modify, rows

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nested.hyperv.tests.simulator import model
+from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
-from ansible_collections.nested.hyperv.tests.simulator.machine.machine import User
 
 from ..hosts import OFF, PAUSED, RUNNING, SAVED, host, rows
 

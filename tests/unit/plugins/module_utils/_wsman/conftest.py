@@ -25,15 +25,15 @@ from ansible_collections.nested.hyperv.tests.harness.web import WebServer, web_s
 from ansible_collections.nested.hyperv.tests.simulator import model
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
-from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
-from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules, Rule
-from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry, RequestLog
-from ansible_collections.nested.hyperv.tests.simulator.wire.server import (
-    Endpoint,
+from ansible_collections.nested.hyperv.tests.simulator.wire.certificates import (
     fingerprint,
     make_certificate,
     tls_context,
 )
+from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
+from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules, Rule
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry, RequestLog
+from ansible_collections.nested.hyperv.tests.simulator.wire.server import Endpoint
 from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
 
 USER, PASSWORD = "administrator", "Passw0rd!"

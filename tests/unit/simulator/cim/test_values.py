@@ -6,9 +6,23 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.simulator.cim import values as cim
+from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import (
+    EmbeddedError,
+    embedded_text,
+    parse_embedded,
+    typed_values,
+)
+from ansible_collections.nested.hyperv.tests.simulator.cim.paths import PathError, parse_path
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV, load
-from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
+from ansible_collections.nested.hyperv.tests.simulator.cim.values import (
+    CimClass,
+    CimProperty,
+    Instance,
+    Reference,
+    fits,
+    format_datetime,
+    parse_datetime,
+)
 
 SYSTEM = load(20348).find(HYPERV, "Msvm_VirtualSystemSettingData")
 DELAY = "AutomaticStartupActionDelay"
@@ -27,7 +41,7 @@ CONNECTION = load(20348).find(HYPERV, "Msvm_EthernetPortAllocationSettingData")
     ],
 )
 def test_paths_of_one_object_in_every_spelling(path: str) -> None:
-    assert cim.parse_path(path) == Reference(HYPERV, "Msvm_X", {"InstanceID": r"Microsoft:AB\CD\0"})
+    assert parse_path(path) == Reference(HYPERV, "Msvm_X", {"InstanceID": r"Microsoft:AB\CD\0"})
 
 
 @pytest.mark.parametrize(
@@ -40,14 +54,14 @@ def test_paths_of_one_object_in_every_spelling(path: str) -> None:
     ],
 )
 def test_what_is_no_path(text: str) -> None:
-    with pytest.raises(cim.PathError):
-        cim.parse_path(text)
+    with pytest.raises(PathError):
+        parse_path(text)
 
 
 @pytest.mark.parametrize("value", ['it\'s "x"', r"a\b\\c", "a,b=c", "Größe 🖥", ""])
 def test_a_path_is_read_as_it_was_written(value: str) -> None:
     reference = Reference(HYPERV, "Msvm_X", {"A": value, "B": "2"})
-    assert cim.parse_path(reference.path("HV01")).keys == {"A": value, "B": "2"}
+    assert parse_path(reference.path("HV01")).keys == {"A": value, "B": "2"}
 
 
 @pytest.mark.parametrize(
@@ -60,18 +74,18 @@ def test_a_path_is_read_as_it_was_written(value: str) -> None:
     ],
 )
 def test_datetimes_both_ways(text: str, value: datetime | timedelta) -> None:
-    assert cim.parse_datetime(text) == value
-    assert cim.format_datetime(value) == text
+    assert parse_datetime(text) == value
+    assert format_datetime(value) == text
 
 
 @pytest.mark.parametrize("text", ["P0DT0H45M0S", "2026-10-08T15:15:36Z", "45", ""])
 def test_other_forms_are_no_cim_datetimes(text: str) -> None:
     with pytest.raises(ValueError, match="CIM datetime"):
-        cim.parse_datetime(text)
+        parse_datetime(text)
 
 
-def typed(properties: str, cls: cim.CimClass = SYSTEM) -> dict:
-    return cim.typed_values(cim.parse_embedded(f'<INSTANCE CLASSNAME="X">{properties}</INSTANCE>'), cls)
+def typed(properties: str, cls: CimClass = SYSTEM) -> dict:
+    return typed_values(parse_embedded(f'<INSTANCE CLASSNAME="X">{properties}</INSTANCE>'), cls)
 
 
 def test_embedded_values_get_the_types_of_the_class() -> None:
@@ -116,7 +130,7 @@ def test_a_property_without_a_value_is_not_there() -> None:
     ],
 )
 def test_what_a_host_refuses_in_an_embedded_instance(code: int, properties: str) -> None:
-    with pytest.raises(cim.EmbeddedError) as refused:
+    with pytest.raises(EmbeddedError) as refused:
         typed(properties)
     assert refused.value.code == code
 
@@ -128,9 +142,9 @@ def test_the_text_of_an_instance_can_be_read_back() -> None:
         "EnabledState": 2,
         "Limit": 2**63,
     }
-    text = cim.embedded_text(Instance(CONNECTION, values))
+    text = embedded_text(Instance(CONNECTION, values))
     assert '<PROPERTY NAME="PoolID" TYPE="string"></PROPERTY>' in text
-    again = cim.typed_values(cim.parse_embedded(text), CONNECTION)
+    again = typed_values(parse_embedded(text), CONNECTION)
     assert {name: again[name] for name in values} == values
 
 
@@ -158,4 +172,4 @@ def test_properties_are_found_without_case_and_typos_are_not() -> None:
     ],
 )
 def test_fits(type_name: str, array: bool, value: object, expected: bool) -> None:
-    assert cim.fits(cim.CimProperty("P", type_name, array), value) is expected
+    assert fits(CimProperty("P", type_name, array), value) is expected
