@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import selectors
 import socket
 import ssl
 import sys
@@ -74,9 +75,7 @@ class Endpoint:
             return
         self._server = _Server((self.host, self.port), self)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"endpoint-{self.port}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve, name=f"endpoint-{self.port}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -84,11 +83,11 @@ class Endpoint:
         server, self._server = self._server, None
         if server is None:
             return
-        server.shutdown()
-        server.server_close()
-        server.cut_connections()
+        server.stop()
         if self._thread:
             self._thread.join(timeout=5)
+        server.server_close()
+        server.cut_connections()
 
     def close(self) -> None:
         """Stop for good."""
@@ -106,7 +105,25 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._sockets: set[socket.socket] = set()
         self._sockets_lock = threading.Lock()
+        self._wake, self._woken = socket.socketpair()
         super().__init__(address, _Handler)
+
+    def serve(self) -> None:
+        """Accept connections until stop(). serve_forever() polls for its end; this loop is woken instead."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.socket, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while self._woken not in {key.fileobj for key, _events in selector.select()}:
+                with contextlib.suppress(OSError):  # the client may have gone before accept()
+                    self.process_request(*self.get_request())
+
+    def stop(self) -> None:
+        self._wake.close()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._wake.close()
+        self._woken.close()
 
     def server_bind(self) -> None:
         # Without the name lookup of HTTPServer, which can take seconds.
