@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,16 @@ class Schema:
 @lru_cache(maxsize=8)
 def load(build: int) -> Schema:
     return Schema(build)
+
+
+def method_names(class_names: Iterable[str]) -> set[str]:
+    """The names of all methods of the classes, in any build."""
+    return {
+        method
+        for classes in _documents().values()
+        for name in class_names
+        for method in classes.get(name, {}).get("methods", ())
+    }
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,8 @@ from ..cim.values import NEVER, Instance, Reference
 
 if TYPE_CHECKING:
     from ..hyperv.vm import Vm
-    from .machine import Call, Machine
+    from .machine import Machine
+    from .service import Call
 
 COMPLETED_AT_ONCE, JOB_STARTED = 0, 4096
 NEW, STARTING, RUNNING, COMPLETED, TERMINATED, EXCEPTION = 2, 3, 4, 7, 8, 10

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import pkgutil
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from importlib import import_module
-from types import ModuleType
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..cim import errors
@@ -26,6 +22,7 @@ from .accounts import User
 from .disks import load_files
 from .jobs import Jobs
 from .network import Network
+from .service import Call, Part, Service, parts_in, public_names, snake_case
 from .texts import strings
 
 if TYPE_CHECKING:
@@ -35,21 +32,6 @@ if TYPE_CHECKING:
 HGS = "root/microsoft/windows/hgs"
 OWN_MEMORY = 2048  # MB that Windows keeps for itself
 VOLATILE = {"IsSaved", "SwapFilesInUse"}
-
-
-@dataclass
-class Call:
-    """One CIM method call, as a service function gets it. call["Name"] is a parameter, or None when it wasn't given."""
-
-    machine: Machine
-    cls: CimClass
-    method: str
-    row: Instance | None
-    parameters: dict[str, Any]
-    user: User | None = None
-
-    def __getitem__(self, name: str) -> Any:
-        return next((value for key, value in self.parameters.items() if key.lower() == name.lower()), None)
 
 
 @dataclass(eq=False)
@@ -78,9 +60,8 @@ class Machine:
         self._macs = itertools.count()
         self._returned_macs: list[str] = []
         self.network = Network(self)
-        for module in modules():
-            if hasattr(module, "install"):
-                module.install(self)
+        for part in parts():
+            part.install(self)
 
     # --- facts
 
@@ -276,7 +257,7 @@ class Machine:
                 if known is None or not fits(known, value):
                     raise CimError(errors.INVALID_METHOD_PARAMETERS, operation="ExecMethod", parameter_info=name)
                 typed[known.name] = value
-            function = _function(row.cls if row is not None else cls, signature.name)
+            function = _handler(row.cls if row is not None else cls, snake_case(signature.name))
             if function is None:
                 raise CimError(errors.METHOD_NOT_IMPLEMENTED, operation="ExecMethod", parameter_info=signature.name)
             answer = function(Call(self, cls, signature.name, row, typed, user))
@@ -325,48 +306,41 @@ class Machine:
     def _transfer(self, cls: CimClass, name: str, user: User | None) -> Callable[..., Any]:
         if not self.may_read(cls, user) or (user is not None and not user.administrator):
             raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
-        for module in _services(cls):
-            if hasattr(module, name):
-                return getattr(module, name)
-        # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
-        raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
+        handler = _handler(cls, name)
+        if handler is None:
+            # Hyper-V's provider implements Modify* methods, no WS-Transfer writes.
+            raise CimError(errors.PROVIDER_NOT_CAPABLE, parameter_info=cls.name)
+        return handler
 
 
 def _path(cls: CimClass, keys: Mapping[str, Any]) -> str:
     return Reference(cls.namespace, cls.name, dict(keys)).path()
 
 
-@lru_cache(maxsize=1)
-def modules() -> tuple[ModuleType, ...]:
-    """Every file of settings/ and services/; their __init__ say what such a file may define."""
-    names = sorted(
-        (info.name, package.__name__)
-        for package in (hyperv_services, windows_services)
-        for info in pkgutil.iter_modules(package.__path__)
-    )
-    return (*settings.modules(), *(import_module(f"{package}.{name}") for name, package in names))
+@cache
+def services() -> tuple[Service, ...]:
+    return tuple(part for _name, part in parts_in(hyperv_services, windows_services) if isinstance(part, Service))
+
+
+def parts() -> tuple[Part, ...]:
+    """The settings of VMs and the services, in the order of their installation."""
+    return (*settings.kinds(), *services())
 
 
 @cache
-def _services(cls: CimClass) -> tuple[ModuleType, ...]:
-    """The modules that serve a class, those of the nearest class first; several may share a class and its methods."""
+def _services_of(cls: CimClass) -> tuple[Service, ...]:
+    """The services of a class, those of the nearest class first; several may share a class and its methods."""
     names = (cls.name, *cls.superclasses)
-    files = modules()[len(settings.modules()) :]
-    return tuple(module for name in names for module in files if name in getattr(module, "CLASSES", ()))
+    return tuple(service for name in names for service in services() if name in service.CLASSES)
 
 
-def _function(cls: CimClass, method: str) -> Callable[[Call], Any] | None:
-    name = snake_case(method)
-    return next((getattr(module, name) for module in _services(cls) if hasattr(module, name)), None)
+def _handler(cls: CimClass, name: str) -> Callable[..., Any] | None:
+    """The function of that name in the first service of the class that defines it."""
+    return next((getattr(one, name) for one in _services_of(cls) if name in public_names(type(one))), None)
 
 
 def _mac(number: int) -> str:
     return f"{number:012X}"
-
-
-def snake_case(name: str) -> str:
-    """RequestStateChange → request_state_change, GetVHDSetInformation → get_vhd_set_information."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def all_machines(machines: Iterable[Machine]) -> Iterator[Machine]:

@@ -18,7 +18,7 @@ from ..machine import network
 from ..machine.accounts import User
 from ..machine.clock import Clock
 from ..machine.files import FileError
-from ..machine.machine import Machine, all_machines, modules
+from ..machine.machine import Machine, all_machines, parts
 
 NAMESPACE = uuid.UUID("6f3d2b9e-5c0a-4d4f-9a44-0d3a5b8f7c11")  # of the ids a model doesn't give: the same in every run
 UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -247,9 +247,8 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
 def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str, Any] | None = None) -> Vm:
     """A VM with all its rows, off. `spec` has memory, processor and system as CIM properties (see VM and _vm)."""
     vm = Vm(machine, vm_id, guest if guest is not None else _guest({"os": "none", "integration_services": False}, ""))
-    for module in modules():
-        if hasattr(module, "install_vm"):
-            module.install_vm(vm, spec)
+    for part in parts():
+        part.install_vm(vm, spec)
     return vm
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +15,8 @@ from ansible_collections.nested.hyperv.tests.simulator.machine import machine as
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Jobs
-from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Call, Machine
+from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
+from ansible_collections.nested.hyperv.tests.simulator.machine.service import Call, Service
 from ansible_collections.nested.hyperv.tests.simulator.wire.certificates import (
     fingerprint,
     make_certificate,
@@ -26,20 +26,19 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settin
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import RequestLog
 from ansible_collections.nested.hyperv.tests.simulator.wire.server import Endpoint
-from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service as WsMan
 
 from .talk import vm_id
 
 VSMS = "Msvm_VirtualSystemManagementService"
 
 
-class Provider(types.ModuleType):
-    """What services/*.py would be: methods in snake case, WS-Transfer writes for a class of root/StandardCimv2."""
+class Provider(Service):
+    """The only service of the machine: some CIM methods, and WS-Transfer writes of a class of root/StandardCimv2."""
 
     CLASSES = ("Msvm_ComputerSystem", VSMS, "MSFT_NetNat", "StdRegProv")
 
     def __init__(self) -> None:
-        super().__init__("provider")
         self.calls: list[Call] = []
 
     def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
@@ -118,7 +117,7 @@ class PlainMachine(Machine):
 def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
     provider = Provider()
     serves = {name.lower() for name in provider.CLASSES}
-    monkeypatch.setattr(machine_module, "_services", lambda cls: (provider,) if cls.ancestry & serves else ())
+    monkeypatch.setattr(machine_module, "_services_of", lambda cls: (provider,) if cls.ancestry & serves else ())
     return provider
 
 
@@ -181,7 +180,7 @@ def serve(machine: Machine, rules: FaultRules, tmp_path: Any) -> Iterator[Callab
             trusted = [client_certificate] if client_certificate else []
             context = tls_context(make_certificate(tmp_path, "hv01"), trusted)
             certificates = {fingerprint(path): "Administrator" for path in trusted}
-        service = Service(machine, Settings.of(settings), rules)
+        service = WsMan(machine, Settings.of(settings), rules)
         endpoint = Endpoint(
             machine, service, RequestLog(), host=host, context=context, client_certificates=certificates
         )

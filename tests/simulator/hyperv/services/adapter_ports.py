@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...cim.repository import Association, Pair
 from ...cim.values import Instance
+from ...machine.service import Service
 from ..settings.adapter import ADAPTER
 
 if TYPE_CHECKING:
@@ -16,26 +17,27 @@ if TYPE_CHECKING:
 DEVICE, SYSTEM = "Msvm_SyntheticEthernetPort", "Msvm_ComputerSystem"
 
 
-def install(machine: Machine) -> None:
-    """Device and settings are tied as for other devices: Msvm_SystemDevice, Msvm_SettingsDefineState."""
+class AdapterPorts(Service):
+    def install(self, machine: Machine) -> None:
+        """Device and settings are tied as for other devices: Msvm_SystemDevice, Msvm_SettingsDefineState."""
 
-    def devices(vm: Vm) -> Iterator[Pair]:
-        for row in _adapters(vm):
-            yield vm.reference, _device(vm, row)
-
-    def states(vm: Vm) -> Iterator[Pair]:
-        for row in _adapters(vm):
-            yield _device(vm, row), row
-
-    def every() -> Iterator[Instance]:
-        for vm in tuple(machine.vms.values()):
+        def devices(vm: Vm) -> Iterator[Pair]:
             for row in _adapters(vm):
-                yield _device(vm, row)
+                yield vm.reference, _device(vm, row)
 
-    machine.repository.provide(DEVICE, every)
-    ends = ("ManagedElement", "SettingData")
-    machine.repository.associate(_rule(machine, "Msvm_SystemDevice", ("GroupComponent", "PartComponent"), devices))
-    machine.repository.associate(_rule(machine, "Msvm_SettingsDefineState", ends, states))
+        def states(vm: Vm) -> Iterator[Pair]:
+            for row in _adapters(vm):
+                yield _device(vm, row), row
+
+        def every() -> Iterator[Instance]:
+            for vm in tuple(machine.vms.values()):
+                for row in _adapters(vm):
+                    yield _device(vm, row)
+
+        machine.repository.provide(DEVICE, every)
+        ends = ("ManagedElement", "SettingData")
+        machine.repository.associate(_rule(machine, "Msvm_SystemDevice", ("GroupComponent", "PartComponent"), devices))
+        machine.repository.associate(_rule(machine, "Msvm_SettingsDefineState", ends, states))
 
 
 def _adapters(vm: Vm) -> list[Instance]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...cim.repository import Association, Pair
+from ...machine.service import Service
 from ..settings.system import SECURE_BOOT_TEMPLATES, defaults
 
 if TYPE_CHECKING:
@@ -66,20 +67,21 @@ SUPPORTED = {"PropertyPolicy": 0, "SupportStatement": 0}
 RANGES = {"Default": (0, 0), "Minimum": (1, 3), "Maximum": (2, 3), "Increment": (3, 3)}
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    for pool, resource_type, sub_type, cls, rows in POOLS:
-        repository.add(
-            "Msvm_AllocationCapabilities",
-            {"InstanceID": f"Microsoft:{pool}", "ResourceType": resource_type, "ResourceSubType": sub_type},
+class Capabilities(Service):
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        for pool, resource_type, sub_type, cls, rows in POOLS:
+            repository.add(
+                "Msvm_AllocationCapabilities",
+                {"InstanceID": f"Microsoft:{pool}", "ResourceType": resource_type, "ResourceSubType": sub_type},
+            )
+            for name, values in rows.items():
+                repository.add(cls, {"InstanceID": f"Microsoft:Definition\\{pool}\\{name}", **values})
+        repository.add("Msvm_VirtualSystemManagementCapabilities", {"InstanceID": CAPABILITIES})
+        _system_templates(machine)
+        repository.associate(
+            Association("Msvm_SettingsDefineCapabilities", ("GroupComponent", "PartComponent"), lambda: _pairs(machine))
         )
-        for name, values in rows.items():
-            repository.add(cls, {"InstanceID": f"Microsoft:Definition\\{pool}\\{name}", **values})
-    repository.add("Msvm_VirtualSystemManagementCapabilities", {"InstanceID": CAPABILITIES})
-    _system_templates(machine)
-    repository.associate(
-        Association("Msvm_SettingsDefineCapabilities", ("GroupComponent", "PartComponent"), lambda: _pairs(machine))
-    )
 
 
 def _system_templates(machine: Machine) -> None:

@@ -6,27 +6,45 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance
+from ...machine.service import Service
 from ..guest import COMPONENTS
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
     from ..vm import Vm
 
-CLASSES = tuple(f"Msvm_{name}Component" for name in COMPONENTS)
 GUEST_NETWORK = "Msvm_GuestNetworkAdapterConfiguration"
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    for name in COMPONENTS:
-        repository.provide(f"Msvm_{name}Component", lambda name=name: _devices(machine, name))
-        for prop in ("ElementName", "Caption", "Name"):
-            repository.live(f"Msvm_{name}Component", prop, lambda _, name=name: machine.text(name.lower()))
-    repository.live("Msvm_HeartbeatComponent", "OperationalStatus", lambda row: _heartbeat(_vm(machine, row)))
-    repository.live(
-        "Msvm_KvpExchangeComponent", "GuestIntrinsicExchangeItems", lambda row: _vm(machine, row).guest.kvp_items()
-    )
-    repository.provide(GUEST_NETWORK, lambda: _guest_network(machine))
+class Components(Service):
+    CLASSES = tuple(f"Msvm_{name}Component" for name in COMPONENTS)
+
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        for name in COMPONENTS:
+            repository.provide(f"Msvm_{name}Component", lambda name=name: _devices(machine, name))
+            for prop in ("ElementName", "Caption", "Name"):
+                repository.live(f"Msvm_{name}Component", prop, lambda _, name=name: machine.text(name.lower()))
+        repository.live("Msvm_HeartbeatComponent", "OperationalStatus", lambda row: _heartbeat(_vm(machine, row)))
+        repository.live(
+            "Msvm_KvpExchangeComponent", "GuestIntrinsicExchangeItems", lambda row: _vm(machine, row).guest.kvp_items()
+        )
+        repository.provide(GUEST_NETWORK, lambda: _guest_network(machine))
+
+    def initiate_shutdown(self, call: Call) -> int:
+        """0: the shutdown has begun, EnabledState shows its end; 32781: the guest is locked and Force is not set.
+
+        (Msvm_ShutdownComponent docs.)
+        """
+        return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]))
+
+    def initiate_reboot(self, call: Call) -> int:
+        return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]), reboot=True)
+
+    def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """Documented return values: 0 and 1, not supported."""
+        return 1, {}
 
 
 def _vm(machine: Machine, row: Instance) -> Vm:
@@ -85,17 +103,3 @@ def guest_network(vm: Vm, adapter: str) -> Instance:
             "IPAddressOrigins": [1] * len(addresses) or None,
         },
     )
-
-
-def initiate_shutdown(call: Call) -> int:
-    """0: the guest has begun; EnabledState shows its end. 32781: locked and no Force (Msvm_ShutdownComponent docs)."""
-    return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]))
-
-
-def initiate_reboot(call: Call) -> int:
-    return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]), reboot=True)
-
-
-def request_state_change(call: Call) -> tuple[int, dict[str, Any]]:
-    """Documented return values: 0 and 1, not supported."""
-    return 1, {}

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.values import NEVER, Instance
 from ...machine.jobs import INVALID_PARAMETER
+from ...machine.service import Service
 from .. import checkpoints
 from ..vm import OFF, PAUSED, RUNNING
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
     from ..vm import Vm
 
-CLASSES = ("Msvm_ComputerSystem",)
-CLASS = CLASSES[0]
+CLASS = "Msvm_ComputerSystem"
 
 # What a VM's row shows, from the state of the VM (captured off and running, Windows 11 host; other states: docs).
 OF_VM: dict[str, Callable[[Vm], Any]] = {
@@ -61,33 +62,44 @@ VM_VALUES = {
 }
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    for prop, function in OF_VM.items():
-        repository.live(CLASS, prop, _of(machine, prop, function))
-    repository.add(
-        CLASS,
-        {
-            "CreationClassName": CLASS,
-            "Name": machine.name,
-            "ElementName": machine.name,
-            "Caption": machine.text("host_caption"),
-            "Description": machine.text("host_description"),
-            "EnabledDefault": 2,
-            "EnabledState": RUNNING,
-            "HealthState": 5,
-            "OperationalStatus": [2],
-            "RequestedState": 12,
-            "ResetCapability": 1,
-            "Status": "OK",
-            "StatusDescriptions": ["OK"],
-            "NumberOfNumaNodes": 1,
-        },
-    )
+class ComputerSystem(Service):
+    CLASSES = (CLASS,)
 
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        for prop, function in OF_VM.items():
+            repository.live(CLASS, prop, _of(machine, prop, function))
+        repository.add(
+            CLASS,
+            {
+                "CreationClassName": CLASS,
+                "Name": machine.name,
+                "ElementName": machine.name,
+                "Caption": machine.text("host_caption"),
+                "Description": machine.text("host_description"),
+                "EnabledDefault": 2,
+                "EnabledState": RUNNING,
+                "HealthState": 5,
+                "OperationalStatus": [2],
+                "RequestedState": 12,
+                "ResetCapability": 1,
+                "Status": "OK",
+                "StatusDescriptions": ["OK"],
+                "NumberOfNumaNodes": 1,
+            },
+        )
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    vm.machine.repository.add(CLASS, {**VM_VALUES, "Name": vm.id}, owner=vm.id)
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        vm.machine.repository.add(CLASS, {**VM_VALUES, "Name": vm.id}, owner=vm.id)
+
+    def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """Power. A wrong state, and "already there", is 32775 (os-win and libhvee count on it)."""
+        vm = call.machine.vms.get(str(call.row["Name"]).upper())
+        wanted = call["RequestedState"]
+        if vm is None or wanted is None:
+            return INVALID_PARAMETER, {}
+        kind = KIND_OF.get((wanted, vm.state), "start")
+        return call.machine.jobs.perform(call, kind, lambda: vm.plan_transition(wanted)[1])
 
 
 def _of(machine: Machine, prop: str, function: Callable[[Vm], Any]) -> Callable[[Instance], Any]:
@@ -96,16 +108,6 @@ def _of(machine: Machine, prop: str, function: Callable[[Vm], Any]) -> Callable[
         return row.values.get(prop) if vm is None else function(vm)
 
     return value
-
-
-def request_state_change(call: Call) -> tuple[int, dict[str, Any]]:
-    """Power. A wrong state, and "already there", is 32775 (os-win and libhvee count on it)."""
-    vm = call.machine.vms.get(str(call.row["Name"]).upper())
-    wanted = call["RequestedState"]
-    if vm is None or wanted is None:
-        return INVALID_PARAMETER, {}
-    kind = KIND_OF.get((wanted, vm.state), "start")
-    return call.machine.jobs.perform(call, kind, lambda: vm.plan_transition(wanted)[1])
 
 
 KIND_OF = {

@@ -21,34 +21,264 @@ from ...machine.files import (
 )
 from ...machine.jobs import ACCESS_DENIED as DENIED
 from ...machine.jobs import CHAIN_CYCLE, FAILED, FILE_MISSING, INVALID_PARAMETER, NOT_SUPPORTED, Plan, Refused
+from ...machine.service import Service
 from .. import settings
 from ..settings import storage
 from .management_service import add_service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
 SERVICE, MOUNTED = "Msvm_ImageManagementService", "Msvm_MountedStorageImage"
-CLASSES = (SERVICE, MOUNTED)
 SETTINGS = "Msvm_VirtualHardDiskSettingData"
 Answer = tuple[int, dict[str, Any]]
 ALIGNED = 1  # Msvm_VirtualHardDiskState.Alignment: the file is aligned to 4 KB
 READ_ONLY, READ_WRITE = 1, 2
 
 
-def install(machine: Machine) -> None:
-    add_service(machine, SERVICE, "vhdsvc")
+class ImageManagement(Service):
+    CLASSES = (SERVICE, MOUNTED)
 
+    def install(self, machine: Machine) -> None:
+        add_service(machine, SERVICE, "vhdsvc")
 
-# --- reading
+    # --- reading
 
+    def get_virtual_hard_disk_setting_data(self, call: Call) -> Answer:
+        return _read(call, "SettingData", lambda file: embedded_text(setting_data(call.machine, file)))
 
-def get_virtual_hard_disk_setting_data(call: Call) -> Answer:
-    return _read(call, "SettingData", lambda file: embedded_text(setting_data(call.machine, file)))
+    def get_virtual_hard_disk_state(self, call: Call) -> Answer:
+        return _read(call, "State", lambda file: embedded_text(_state(call.machine, file)))
 
+    # --- making and changing
 
-def get_virtual_hard_disk_state(call: Call) -> Answer:
-    return _read(call, "State", lambda file: embedded_text(_state(call.machine, file)))
+    def create_virtual_hard_disk(self, call: Call) -> Answer:
+        """Always a job (captured), which finds out what is wrong with the file."""
+
+        def plan() -> Plan:
+            values = _settings(call)
+            disk_type, format_ = values.get("Type") or DYNAMIC, values.get("Format") or VHDX
+            if (
+                disk_type not in (FIXED, DYNAMIC, DIFFERENCING)
+                or format_ not in disks.EXTENSIONS
+                or not values.get("Path")
+            ):
+                raise Refused(INVALID_PARAMETER)
+            if (disk_type == DIFFERENCING) != bool(values.get("ParentPath")):
+                raise Refused(INVALID_PARAMETER)
+            if disk_type != DIFFERENCING and not values.get("MaxInternalSize"):
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                _create(call.machine, values, disk_type, format_)
+
+            return _plan(call, "error_create_disk", values["Path"], work)
+
+        return call.machine.jobs.perform(call, "create_disk", plan)
+
+    def create_virtual_floppy_disk(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            path = call["Path"] or ""
+            return _plan(call, "error_create_disk", path, lambda: call.machine.files.create(path, bytes=1440 * 1024))
+
+        return call.machine.jobs.perform(call, "create_floppy", plan)
+
+    def resize_virtual_hard_disk(self, call: Call) -> Answer:
+        """Growing: not for a differencing VHD. Shrinking: only VHDX, and not below what its partitions need (docs).
+
+        While a VM uses it: only VHDX, and only on a SCSI controller (Resize-VHD docs).
+        """
+        path, size = call["Path"] or "", call["MaxInternalSize"] or 0
+
+        def work() -> None:
+            files = call.machine.files
+            file = disks.need_disk(files, path)
+            disk = file.disk
+            assert disk is not None
+            new_size = -(-size // disk.logical_sector) * disk.logical_sector
+            if disk.format == VHD and (disk.type == DIFFERENCING or new_size < disk.size):
+                raise FileError(disks.INVALID_TYPE, path)
+            if not disks.LIMITS[disk.format][0] <= new_size <= disks.LIMITS[disk.format][1] or new_size < disk.minimum:
+                raise FileError(BAD_PARAMETER, path)
+            if file.in_use and (disk.format == VHD or not _on_scsi(call.machine, file)):
+                raise FileError(SHARING_VIOLATION, path)
+            if disks.children(files, file):
+                # A parent that grew no longer fits its children (captured: 0xC03A0017 at their next start).
+                disks.touch(files, file)
+            if disk.type == FIXED:
+                files.check_space(file.path, max(0, new_size - disk.size))
+            disk.size, file.modified = new_size, files.clock.now()
+
+        return call.machine.jobs.perform(call, "resize_disk", lambda: _plan(call, "error_resize_disk", path, work))
+
+    def set_virtual_hard_disk_setting_data(self, call: Call) -> Answer:
+        """Exactly one of ParentPath, PhysicalSectorSize and VirtualDiskId, of a disk nobody uses (docs)."""
+
+        def plan() -> Plan:
+            values = _settings(call)
+            names = ("ParentPath", "PhysicalSectorSize", "VirtualDiskId")
+            wanted = {name: values[name] for name in names if values.get(name)}
+            if len(wanted) != 1 or not values.get("Path"):
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                files = call.machine.files
+                file = _writable(call.machine, values["Path"])
+                disk = file.disk
+                assert disk is not None
+                if "ParentPath" in wanted:
+                    _set_parent(call.machine, file, wanted["ParentPath"], ignore_mismatch=False)
+                elif disk.format == VHD:
+                    raise FileError(disks.INVALID_TYPE, file.path)
+                elif "PhysicalSectorSize" in wanted:
+                    if wanted["PhysicalSectorSize"] not in (512, 4096):
+                        raise FileError(BAD_PARAMETER, file.path)
+                    disk.physical_sector = wanted["PhysicalSectorSize"]
+                else:
+                    disk.id = wanted["VirtualDiskId"].strip("{}").upper()
+                file.modified = files.clock.now()
+
+            return _plan(call, "error_set_disk", values["Path"], work)
+
+        return call.machine.jobs.perform(call, "set_disk", plan)
+
+    def set_parent_virtual_hard_disk(self, call: Call) -> Answer:
+        child = call["ChildPath"] or ""
+
+        def work() -> None:
+            file = _writable(call.machine, child)
+            _set_parent(call.machine, file, call["ParentPath"] or "", ignore_mismatch=bool(call["IgnoreIDMismatch"]))
+
+        return call.machine.jobs.perform(call, "set_disk", lambda: _plan(call, "error_set_disk", child, work))
+
+    def convert_virtual_hard_disk(self, call: Call) -> Answer:
+        """A copy of what the chain holds, as another type or format, in a new file."""
+        source = call["SourcePath"] or ""
+
+        def plan() -> Plan:
+            values = _settings(call)
+            disk_type, format_ = values.get("Type"), values.get("Format")
+            if (
+                not values.get("Path")
+                or disk_type not in (FIXED, DYNAMIC, DIFFERENCING)
+                or format_ not in disks.EXTENSIONS
+            ):
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                files = call.machine.files
+                chain = disks.chain(files, source)
+                if any(any(file.holders.values()) for file in chain):
+                    raise FileError(SHARING_VIOLATION, source)
+                disk = chain[0].disk
+                assert disk is not None
+                new = _create(call.machine, {"MaxInternalSize": disk.size, **values}, disk_type, format_)
+                assert new.disk is not None
+                held = sum(file.disk.used for file in chain if file.disk)
+                new.disk.used = 0 if disk_type == DIFFERENCING else min(disk.size, held)
+                new.disk.minimum = disk.minimum
+
+            return _plan(call, "error_convert_disk", source, work)
+
+        return call.machine.jobs.perform(call, "convert_disk", plan)
+
+    def merge_virtual_hard_disk(self, call: Call) -> Answer:
+        source, target = call["SourcePath"] or "", call["DestinationPath"] or ""
+
+        def work() -> None:
+            files = call.machine.files
+            child, parent = disks.need_disk(files, source), disks.need_disk(files, target)
+            if child.disk is None or child.disk.type != DIFFERENCING:
+                raise FileError(disks.INVALID_TYPE, source)
+            busy = next((file for file in disks.chain(files, source) if file.in_use), None)
+            if busy is not None:
+                raise FileError(SHARING_VIOLATION, busy.path)
+            disks.merge(files, child, parent)
+
+        return call.machine.jobs.perform(call, "merge_disk", lambda: _plan(call, "error_merge_disk", source, work))
+
+    def compact_virtual_hard_disk(self, call: Call) -> Answer:
+        """Any disk but a fixed VHD (docs), while no one writes to it; simulated disks have no unused blocks to free."""
+        path = call["Path"] or ""
+
+        def work() -> None:
+            file = disks.need_disk(call.machine.files, path)
+            if file.disk is not None and file.disk.type == FIXED and file.disk.format == VHD:
+                raise FileError(disks.INVALID_TYPE, path)
+            if any(file.holders.values()):
+                raise FileError(SHARING_VIOLATION, path)
+
+        def plan() -> Plan:
+            if (call["Mode"] or 0) not in range(5):
+                raise Refused(INVALID_PARAMETER)
+            return _plan(call, "error_compact_disk", path, work)
+
+        return call.machine.jobs.perform(call, "compact_disk", plan)
+
+    def validate_virtual_hard_disk(self, call: Call) -> Answer:
+        """The chain is complete and fits together; a cycle is 32787 (docs)."""
+        path = call["Path"] or ""
+
+        def work() -> None:
+            disks.chain(call.machine.files, path)
+
+        return call.machine.jobs.perform(call, "validate_disk", lambda: _plan(call, "error_validate_disk", path, work))
+
+    # --- mounting
+
+    def attach_virtual_hard_disk(self, call: Call) -> Answer:
+        path = call["Path"] or ""
+
+        def work() -> None:
+            machine, read_only = call.machine, bool(call["ReadOnly"])
+            iso = disks.extension_of(path) == ".iso"
+            owner = f"mounted {path.lower()}"
+            if _mounted(machine, path) is not None:
+                raise FileError(SHARING_VIOLATION, path)
+            try:
+                if iso:
+                    machine.files.hold(owner, machine.files.need(path), write=False)
+                elif read_only:
+                    for file in disks.chain(machine.files, path):
+                        machine.files.hold(owner, file, write=False)
+                else:
+                    disks.open_chain(machine.files, owner, path)
+            except FileError:
+                machine.files.release(owner)
+                raise
+            taken = {row["Lun"] for row in machine.repository.rows(MOUNTED)}
+            machine.repository.add(
+                MOUNTED,
+                {
+                    "Name": machine.files.need(path).path,
+                    "Type": int(iso),
+                    "Access": READ_ONLY if read_only or iso else READ_WRITE,
+                    "PortNumber": 1,
+                    "PathId": 0,
+                    "TargetId": 0,
+                    "Lun": next(lun for lun in range(256) if lun not in taken),
+                },
+            )
+
+        return call.machine.jobs.perform(call, "mount_disk", lambda: _plan(call, "error_mount_disk", path, work))
+
+    def detach_virtual_hard_disk(self, call: Call) -> int:
+        row = call.row
+        assert row is not None
+        stored = _mounted(call.machine, row["Name"])
+        if stored is None:
+            return FILE_MISSING
+        call.machine.files.release(f"mounted {row['Name'].lower()}")
+        call.machine.repository.remove(stored)
+        return 0
+
+    def find_mounted_storage_image_instance(self, call: Call) -> Answer:
+        """By path (CriterionType 0; the numbers of the others are not documented: ASSUMPTIONS VM-09)."""
+        if call["CriterionType"] not in (0, None):
+            return NOT_SUPPORTED, {}
+        row = _mounted(call.machine, call["SelectionCriterion"] or "")
+        return (0, {"Image": row.reference()}) if row is not None else (FILE_MISSING, {})
 
 
 def _read(call: Call, output: str, describe: Callable[[HostFile], str]) -> Answer:
@@ -98,30 +328,6 @@ def _state(machine: Machine, file: HostFile) -> Instance:
     )
 
 
-# --- making and changing
-
-
-def create_virtual_hard_disk(call: Call) -> Answer:
-    """Always a job (captured), which finds out what is wrong with the file."""
-
-    def plan() -> Plan:
-        values = _settings(call)
-        disk_type, format_ = values.get("Type") or DYNAMIC, values.get("Format") or VHDX
-        if disk_type not in (FIXED, DYNAMIC, DIFFERENCING) or format_ not in disks.EXTENSIONS or not values.get("Path"):
-            raise Refused(INVALID_PARAMETER)
-        if (disk_type == DIFFERENCING) != bool(values.get("ParentPath")):
-            raise Refused(INVALID_PARAMETER)
-        if disk_type != DIFFERENCING and not values.get("MaxInternalSize"):
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            _create(call.machine, values, disk_type, format_)
-
-        return _plan(call, "error_create_disk", values["Path"], work)
-
-    return call.machine.jobs.perform(call, "create_disk", plan)
-
-
 def _create(machine: Machine, values: dict[str, Any], disk_type: int, format_: int) -> HostFile:
     return disks.create(
         machine.files,
@@ -137,91 +343,12 @@ def _create(machine: Machine, values: dict[str, Any], disk_type: int, format_: i
     )
 
 
-def create_virtual_floppy_disk(call: Call) -> Answer:
-    def plan() -> Plan:
-        path = call["Path"] or ""
-        return _plan(call, "error_create_disk", path, lambda: call.machine.files.create(path, bytes=1440 * 1024))
-
-    return call.machine.jobs.perform(call, "create_floppy", plan)
-
-
-def resize_virtual_hard_disk(call: Call) -> Answer:
-    """Growing: not for a differencing VHD. Shrinking: only VHDX, and not below what its partitions need (docs).
-
-    While a VM uses it: only VHDX, and only on a SCSI controller (Resize-VHD docs).
-    """
-    path, size = call["Path"] or "", call["MaxInternalSize"] or 0
-
-    def work() -> None:
-        files = call.machine.files
-        file = disks.need_disk(files, path)
-        disk = file.disk
-        assert disk is not None
-        new_size = -(-size // disk.logical_sector) * disk.logical_sector
-        if disk.format == VHD and (disk.type == DIFFERENCING or new_size < disk.size):
-            raise FileError(disks.INVALID_TYPE, path)
-        if not disks.LIMITS[disk.format][0] <= new_size <= disks.LIMITS[disk.format][1] or new_size < disk.minimum:
-            raise FileError(BAD_PARAMETER, path)
-        if file.in_use and (disk.format == VHD or not _on_scsi(call.machine, file)):
-            raise FileError(SHARING_VIOLATION, path)
-        if disks.children(files, file):
-            # A parent that grew no longer fits its children (captured: 0xC03A0017 at their next start).
-            disks.touch(files, file)
-        if disk.type == FIXED:
-            files.check_space(file.path, max(0, new_size - disk.size))
-        disk.size, file.modified = new_size, files.clock.now()
-
-    return call.machine.jobs.perform(call, "resize_disk", lambda: _plan(call, "error_resize_disk", path, work))
-
-
 def _on_scsi(machine: Machine, file: HostFile) -> bool:
     for vm in machine.vms.values():
         for medium in storage.media(vm) if vm.id in file.holders else ():
             if storage.path_of(medium).lower() == file.path.lower():
                 return storage.IDE_DEVICE.lower() not in medium["InstanceID"].lower()
     return False
-
-
-def set_virtual_hard_disk_setting_data(call: Call) -> Answer:
-    """Exactly one of ParentPath, PhysicalSectorSize and VirtualDiskId, of a disk nobody uses (docs)."""
-
-    def plan() -> Plan:
-        values = _settings(call)
-        names = ("ParentPath", "PhysicalSectorSize", "VirtualDiskId")
-        wanted = {name: values[name] for name in names if values.get(name)}
-        if len(wanted) != 1 or not values.get("Path"):
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            files = call.machine.files
-            file = _writable(call.machine, values["Path"])
-            disk = file.disk
-            assert disk is not None
-            if "ParentPath" in wanted:
-                _set_parent(call.machine, file, wanted["ParentPath"], ignore_mismatch=False)
-            elif disk.format == VHD:
-                raise FileError(disks.INVALID_TYPE, file.path)
-            elif "PhysicalSectorSize" in wanted:
-                if wanted["PhysicalSectorSize"] not in (512, 4096):
-                    raise FileError(BAD_PARAMETER, file.path)
-                disk.physical_sector = wanted["PhysicalSectorSize"]
-            else:
-                disk.id = wanted["VirtualDiskId"].strip("{}").upper()
-            file.modified = files.clock.now()
-
-        return _plan(call, "error_set_disk", values["Path"], work)
-
-    return call.machine.jobs.perform(call, "set_disk", plan)
-
-
-def set_parent_virtual_hard_disk(call: Call) -> Answer:
-    child = call["ChildPath"] or ""
-
-    def work() -> None:
-        file = _writable(call.machine, child)
-        _set_parent(call.machine, file, call["ParentPath"] or "", ignore_mismatch=bool(call["IgnoreIDMismatch"]))
-
-    return call.machine.jobs.perform(call, "set_disk", lambda: _plan(call, "error_set_disk", child, work))
 
 
 def _set_parent(machine: Machine, file: HostFile, path: str, *, ignore_mismatch: bool) -> None:
@@ -237,138 +364,6 @@ def _set_parent(machine: Machine, file: HostFile, path: str, *, ignore_mismatch:
     if parent.disk.size > disk.size:
         raise FileError(disks.SIZE_MISMATCH, file.path)
     disks.link(disk, parent)
-
-
-def convert_virtual_hard_disk(call: Call) -> Answer:
-    """A copy of what the chain holds, as another type or format, in a new file."""
-    source = call["SourcePath"] or ""
-
-    def plan() -> Plan:
-        values = _settings(call)
-        disk_type, format_ = values.get("Type"), values.get("Format")
-        if not values.get("Path") or disk_type not in (FIXED, DYNAMIC, DIFFERENCING) or format_ not in disks.EXTENSIONS:
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            files = call.machine.files
-            chain = disks.chain(files, source)
-            if any(any(file.holders.values()) for file in chain):
-                raise FileError(SHARING_VIOLATION, source)
-            disk = chain[0].disk
-            assert disk is not None
-            new = _create(call.machine, {"MaxInternalSize": disk.size, **values}, disk_type, format_)
-            assert new.disk is not None
-            held = sum(file.disk.used for file in chain if file.disk)
-            new.disk.used = 0 if disk_type == DIFFERENCING else min(disk.size, held)
-            new.disk.minimum = disk.minimum
-
-        return _plan(call, "error_convert_disk", source, work)
-
-    return call.machine.jobs.perform(call, "convert_disk", plan)
-
-
-def merge_virtual_hard_disk(call: Call) -> Answer:
-    source, target = call["SourcePath"] or "", call["DestinationPath"] or ""
-
-    def work() -> None:
-        files = call.machine.files
-        child, parent = disks.need_disk(files, source), disks.need_disk(files, target)
-        if child.disk is None or child.disk.type != DIFFERENCING:
-            raise FileError(disks.INVALID_TYPE, source)
-        busy = next((file for file in disks.chain(files, source) if file.in_use), None)
-        if busy is not None:
-            raise FileError(SHARING_VIOLATION, busy.path)
-        disks.merge(files, child, parent)
-
-    return call.machine.jobs.perform(call, "merge_disk", lambda: _plan(call, "error_merge_disk", source, work))
-
-
-def compact_virtual_hard_disk(call: Call) -> Answer:
-    """Everything but a fixed VHD (docs), while nobody writes to it. The simulator has no unused blocks to give back."""
-    path = call["Path"] or ""
-
-    def work() -> None:
-        file = disks.need_disk(call.machine.files, path)
-        if file.disk is not None and file.disk.type == FIXED and file.disk.format == VHD:
-            raise FileError(disks.INVALID_TYPE, path)
-        if any(file.holders.values()):
-            raise FileError(SHARING_VIOLATION, path)
-
-    def plan() -> Plan:
-        if (call["Mode"] or 0) not in range(5):
-            raise Refused(INVALID_PARAMETER)
-        return _plan(call, "error_compact_disk", path, work)
-
-    return call.machine.jobs.perform(call, "compact_disk", plan)
-
-
-def validate_virtual_hard_disk(call: Call) -> Answer:
-    """The chain is complete and fits together; a cycle is 32787 (docs)."""
-    path = call["Path"] or ""
-
-    def work() -> None:
-        disks.chain(call.machine.files, path)
-
-    return call.machine.jobs.perform(call, "validate_disk", lambda: _plan(call, "error_validate_disk", path, work))
-
-
-# --- mounting
-
-
-def attach_virtual_hard_disk(call: Call) -> Answer:
-    path = call["Path"] or ""
-
-    def work() -> None:
-        machine, read_only = call.machine, bool(call["ReadOnly"])
-        iso = disks.extension_of(path) == ".iso"
-        owner = f"mounted {path.lower()}"
-        if _mounted(machine, path) is not None:
-            raise FileError(SHARING_VIOLATION, path)
-        try:
-            if iso:
-                machine.files.hold(owner, machine.files.need(path), write=False)
-            elif read_only:
-                for file in disks.chain(machine.files, path):
-                    machine.files.hold(owner, file, write=False)
-            else:
-                disks.open_chain(machine.files, owner, path)
-        except FileError:
-            machine.files.release(owner)
-            raise
-        taken = {row["Lun"] for row in machine.repository.rows(MOUNTED)}
-        machine.repository.add(
-            MOUNTED,
-            {
-                "Name": machine.files.need(path).path,
-                "Type": int(iso),
-                "Access": READ_ONLY if read_only or iso else READ_WRITE,
-                "PortNumber": 1,
-                "PathId": 0,
-                "TargetId": 0,
-                "Lun": next(lun for lun in range(256) if lun not in taken),
-            },
-        )
-
-    return call.machine.jobs.perform(call, "mount_disk", lambda: _plan(call, "error_mount_disk", path, work))
-
-
-def detach_virtual_hard_disk(call: Call) -> int:
-    row = call.row
-    assert row is not None
-    stored = _mounted(call.machine, row["Name"])
-    if stored is None:
-        return FILE_MISSING
-    call.machine.files.release(f"mounted {row['Name'].lower()}")
-    call.machine.repository.remove(stored)
-    return 0
-
-
-def find_mounted_storage_image_instance(call: Call) -> Answer:
-    """By path (CriterionType 0; the numbers of the others are not documented: ASSUMPTIONS VM-09)."""
-    if call["CriterionType"] not in (0, None):
-        return NOT_SUPPORTED, {}
-    row = _mounted(call.machine, call["SelectionCriterion"] or "")
-    return (0, {"Image": row.reference()}) if row is not None else (FILE_MISSING, {})
 
 
 def _mounted(machine: Machine, path: str) -> Instance | None:

@@ -6,34 +6,127 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance, Reference
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Plan, Refused
+from ...machine.service import Service
 from .. import settings
 from . import summary_information
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
     from ..vm import Vm
 
-CLASSES = ("Msvm_VirtualSystemManagementService",)
+CLASS = "Msvm_VirtualSystemManagementService"
 RESOURCE, FEATURE = "CIM_ResourceAllocationSettingData", "Msvm_EthernetSwitchPortFeatureSettingData"
 Answer = tuple[int, dict[str, Any]]
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    add_service(machine, CLASSES[0], "vmms")
-    repository.add(
-        "Msvm_VirtualSystemManagementServiceSettingData",
-        {
-            "InstanceID": f"Microsoft:{machine.name}",
-            "DefaultExternalDataRoot": r"C:\ProgramData\Microsoft\Windows\Hyper-V",
-            "DefaultVirtualHardDiskPath": r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks",
-            "MinimumMacAddress": f"{machine.mac_prefix}00",
-            "MaximumMacAddress": f"{machine.mac_prefix}FF",
-            "NumaSpanningEnabled": True,
-            "EnhancedSessionModeEnabled": machine.os["product_type"] == 1,
-            "HypervisorRootSchedulerEnabled": machine.os["product_type"] == 1,
-        },
-    )
+class ManagementService(Service):
+    CLASSES = (CLASS,)
+
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        add_service(machine, CLASS, "vmms")
+        repository.add(
+            "Msvm_VirtualSystemManagementServiceSettingData",
+            {
+                "InstanceID": f"Microsoft:{machine.name}",
+                "DefaultExternalDataRoot": r"C:\ProgramData\Microsoft\Windows\Hyper-V",
+                "DefaultVirtualHardDiskPath": r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks",
+                "MinimumMacAddress": f"{machine.mac_prefix}00",
+                "MaximumMacAddress": f"{machine.mac_prefix}FF",
+                "NumaSpanningEnabled": True,
+                "EnhancedSessionModeEnabled": machine.os["product_type"] == 1,
+                "HypervisorRootSchedulerEnabled": machine.os["product_type"] == 1,
+            },
+        )
+
+    # --- settings of a VM
+
+    def modify_system_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            change = settings.read_change(call.machine, call["SystemSettings"] or "", "CIM_VirtualSystemSettingData")
+            return Plan(work=change.apply, vm=change.vm)
+
+        return call.machine.jobs.perform(call, "modify_system", plan)
+
+    def modify_resource_settings(self, call: Call) -> Answer:
+        return call.machine.jobs.perform(
+            call, "modify_resources", lambda: _modify(call, "ResourceSettings", RESOURCE, "ResultingResourceSettings")
+        )
+
+    def modify_feature_settings(self, call: Call) -> Answer:
+        return call.machine.jobs.perform(
+            call, "modify_features", lambda: _modify(call, "FeatureSettings", FEATURE, "ResultingFeatureSettings")
+        )
+
+    def add_resource_settings(self, call: Call) -> Answer:
+        """AffectedConfiguration: the VM's VSSD; a path of the VM itself works too (os-win)."""
+        return call.machine.jobs.perform(
+            call, "add_resources", lambda: _add(call, "ResourceSettings", RESOURCE, "ResultingResourceSettings")
+        )
+
+    def add_feature_settings(self, call: Call) -> Answer:
+        """AffectedConfiguration: the connection (Msvm_EthernetPortAllocationSettingData) of the adapter."""
+        return call.machine.jobs.perform(
+            call, "add_features", lambda: _add(call, "FeatureSettings", FEATURE, "ResultingFeatureSettings")
+        )
+
+    def remove_resource_settings(self, call: Call) -> Answer:
+        return call.machine.jobs.perform(call, "remove_resources", lambda: _remove(call, "ResourceSettings", RESOURCE))
+
+    def remove_feature_settings(self, call: Call) -> Answer:
+        return call.machine.jobs.perform(call, "remove_features", lambda: _remove(call, "FeatureSettings", FEATURE))
+
+    def upgrade_system_version(self, call: Call) -> Answer:
+        """To the version of UpgradeSettingData or the newest; only while off, never back (Update-VMVersion docs)."""
+
+        def plan() -> Plan:
+            vm = vm_of(call.machine, _find(call.machine, call["ComputerSystem"]))
+            if vm is None:
+                raise Refused(INVALID_PARAMETER)
+            versions = call.machine.os["configuration_versions"]
+            wanted = versions[-1]
+            if call["UpgradeSettingData"]:
+                wanted = settings.read(call.machine, call["UpgradeSettingData"])[1].get("Version", wanted)
+            if vm.busy or vm.state != 3:
+                raise vm.refusal("error_state", INVALID_STATE)
+            if wanted not in versions or _number(wanted) < vm.version:
+                raise vm.refusal("error_version", NOT_SUPPORTED, in_job=True)
+
+            def work() -> None:
+                vm.system["Version"] = wanted
+                vm.changed = call.machine.clock.now()
+
+            return Plan(work=work, vm=vm, exclusive=True)
+
+        return call.machine.jobs.perform(call, "upgrade", plan)
+
+    def modify_service_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            cls, values = settings.read(call.machine, call["SettingData"] or "")
+            row = call.machine.repository.row(
+                "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=values.pop("InstanceID", None)
+            )
+            if row is None or cls is not row.cls:
+                raise Refused(INVALID_PARAMETER)
+            return Plan(work=lambda: row.update(values))
+
+        return call.machine.jobs.perform(call, "service_settings", plan)
+
+    # --- reading
+
+    def get_summary_information(self, call: Call) -> Answer:
+        """SettingData NULL: every VM. What wasn't requested is NULL. A reference that names nothing: 32773."""
+        machine = call.machine
+        vms: list[Vm] = list(machine.vms.values())
+        if call["SettingData"]:
+            found = [vm_of(machine, _find(machine, reference)) for reference in call["SettingData"]]
+            if None in found:
+                return INVALID_PARAMETER, {}
+            vms = found
+        return 0, {
+            "SummaryInformation": summary_information.summaries(machine, vms, call["RequestedInformation"] or [])
+        }
 
 
 def add_service(machine: Machine, class_name: str, name: str) -> Instance:
@@ -47,29 +140,6 @@ def add_service(machine: Machine, class_name: str, name: str) -> Instance:
             "SystemName": machine.name,
             "StatusDescriptions": [machine.text("service_running")],
         },
-    )
-
-
-# --- settings of a VM
-
-
-def modify_system_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        change = settings.read_change(call.machine, call["SystemSettings"] or "", "CIM_VirtualSystemSettingData")
-        return Plan(work=change.apply, vm=change.vm)
-
-    return call.machine.jobs.perform(call, "modify_system", plan)
-
-
-def modify_resource_settings(call: Call) -> Answer:
-    return call.machine.jobs.perform(
-        call, "modify_resources", lambda: _modify(call, "ResourceSettings", RESOURCE, "ResultingResourceSettings")
-    )
-
-
-def modify_feature_settings(call: Call) -> Answer:
-    return call.machine.jobs.perform(
-        call, "modify_features", lambda: _modify(call, "FeatureSettings", FEATURE, "ResultingFeatureSettings")
     )
 
 
@@ -88,20 +158,6 @@ def _modify(call: Call, parameter: str, base: str, result: str) -> Plan:
     return Plan(work=work, vm=changes[0].vm, outputs={result: [change.row.reference() for change in changes]})
 
 
-def add_resource_settings(call: Call) -> Answer:
-    """AffectedConfiguration: the VM's VSSD; a path of the VM itself works too (os-win)."""
-    return call.machine.jobs.perform(
-        call, "add_resources", lambda: _add(call, "ResourceSettings", RESOURCE, "ResultingResourceSettings")
-    )
-
-
-def add_feature_settings(call: Call) -> Answer:
-    """AffectedConfiguration: the connection (Msvm_EthernetPortAllocationSettingData) of the adapter."""
-    return call.machine.jobs.perform(
-        call, "add_features", lambda: _add(call, "FeatureSettings", FEATURE, "ResultingFeatureSettings")
-    )
-
-
 def _add(call: Call, parameter: str, base: str, result: str) -> Plan:
     machine, texts = call.machine, call[parameter]
     parent = _find(machine, call["AffectedConfiguration"])
@@ -111,27 +167,18 @@ def _add(call: Call, parameter: str, base: str, result: str) -> Plan:
     rows: list[Instance] = []
     for text in texts:
         cls, values = settings.read(machine, text)
-        kind = settings.module_of(cls.name)
-        if not cls.is_a(base) or kind is None or not hasattr(kind, "plan_add"):
+        if not cls.is_a(base):
             raise Refused(INVALID_PARAMETER)
-        rows += kind.plan_add(vm, parent, cls, values)
+        rows += settings.kind_of(cls.name).plan_add(vm, parent, cls, values)
 
     def work() -> None:
         for row in rows:
             machine.repository.store(row, owner=vm.id)
         for row in rows:
-            getattr(settings.module_of(row.cls.name), "added", _nothing)(vm, row)
+            settings.kind_of(row.cls.name).added(vm, row)
         vm.changed = machine.clock.now()
 
     return Plan(work=work, vm=vm, outputs={result: [row.reference() for row in rows]})
-
-
-def remove_resource_settings(call: Call) -> Answer:
-    return call.machine.jobs.perform(call, "remove_resources", lambda: _remove(call, "ResourceSettings", RESOURCE))
-
-
-def remove_feature_settings(call: Call) -> Answer:
-    return call.machine.jobs.perform(call, "remove_features", lambda: _remove(call, "FeatureSettings", FEATURE))
 
 
 def _remove(call: Call, parameter: str, base: str) -> Plan:
@@ -143,74 +190,18 @@ def _remove(call: Call, parameter: str, base: str) -> Plan:
     vm = _one_vm(vms)
     going: dict[int, Instance] = {}
     for row in rows:
-        kind = settings.module_of(row.cls.name)
-        if kind is None or not hasattr(kind, "check_remove"):
-            raise Refused(INVALID_PARAMETER)
+        kind = settings.kind_of(row.cls.name)
         kind.check_remove(vm, row)
-        for one in (row, *getattr(kind, "with_it", _nothing_with_it)(vm, row)):
-            going[id(one)] = one
+        going |= {id(leaving): leaving for leaving in (row, *kind.with_it(vm, row))}
 
     def work() -> None:
         for row in going.values():
             machine.repository.remove(row)
         for row in going.values():
-            getattr(settings.module_of(row.cls.name), "removed", _nothing)(vm, row)
+            settings.kind_of(row.cls.name).removed(vm, row)
         vm.changed = machine.clock.now()
 
     return Plan(work=work, vm=vm)
-
-
-def upgrade_system_version(call: Call) -> Answer:
-    """To the version of UpgradeSettingData or the newest; only while off, never back (Update-VMVersion docs)."""
-
-    def plan() -> Plan:
-        vm = vm_of(call.machine, _find(call.machine, call["ComputerSystem"]))
-        if vm is None:
-            raise Refused(INVALID_PARAMETER)
-        versions = call.machine.os["configuration_versions"]
-        wanted = versions[-1]
-        if call["UpgradeSettingData"]:
-            wanted = settings.read(call.machine, call["UpgradeSettingData"])[1].get("Version", wanted)
-        if vm.busy or vm.state != 3:
-            raise vm.refusal("error_state", INVALID_STATE)
-        if wanted not in versions or _number(wanted) < vm.version:
-            raise vm.refusal("error_version", NOT_SUPPORTED, in_job=True)
-
-        def work() -> None:
-            vm.system["Version"] = wanted
-            vm.changed = call.machine.clock.now()
-
-        return Plan(work=work, vm=vm, exclusive=True)
-
-    return call.machine.jobs.perform(call, "upgrade", plan)
-
-
-def modify_service_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        cls, values = settings.read(call.machine, call["SettingData"] or "")
-        row = call.machine.repository.row(
-            "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=values.pop("InstanceID", None)
-        )
-        if row is None or cls is not row.cls:
-            raise Refused(INVALID_PARAMETER)
-        return Plan(work=lambda: row.update(values))
-
-    return call.machine.jobs.perform(call, "service_settings", plan)
-
-
-# --- reading
-
-
-def get_summary_information(call: Call) -> Answer:
-    """SettingData NULL: every VM. What wasn't requested is NULL. A reference that names nothing: 32773."""
-    machine = call.machine
-    vms: list[Vm] = list(machine.vms.values())
-    if call["SettingData"]:
-        found = [vm_of(machine, _find(machine, reference)) for reference in call["SettingData"]]
-        if None in found:
-            return INVALID_PARAMETER, {}
-        vms = found
-    return 0, {"SummaryInformation": summary_information.summaries(machine, vms, call["RequestedInformation"] or [])}
 
 
 # --- help
@@ -240,11 +231,3 @@ def _one_vm(vms: Any) -> Vm:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-def _nothing(vm: Vm, row: Instance) -> None:
-    """Most kinds need nothing after an addition or a removal."""
-
-
-def _nothing_with_it(vm: Vm, row: Instance) -> list[Instance]:
-    return []

@@ -9,144 +9,157 @@ from ...cim.repository import Association, Pair
 from ...cim.values import Instance, Reference
 from ...machine.files import FileError, check_keys, times
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Plan, Refused
+from ...machine.service import Service
 from .. import checkpoints, settings
 from ..checkpoints import DISK_ONLY, FULL, RECOVERY, SYSTEM, Checkpoint
 from ..vm import OFF, SAVED
 from .management_service import add_service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
     from ..vm import Vm
 
-CLASSES = ("Msvm_VirtualSystemSnapshotService",)
+CLASS = "Msvm_VirtualSystemSnapshotService"
 Answer = tuple[int, dict[str, Any]]
 KEYS = {"name", "saved", "automatic", "created", "current", "children"}  # of a checkpoint in the model file
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    add_service(machine, CLASSES[0], "vssnapsvc")
+class SnapshotService(Service):
+    CLASSES = (CLASS,)
 
-    def saved(row: Instance) -> bool:
-        vm = machine.vms.get(str(row.values.get("VirtualSystemIdentifier") or "").upper())
-        if vm is None:
-            return False
-        if vm.system is row:
-            return vm.state == SAVED
-        checkpoint = vm.checkpoints.get(settings.owner_id(row["InstanceID"]))
-        return checkpoint is not None and checkpoint.saved
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        add_service(machine, CLASS, "vssnapsvc")
 
-    repository.live(SYSTEM, "IsSaved", saved)
+        def saved(row: Instance) -> bool:
+            vm = machine.vms.get(str(row.values.get("VirtualSystemIdentifier") or "").upper())
+            if vm is None:
+                return False
+            if vm.system is row:
+                return vm.state == SAVED
+            checkpoint = vm.checkpoints.get(settings.owner_id(row["InstanceID"]))
+            return checkpoint is not None and checkpoint.saved
 
-    def rule(name: str, ends: tuple[str, str], pairs: Any) -> None:
-        def every() -> Iterator[Pair]:
-            for vm in tuple(machine.vms.values()):
-                yield from pairs(vm)
+        repository.live(SYSTEM, "IsSaved", saved)
 
-        def of(row: Instance) -> Iterator[Pair]:
-            vm = _vm_of(machine, row)
-            return pairs(vm) if vm is not None else iter(())
+        def rule(name: str, ends: tuple[str, str], pairs: Any) -> None:
+            def every() -> Iterator[Pair]:
+                for vm in tuple(machine.vms.values()):
+                    yield from pairs(vm)
 
-        repository.associate(Association(name, ends, every, of))
+            def of(row: Instance) -> Iterator[Pair]:
+                vm = _vm_of(machine, row)
+                return pairs(vm) if vm is not None else iter(())
 
-    rule("Msvm_SnapshotOfVirtualSystem", ("Antecedent", "Dependent"), _of_system)
-    rule("Msvm_MostCurrentSnapshotInBranch", ("Antecedent", "Dependent"), _most_current)
-    rule("Msvm_LastAppliedSnapshot", ("Antecedent", "Dependent"), _last_applied)
-    rule("Msvm_ParentChildSettingData", ("Antecedent", "Dependent"), _parents)
-    rule("Msvm_VirtualSystemSettingDataComponent", ("GroupComponent", "PartComponent"), _parts)
+            repository.associate(Association(name, ends, every, of))
 
+        rule("Msvm_SnapshotOfVirtualSystem", ("Antecedent", "Dependent"), _of_system)
+        rule("Msvm_MostCurrentSnapshotInBranch", ("Antecedent", "Dependent"), _most_current)
+        rule("Msvm_LastAppliedSnapshot", ("Antecedent", "Dependent"), _last_applied)
+        rule("Msvm_ParentChildSettingData", ("Antecedent", "Dependent"), _parents)
+        rule("Msvm_VirtualSystemSettingDataComponent", ("GroupComponent", "PartComponent"), _parts)
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    """The model's checkpoints, taken in their order; `children` stand on their parent, `current` is where the VM is."""
-    current: list[Checkpoint] = []
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        """Take the model's checkpoints in order; `children` are based on their parent, the VM is at `current`."""
+        current: list[Checkpoint] = []
 
-    def take(one: dict[str, Any]) -> None:
-        check_keys(one, KEYS, f"{vm.name}: checkpoints")
-        made = checkpoints.take(
-            vm,
-            saved=bool(one.get("saved")),
-            automatic=bool(one.get("automatic")),
-            name=str(one.get("name") or ""),
-            created=times(one, "created", vm.machine.clock.now()),
-        )
-        if one.get("current"):
-            current.append(made)
-        children = one.get("children") or ()
-        for number, child in enumerate(children):
+        def take(one: dict[str, Any]) -> None:
+            check_keys(one, KEYS, f"{vm.name}: checkpoints")
+            made = checkpoints.take(
+                vm,
+                saved=bool(one.get("saved")),
+                automatic=bool(one.get("automatic")),
+                name=str(one.get("name") or ""),
+                created=times(one, "created", vm.machine.clock.now()),
+            )
+            if one.get("current"):
+                current.append(made)
+            children = one.get("children") or ()
+            for number, child in enumerate(children):
+                if number:
+                    checkpoints.apply(made)
+                take(child)
+
+        tops = spec.get("checkpoints") or ()
+        for number, one in enumerate(tops):
             if number:
-                checkpoints.apply(made)
-            take(child)
+                raise ValueError(f"{vm.name}: a VM has one root checkpoint; others are its children")
+            take(one)
+        if current:
+            checkpoints.apply(current[-1])
+            vm.last_applied = ""
+            if vm.state == SAVED:
+                vm.set_state(OFF)
 
-    tops = spec.get("checkpoints") or ()
-    for number, one in enumerate(tops):
-        if number:
-            raise ValueError(f"{vm.name}: a VM has one root checkpoint; others are its children")
-        take(one)
-    if current:
-        checkpoints.apply(current[-1])
-        vm.last_applied = ""
-        if vm.state == SAVED:
-            vm.set_state(OFF)
+    # --- methods
 
+    def create_snapshot(self, call: Call) -> Answer:
+        """A job without ResultingSnapshot; the new one shows in Msvm_AffectedJobElement when it is done (captured)."""
+        machine = call.machine
 
-# --- methods
-
-
-def create_snapshot(call: Call) -> Answer:
-    """A job without ResultingSnapshot; the new one shows in Msvm_AffectedJobElement when it is done (captured)."""
-    machine = call.machine
-
-    def plan() -> Plan:
-        vm = _vm(machine, call["AffectedSystem"])
-        kind = call["SnapshotType"]
-        if vm is None or kind not in (FULL, DISK_ONLY, RECOVERY):
-            raise Refused(INVALID_PARAMETER)
-        level = None
-        if call["SnapshotSettings"]:
-            cls, values = settings.read(machine, call["SnapshotSettings"])
-            level = values.get("ConsistencyLevel")
-            if cls.name != "Msvm_VirtualSystemSnapshotSettingData":
+        def plan() -> Plan:
+            vm = _vm(machine, call["AffectedSystem"])
+            kind = call["SnapshotType"]
+            if vm is None or kind not in (FULL, DISK_ONLY, RECOVERY):
                 raise Refused(INVALID_PARAMETER)
-        vm.check_free()
-        result = Plan(vm=vm, exclusive=True)
+            level = None
+            if call["SnapshotSettings"]:
+                cls, values = settings.read(machine, call["SnapshotSettings"])
+                level = values.get("ConsistencyLevel")
+                if cls.name != "Msvm_VirtualSystemSnapshotSettingData":
+                    raise Refused(INVALID_PARAMETER)
+            vm.check_free()
+            result = Plan(vm=vm, exclusive=True)
 
-        def work() -> None:
-            if refused := checkpoints.why_not(vm, kind, level):
-                raise refused
-            try:
-                taken = checkpoints.take(vm, saved=checkpoints.holds_memory(vm, kind, level))
-            except FileError as error:
-                reason = machine.system_text(error.hresult)
-                raise vm.refusal(
-                    "error_snapshot", FAILED, in_job=True, hresult=error.hresult, path=error.path, reason=reason
-                ) from error
-            result.created.append(taken.system.reference())
+            def work() -> None:
+                if refused := checkpoints.why_not(vm, kind, level):
+                    raise refused
+                try:
+                    taken = checkpoints.take(vm, saved=checkpoints.holds_memory(vm, kind, level))
+                except FileError as error:
+                    reason = machine.system_text(error.hresult)
+                    raise vm.refusal(
+                        "error_snapshot", FAILED, in_job=True, hresult=error.hresult, path=error.path, reason=reason
+                    ) from error
+                result.created.append(taken.system.reference())
 
-        result.work = work
-        return result
+            result.work = work
+            return result
 
-    return machine.jobs.perform(call, "snapshot", plan)
+        return machine.jobs.perform(call, "snapshot", plan)
 
+    def apply_snapshot(self, call: Call) -> Answer:
+        """Needs a VM that is off or saved (a running one: 32775, captured); leaves it off, or saved with memory state."""
 
-def apply_snapshot(call: Call) -> Answer:
-    """For a VM that is off or saved (captured: a running one gets 32775); then off, or saved with a memory state."""
+        def plan() -> Plan:
+            checkpoint = _checkpoint(call.machine, call["Snapshot"])
+            vm = checkpoint.vm
+            if vm.busy or vm.state not in (OFF, SAVED):
+                raise vm.refusal("error_state", INVALID_STATE)
+            return Plan(work=lambda: _guarded(vm, lambda: checkpoints.apply(checkpoint)), vm=vm, exclusive=True)
 
-    def plan() -> Plan:
-        checkpoint = _checkpoint(call.machine, call["Snapshot"])
-        vm = checkpoint.vm
-        if vm.busy or vm.state not in (OFF, SAVED):
-            raise vm.refusal("error_state", INVALID_STATE)
-        return Plan(work=lambda: _guarded(vm, lambda: checkpoints.apply(checkpoint)), vm=vm, exclusive=True)
+        return call.machine.jobs.perform(call, "apply_snapshot", plan)
 
-    return call.machine.jobs.perform(call, "apply_snapshot", plan)
+    def destroy_snapshot(self, call: Call) -> Answer:
+        return _destroy(call, "AffectedSnapshot", lambda checkpoint: [checkpoint])
 
+    def destroy_snapshot_tree(self, call: Call) -> Answer:
+        return _destroy(call, "SnapshotSettingData", lambda checkpoint: list(checkpoints.tree(checkpoint)))
 
-def destroy_snapshot(call: Call) -> Answer:
-    return _destroy(call, "AffectedSnapshot", lambda checkpoint: [checkpoint])
+    def clear_snapshot_state(self, call: Call) -> Answer:
+        """Throw away the memory state of a checkpoint (docs: "clears save state from an existing snapshot")."""
 
+        def plan() -> Plan:
+            checkpoint = _checkpoint(call.machine, call["SnapshotSettingData"])
+            checkpoint.vm.check_free()
 
-def destroy_snapshot_tree(call: Call) -> Answer:
-    return _destroy(call, "SnapshotSettingData", lambda checkpoint: list(checkpoints.tree(checkpoint)))
+            def work() -> None:
+                checkpoint.saved = False
+
+            return Plan(work=work, vm=checkpoint.vm, exclusive=True)
+
+        return call.machine.jobs.perform(call, "clear_state", plan)
 
 
 def _destroy(call: Call, parameter: str, which: Any) -> Answer:
@@ -165,21 +178,6 @@ def _destroy(call: Call, parameter: str, which: Any) -> Answer:
         return Plan(work=work, vm=vm, exclusive=True)
 
     return call.machine.jobs.perform(call, "delete_snapshot", plan)
-
-
-def clear_snapshot_state(call: Call) -> Answer:
-    """Throw away the memory state of a checkpoint (docs: "clears save state from an existing snapshot")."""
-
-    def plan() -> Plan:
-        checkpoint = _checkpoint(call.machine, call["SnapshotSettingData"])
-        checkpoint.vm.check_free()
-
-        def work() -> None:
-            checkpoint.saved = False
-
-        return Plan(work=work, vm=checkpoint.vm, exclusive=True)
-
-    return call.machine.jobs.perform(call, "clear_state", plan)
 
 
 # --- help

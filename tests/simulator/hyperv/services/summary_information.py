@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance
+from ...machine.service import Service
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
     from ..vm import Vm
 
-CLASSES = ("Msvm_SummaryInformation",)
-CLASS = CLASSES[0]
+CLASS = "Msvm_SummaryInformation"
 LOAD = 3  # % of processor time a running guest uses
 
 # RequestedInformation code → property (Msvm_VirtualSystemManagementService.GetSummaryInformation docs).
@@ -109,20 +109,23 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
 }
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    known = repository.cls(CLASS).properties
+class SummaryInformation(Service):
+    CLASSES = (CLASS,)
 
-    def of(function: Callable[[Vm], Any]) -> Callable[[Instance], Any]:
-        def value(row: Instance) -> Any:
-            return function(machine.vms[row.values["Name"]])
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        known = repository.cls(CLASS).properties
 
-        return value
+        def of(function: Callable[[Vm], Any]) -> Callable[[Instance], Any]:
+            def value(row: Instance) -> Any:
+                return function(machine.vms[row.values["Name"]])
 
-    for prop, function in OF_VM.items():
-        if prop in known and prop != "Name":
-            repository.live(CLASS, prop, of(function))
-    repository.provide(CLASS, lambda: (summary_row(vm) for vm in tuple(machine.vms.values())))
+            return value
+
+        for prop, function in OF_VM.items():
+            if prop in known and prop != "Name":
+                repository.live(CLASS, prop, of(function))
+        repository.provide(CLASS, lambda: (summary_row(vm) for vm in tuple(machine.vms.values())))
 
 
 def summary_row(vm: Vm) -> Instance:

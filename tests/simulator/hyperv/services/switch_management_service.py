@@ -12,15 +12,17 @@ from ...cim.schema import HYPERV
 from ...cim.values import Instance, Reference
 from ...machine.jobs import FAILED, INVALID_PARAMETER, NOT_SUPPORTED, WRONG_TYPE, Plan, Refused
 from ...machine.network import DEFAULT_SWITCH, Adapter
+from ...machine.service import Service
 from .. import settings
 from ..settings import feature
 from . import virtual_switch as switches
 from .management_service import add_service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
-CLASSES = ("Msvm_VirtualEthernetSwitchManagementService",)
+CLASS = "Msvm_VirtualEthernetSwitchManagementService"
 Answer = tuple[int, dict[str, Any]]
 
 # What can't change after the switch was made (New-VMSwitch and Set-VMSwitch docs; over WMI: ASSUMPTIONS NET-03).
@@ -30,17 +32,118 @@ CHANGEABLE = {"ElementName", "Notes"}
 TEAM = 8
 
 
-def install(machine: Machine) -> None:
-    add_service(machine, CLASSES[0], "nvspwmi")
+class SwitchManagementService(Service):
+    CLASSES = (CLASS,)
 
+    def install(self, machine: Machine) -> None:
+        add_service(machine, CLASS, "nvspwmi")
 
-# --- the switch
+    # --- the switch
 
+    def define_system(self, call: Call) -> Answer:
+        """A private switch is made at once (captured); with a physical adapter it takes a job (ASSUMPTIONS NET-01)."""
+        external = any("Msvm_ExternalEthernetPort" in text for text in call["ResourceSettings"] or ())
+        return call.machine.jobs.perform(
+            call, "define_external" if external else "define_switch", lambda: _define(call)
+        )
 
-def define_system(call: Call) -> Answer:
-    """A private switch is made at once (captured); with a physical adapter it takes a job (ASSUMPTIONS NET-01)."""
-    external = any("Msvm_ExternalEthernetPort" in text for text in call["ResourceSettings"] or ())
-    return call.machine.jobs.perform(call, "define_external" if external else "define_switch", lambda: _define(call))
+    def destroy_system(self, call: Call) -> Answer:
+        """In a job (captured). By ElementName instead of the GUID: 32773, as for a VM (captured there)."""
+
+        def plan() -> Plan:
+            row = _find(call.machine, call["AffectedSystem"], switches.SWITCH)
+            if row["Name"] == DEFAULT_SWITCH:
+                raise Refused(FAILED, call.machine.text("error_default_switch"), in_job=True)
+            return Plan(work=lambda: switches.remove_switch(call.machine, row["Name"]), affected=[row.reference()])
+
+        return call.machine.jobs.perform(call, "destroy_switch", plan)
+
+    def modify_system_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            machine = call.machine
+            values = _read(machine, call["SystemSettings"] or "", switches.SETTINGS)
+            row = machine.repository.row(switches.SETTINGS, InstanceID=values.pop("InstanceID", None))
+            if row is None or row["VirtualSystemIdentifier"] == DEFAULT_SWITCH:
+                raise Refused(INVALID_PARAMETER)
+            changes = {name: value for name, value in values.items() if not settings.same(value, row[name])}
+            if set(changes) & AT_CREATION or values.get("ElementName") == "":
+                raise Refused(INVALID_PARAMETER)
+            _check_settings(machine, changes)
+
+            def work() -> None:
+                row.update({name: value for name, value in changes.items() if name in CHANGEABLE})
+                if "ElementName" in changes:
+                    switches.rename(machine, row["VirtualSystemIdentifier"], changes["ElementName"])
+
+            return Plan(work=work)
+
+        return call.machine.jobs.perform(call, "modify_switch", plan)
+
+    # --- its ports
+
+    def add_resource_settings(self, call: Call) -> Answer:
+        """AffectedConfiguration: the switch's settings."""
+        return call.machine.jobs.perform(call, "add_switch_ports", lambda: _add(call))
+
+    def modify_resource_settings(self, call: Call) -> Answer:
+        """A host vNIC's name and address, or the physical adapter of an external port."""
+        return call.machine.jobs.perform(call, "modify_switch_ports", lambda: _modify(call))
+
+    def remove_resource_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            machine = call.machine
+            rows = [_find(machine, reference, switches.CONNECTION) for reference in call["ResourceSettings"] or ()]
+            guids = [switches.switch_id(row) for row in rows]
+            if not rows or any(switches.settings_of(machine, guid) is None or guid == DEFAULT_SWITCH for guid in guids):
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                for row in rows:
+                    switches.remove_port(machine, row)
+
+            return Plan(work=work)
+
+        return call.machine.jobs.perform(call, "remove_switch_ports", plan)
+
+    # --- features of its own ports (the VLAN of a host vNIC)
+
+    def add_feature_settings(self, call: Call) -> Answer:
+        return call.machine.jobs.perform(call, "add_features", lambda: _add_features(call))
+
+    def modify_feature_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            machine, changes = call.machine, []
+            for text in call["FeatureSettings"] or ():
+                cls, values = settings.read(machine, text)
+                row = machine.repository.row(cls.name, InstanceID=values.pop("InstanceID", None))
+                if row is None or cls.name not in feature.FEATURES or _switch_feature(machine, row) is None:
+                    raise Refused(INVALID_PARAMETER)
+                feature.check_values(row, values)
+                changes.append((row, values))
+            if not changes:
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                for row, values in changes:
+                    row.update(values)
+
+            return Plan(work=work, outputs={"ResultingFeatureSettings": [row.reference() for row, _rest in changes]})
+
+        return call.machine.jobs.perform(call, "modify_features", plan)
+
+    def remove_feature_settings(self, call: Call) -> Answer:
+        def plan() -> Plan:
+            rows = [call.machine.repository.find(reference) for reference in call["FeatureSettings"] or ()]
+            if not rows or any(row is None or _switch_feature(call.machine, row) is None for row in rows):
+                raise Refused(INVALID_PARAMETER)
+
+            def work() -> None:
+                for row in rows:
+                    call.machine.repository.remove(row)
+
+            return Plan(work=work)
+
+        return call.machine.jobs.perform(call, "remove_features", plan)
 
 
 def _define(call: Call) -> Plan:
@@ -67,48 +170,6 @@ def _define(call: Call) -> Plan:
     return Plan(work=work, outputs={"ResultingSystem": reference}, affected=[reference])
 
 
-def destroy_system(call: Call) -> Answer:
-    """In a job (captured). By ElementName instead of the GUID: 32773, as for a VM (captured there)."""
-
-    def plan() -> Plan:
-        row = _find(call.machine, call["AffectedSystem"], switches.SWITCH)
-        if row["Name"] == DEFAULT_SWITCH:
-            raise Refused(FAILED, call.machine.text("error_default_switch"), in_job=True)
-        return Plan(work=lambda: switches.remove_switch(call.machine, row["Name"]), affected=[row.reference()])
-
-    return call.machine.jobs.perform(call, "destroy_switch", plan)
-
-
-def modify_system_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        machine = call.machine
-        values = _read(machine, call["SystemSettings"] or "", switches.SETTINGS)
-        row = machine.repository.row(switches.SETTINGS, InstanceID=values.pop("InstanceID", None))
-        if row is None or row["VirtualSystemIdentifier"] == DEFAULT_SWITCH:
-            raise Refused(INVALID_PARAMETER)
-        changes = {name: value for name, value in values.items() if not settings.same(value, row[name])}
-        if set(changes) & AT_CREATION or values.get("ElementName") == "":
-            raise Refused(INVALID_PARAMETER)
-        _check_settings(machine, changes)
-
-        def work() -> None:
-            row.update({name: value for name, value in changes.items() if name in CHANGEABLE})
-            if "ElementName" in changes:
-                switches.rename(machine, row["VirtualSystemIdentifier"], changes["ElementName"])
-
-        return Plan(work=work)
-
-    return call.machine.jobs.perform(call, "modify_switch", plan)
-
-
-# --- its ports
-
-
-def add_resource_settings(call: Call) -> Answer:
-    """AffectedConfiguration: the switch's settings."""
-    return call.machine.jobs.perform(call, "add_switch_ports", lambda: _add(call))
-
-
 def _add(call: Call) -> Plan:
     machine = call.machine
     row = _find(machine, call["AffectedConfiguration"], switches.SETTINGS)
@@ -124,11 +185,6 @@ def _add(call: Call) -> Plan:
         outputs["ResultingResourceSettings"] += [switches.add_port(machine, guid, port).reference() for port in ports]
 
     return Plan(work=work, outputs=outputs)
-
-
-def modify_resource_settings(call: Call) -> Answer:
-    """A host vNIC's name and address, or the physical adapter of an external port."""
-    return call.machine.jobs.perform(call, "modify_switch_ports", lambda: _modify(call))
 
 
 def _modify(call: Call) -> Plan:
@@ -169,30 +225,6 @@ def _change_port(machine: Machine, row: Instance, values: dict[str, Any]) -> Non
         machine.network.hand_over(old, old)
 
 
-def remove_resource_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        machine = call.machine
-        rows = [_find(machine, reference, switches.CONNECTION) for reference in call["ResourceSettings"] or ()]
-        guids = [switches.switch_id(row) for row in rows]
-        if not rows or any(switches.settings_of(machine, guid) is None or guid == DEFAULT_SWITCH for guid in guids):
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            for row in rows:
-                switches.remove_port(machine, row)
-
-        return Plan(work=work)
-
-    return call.machine.jobs.perform(call, "remove_switch_ports", plan)
-
-
-# --- features of its own ports (the VLAN of a host vNIC)
-
-
-def add_feature_settings(call: Call) -> Answer:
-    return call.machine.jobs.perform(call, "add_features", lambda: _add_features(call))
-
-
 def _add_features(call: Call) -> Plan:
     machine = call.machine
     port = _find(machine, call["AffectedConfiguration"], switches.CONNECTION)
@@ -219,43 +251,6 @@ def _add_features(call: Call) -> Plan:
             machine.repository.store(row, owner=guid)
 
     return Plan(work=work, outputs={"ResultingFeatureSettings": [row.reference() for row in rows]})
-
-
-def modify_feature_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        machine, changes = call.machine, []
-        for text in call["FeatureSettings"] or ():
-            cls, values = settings.read(machine, text)
-            row = machine.repository.row(cls.name, InstanceID=values.pop("InstanceID", None))
-            if row is None or cls.name not in feature.FEATURES or _switch_feature(machine, row) is None:
-                raise Refused(INVALID_PARAMETER)
-            feature.check_values(row, values)
-            changes.append((row, values))
-        if not changes:
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            for row, values in changes:
-                row.update(values)
-
-        return Plan(work=work, outputs={"ResultingFeatureSettings": [row.reference() for row, _rest in changes]})
-
-    return call.machine.jobs.perform(call, "modify_features", plan)
-
-
-def remove_feature_settings(call: Call) -> Answer:
-    def plan() -> Plan:
-        rows = [call.machine.repository.find(reference) for reference in call["FeatureSettings"] or ()]
-        if not rows or any(row is None or _switch_feature(call.machine, row) is None for row in rows):
-            raise Refused(INVALID_PARAMETER)
-
-        def work() -> None:
-            for row in rows:
-                call.machine.repository.remove(row)
-
-        return Plan(work=work)
-
-    return call.machine.jobs.perform(call, "remove_features", plan)
 
 
 def _switch_feature(machine: Machine, row: Instance) -> Instance | None:

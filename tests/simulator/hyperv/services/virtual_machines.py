@@ -9,54 +9,82 @@ from ...cim.values import Reference
 from ...machine.disks import new_guid
 from ...machine.files import FileError
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Plan, Refused
-from ...machine.machine import modules
+from ...machine.machine import parts
+from ...machine.service import Service
 from ...model import make_vm, new_vm_spec
 from .. import checkpoints, settings
 from ..settings import system
 from ..vm import OFF, SAVED
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
     from ..vm import Vm
 
-CLASSES = ("Msvm_VirtualSystemManagementService",)
+CLASS = "Msvm_VirtualSystemManagementService"
 Answer = tuple[int, dict[str, Any]]
 # What a VM has from its first settings and keeps (read-only afterwards).
 AT_CREATION = system.FOLDERS | {"VirtualSystemSubType", "Version", "ElementName"}
 NAME = "New Virtual Machine"
 
 
-def define_system(call: Call) -> Answer:
-    """A shell: memory, processor, integration services, in generation 1 also IDE controllers.
+class VirtualMachines(Service):
+    CLASSES = (CLASS,)
 
-    No SCSI controller, adapter or DVD drive (captured from a Windows 11 host); without VirtualSystemSubType the
-    generation is 1 (docs).
-    """
-    machine = call.machine
+    def define_system(self, call: Call) -> Answer:
+        """A shell: memory, processor, integration services, in generation 1 also IDE controllers.
 
-    def plan() -> Plan:
-        if call["ReferenceConfiguration"] is not None:
-            raise Refused(NOT_SUPPORTED)
-        values = _system_values(machine, call["SystemSettings"])
-        resources = [settings.read(machine, text) for text in call["ResourceSettings"] or ()]
-        vm_id = new_guid()
+        No SCSI controller, adapter or DVD drive (captured from a Windows 11 host); without VirtualSystemSubType the
+        generation is 1 (docs).
+        """
+        machine = call.machine
 
-        def work() -> None:
-            vm = _make(machine, vm_id, values)
-            try:
-                _set_system(vm, values)
-                for cls, given in resources:
-                    _set_resource(vm, cls, dict(given))
-                _make_files(vm)
-            except BaseException:
+        def plan() -> Plan:
+            if call["ReferenceConfiguration"] is not None:
+                raise Refused(NOT_SUPPORTED)
+            values = _system_values(machine, call["SystemSettings"])
+            resources = [settings.read(machine, text) for text in call["ResourceSettings"] or ()]
+            vm_id = new_guid()
+
+            def work() -> None:
+                vm = _make(machine, vm_id, values)
+                try:
+                    _set_system(vm, values)
+                    for cls, given in resources:
+                        _set_resource(vm, cls, dict(given))
+                    _make_files(vm)
+                except BaseException:
+                    _forget(vm)
+                    raise
+
+            keys = {"CreationClassName": "Msvm_ComputerSystem", "Name": vm_id}
+            reference = Reference(HYPERV, "Msvm_ComputerSystem", keys)
+            return Plan(work=work, outputs={"ResultingSystem": reference}, affected=[reference])
+
+        return machine.jobs.perform(call, "define", plan)
+
+    def destroy_system(self, call: Call) -> Answer:
+        """Needs a VM that is off or saved and idle, else 32775; a display name as key: 32773 (captured). Keeps the disks."""
+        machine = call.machine
+
+        def plan() -> Plan:
+            reference = call["AffectedSystem"]
+            name = str(reference.key("Name") or "").upper() if reference is not None else ""
+            vm = machine.vms.get(name)
+            if vm is None:
+                raise Refused(INVALID_PARAMETER)
+            if vm.busy or vm.state not in (OFF, SAVED):
+                raise vm.refusal("error_state", INVALID_STATE)
+
+            def work() -> None:
+                for checkpoint in list(vm.checkpoints.values()):
+                    checkpoints.remove(checkpoint)
+                checkpoints.merge(vm)  # deleting a VM merges its checkpoints (Microsoft Learn, "Checkpoints")
                 _forget(vm)
-                raise
 
-        keys = {"CreationClassName": "Msvm_ComputerSystem", "Name": vm_id}
-        reference = Reference(HYPERV, "Msvm_ComputerSystem", keys)
-        return Plan(work=work, outputs={"ResultingSystem": reference}, affected=[reference])
+            return Plan(work=work, vm=vm, exclusive=True)
 
-    return machine.jobs.perform(call, "define", plan)
+        return machine.jobs.perform(call, "destroy", plan)
 
 
 def _system_values(machine: Machine, text: str | None) -> dict[str, Any]:
@@ -96,7 +124,7 @@ def _make(machine: Machine, vm_id: str, values: dict[str, Any]) -> Vm:
 def _set_system(vm: Vm, values: dict[str, Any]) -> None:
     rest = {name: value for name, value in values.items() if name not in AT_CREATION}
     different = {name: value for name, value in rest.items() if not settings.same(value, vm.system[name])}
-    system.check_modify(vm, vm.system, different)
+    settings.kind_of(vm.system.cls.name).check_modify(vm, vm.system, different)
     vm.system.update(different)
     system.check_folders(vm, {name: vm.system[name] for name in system.FOLDERS})
 
@@ -105,22 +133,19 @@ def _set_resource(vm: Vm, cls: Any, values: dict[str, Any]) -> None:
     r"""Memory, processor and integration services replace their defaults, whatever InstanceID they bring (templates:
     `Microsoft:Definition\…\Default`, as libhvee sends them); everything else is added.
     """
-    kind = settings.module_of(cls.name)
-    if kind is None or not cls.is_a("CIM_ResourceAllocationSettingData"):
+    if not cls.is_a("CIM_ResourceAllocationSettingData"):
         raise Refused(INVALID_PARAMETER)
+    kind = settings.kind_of(cls.name)
     values.pop("InstanceID", None)
-    existing = vm.rows(cls.name) if not hasattr(kind, "plan_add") else []
-    if existing:
-        different = {name: value for name, value in values.items() if not settings.same(value, existing[0][name])}
-        kind.check_modify(vm, existing[0], different)
-        existing[0].update(different)
-    elif hasattr(kind, "plan_add"):
-        for row in kind.plan_add(vm, vm.system, cls, values):
-            vm.machine.repository.store(row, owner=vm.id)
-            if hasattr(kind, "added"):
-                kind.added(vm, row)
-    else:
-        raise Refused(INVALID_PARAMETER)
+    if kind.ONE_PER_VM:
+        row = vm.rows(cls.name)[0]
+        different = {name: value for name, value in values.items() if not settings.same(value, row[name])}
+        kind.check_modify(vm, row, different)
+        row.update(different)
+        return
+    for row in kind.plan_add(vm, vm.system, cls, values):
+        vm.machine.repository.store(row, owner=vm.id)
+        kind.added(vm, row)
 
 
 def config_files(vm: Vm) -> list[str]:
@@ -140,34 +165,9 @@ def _forget(vm: Vm) -> None:
     for path in config_files(vm):
         if vm.machine.files.get(path):
             vm.machine.files.delete(path)
-    for module in modules():
-        if hasattr(module, "remove_vm"):
-            module.remove_vm(vm)
+    for part in parts():
+        part.remove_vm(vm)
     for checkpoint in list(vm.checkpoints):
         vm.machine.repository.disown(checkpoint)
     vm.machine.repository.disown(vm.id)
     vm.machine.vms.pop(vm.id, None)
-
-
-def destroy_system(call: Call) -> Answer:
-    """Off or saved, nothing under way, else 32775. A reference with a display name: 32773 (captured). Disks stay."""
-    machine = call.machine
-
-    def plan() -> Plan:
-        reference = call["AffectedSystem"]
-        name = str(reference.key("Name") or "").upper() if reference is not None else ""
-        vm = machine.vms.get(name)
-        if vm is None:
-            raise Refused(INVALID_PARAMETER)
-        if vm.busy or vm.state not in (OFF, SAVED):
-            raise vm.refusal("error_state", INVALID_STATE)
-
-        def work() -> None:
-            for checkpoint in list(vm.checkpoints.values()):
-                checkpoints.remove(checkpoint)
-            checkpoints.merge(vm)  # deleting a VM merges its checkpoints (Microsoft Learn, "Checkpoints")
-            _forget(vm)
-
-        return Plan(work=work, vm=vm, exclusive=True)
-
-    return machine.jobs.perform(call, "destroy", plan)

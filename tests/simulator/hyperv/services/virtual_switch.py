@@ -15,6 +15,7 @@ from ...cim.repository import Association, Pair
 from ...cim.schema import HYPERV
 from ...cim.values import Instance, Reference
 from ...machine.network import DEFAULT_SWITCH, DEFAULT_SWITCH_SINCE, Adapter
+from ...machine.service import Service
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -38,22 +39,23 @@ TEXTS = {
 }
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    repository.live(SWITCH, "ElementName", lambda row: settings_of(machine, row.values["Name"])["ElementName"])
-    for cls, texts in TEXTS.items():
-        for prop, key in texts.items():
-            repository.live(cls, prop, lambda _, key=key: machine.text(key))
-    repository.provide(PORT, lambda: _ports(machine))
-    repository.provide(INTERNAL, lambda: _internal_ports(machine))
-    repository.provide(EXTERNAL, lambda: _external_ports(machine))
-    for spec in machine.spec["switches"]:
-        _from_model(machine, spec)
-    client = machine.os["product_type"] == 1 and machine.os["build"] >= DEFAULT_SWITCH_SINCE
-    if client and machine.hyperv and repository.row(SWITCH, CreationClassName=SWITCH, Name=DEFAULT_SWITCH) is None:
-        _default_switch(machine)
-    for rule in _rules(machine):
-        repository.associate(rule)
+class VirtualSwitch(Service):
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        repository.live(SWITCH, "ElementName", lambda row: settings_of(machine, row.values["Name"])["ElementName"])
+        for cls, texts in TEXTS.items():
+            for prop, key in texts.items():
+                repository.live(cls, prop, lambda _, key=key: machine.text(key))
+        repository.provide(PORT, lambda: _ports(machine))
+        repository.provide(INTERNAL, lambda: _internal_ports(machine))
+        repository.provide(EXTERNAL, lambda: _external_ports(machine))
+        for spec in machine.spec["switches"]:
+            _from_model(machine, spec)
+        client = machine.os["product_type"] == 1 and machine.os["build"] >= DEFAULT_SWITCH_SINCE
+        if client and machine.hyperv and repository.row(SWITCH, CreationClassName=SWITCH, Name=DEFAULT_SWITCH) is None:
+            _default_switch(machine)
+        for rule in _rules(machine):
+            repository.associate(rule)
 
 
 def _from_model(machine: Machine, spec: dict[str, Any]) -> None:

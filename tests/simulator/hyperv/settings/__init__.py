@@ -1,33 +1,18 @@
-"""Setting data of virtual machines, one file per kind; every file here is found by itself.
-
-A file defines
-  CLASSES                     the setting classes it answers for
-  check_modify(vm, row, values)   raise Refused when the host wouldn't take these values; `values` holds only what
-                              differs from the row, and what the host changes along may be added to it
-  plan_add(vm, parent, cls, values)   the new rows (made with repository.new, not stored) or Refused; `parent` is the
-                              row of AffectedConfiguration, or None when the VM itself is being built
-  added(vm, row), modified(vm, row), removed(vm, row)   what happens besides, once the rows have changed
-  check_remove(vm, row)       raise Refused when it can't go
-  with_it(vm, row)            rows that go along with a removed one
-  install(machine)            rows and live properties every machine has
-  install_vm(vm, spec)        the rows of a new VM; spec is its part of the model
-A missing function means: not possible over the management service (32773), except with_it: nothing goes along.
-"""
+"""Setting data of virtual machines, one file per kind."""
 
 from __future__ import annotations
 
-import pkgutil
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...cim.embedded import EmbeddedError, parse_embedded, typed_values
 from ...cim.schema import HYPERV
 from ...cim.values import Instance
 from ...machine.jobs import FAILED, INVALID_PARAMETER, Refused
+from ...machine.service import Part, parts_in
 
 if TYPE_CHECKING:
     from ...cim.values import CimClass
@@ -38,16 +23,54 @@ FIRST = ("system", "memory", "processor")  # a new VM has vm.system and so on wh
 _OWNER = re.compile(r"^Microsoft:(?:GuestNetwork\\)?([0-9a-f]{8}-[0-9a-f-]{27})", re.IGNORECASE)
 
 
-@cache
-def modules() -> tuple[ModuleType, ...]:
-    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
-    ordered = (*FIRST, *(name for name in names if name not in FIRST))
-    return tuple(import_module(f"{__name__}.{name}") for name in ordered)
+class Setting(Part, base=True):
+    """A kind of setting data: the rules of CLASSES. A hook that a kind does not override refuses with 32773."""
+
+    ONE_PER_VM: ClassVar[bool] = False  # every VM has its row from the start; it is changed, not added
+
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        """Raise Refused unless the host accepts the values.
+
+        `values` holds only what differs from the row; what the host changes along with it may be added.
+        """
+        raise Refused(INVALID_PARAMETER)
+
+    def plan_add(self, vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
+        """The new rows, made with repository.new() and not stored; or raise Refused.
+
+        `parent` is the row of AffectedConfiguration; while the VM itself is being created, its system settings.
+        """
+        raise Refused(INVALID_PARAMETER)
+
+    def check_remove(self, vm: Vm, row: Instance) -> None:
+        """Raise Refused unless the row can be removed."""
+        raise Refused(INVALID_PARAMETER)
+
+    def with_it(self, vm: Vm, row: Instance) -> list[Instance]:
+        """The rows that are removed together with a row."""
+        return []
+
+    def added(self, vm: Vm, row: Instance) -> None:
+        """Called after the row was stored."""
+
+    def modified(self, vm: Vm, row: Instance) -> None:
+        """Called after the row was changed."""
+
+    def removed(self, vm: Vm, row: Instance) -> None:
+        """Called after the row was removed."""
 
 
 @cache
-def module_of(class_name: str) -> ModuleType | None:
-    return next((one for one in modules() if class_name in one.CLASSES), None)
+def kinds() -> tuple[Setting, ...]:
+    named = [(name, part) for name, part in parts_in(sys.modules[__name__]) if isinstance(part, Setting)]
+    first = sorted((item for item in named if item[0] in FIRST), key=lambda item: FIRST.index(item[0]))
+    return tuple(part for _name, part in (*first, *(item for item in named if item[0] not in FIRST)))
+
+
+@cache
+def kind_of(class_name: str) -> Setting:
+    """The kind of a class; for any other class one that refuses everything."""
+    return next((kind for kind in kinds() if class_name in kind.CLASSES), Setting())
 
 
 def owner_id(instance_id: str) -> str:
@@ -80,9 +103,7 @@ class Change:
 
     def apply(self) -> None:
         self.row.update(self.values)
-        kind = module_of(self.row.cls.name)
-        if hasattr(kind, "modified"):
-            kind.modified(self.vm, self.row)
+        kind_of(self.row.cls.name).modified(self.vm, self.row)
         self.vm.changed = self.vm.machine.clock.now()
 
 
@@ -92,14 +113,13 @@ def read_change(machine: Machine, text: str, base: str) -> Change:
     if not cls.is_a(base):
         raise Refused(INVALID_PARAMETER)
     row = machine.repository.row(cls.name, HYPERV, InstanceID=values.pop("InstanceID", None))
-    kind = module_of(cls.name)
     # A checkpoint's settings carry its own GUID and name their VM in VirtualSystemIdentifier.
     owner = row is not None and (row.get("VirtualSystemIdentifier") or owner_id(row["InstanceID"]))
     vm = machine.vms.get(str(owner).upper())
-    if row is None or vm is None or kind is None or not hasattr(kind, "check_modify"):
+    if row is None or vm is None:
         raise Refused(INVALID_PARAMETER)
     different = {name: value for name, value in values.items() if not same(value, row[name])}
-    kind.check_modify(vm, row, different)
+    kind_of(cls.name).check_modify(vm, row, different)
     return Change(vm, row, different)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...cim.paths import PathError, parse_path
 from ...cim.values import CimClass, Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, Refused
-from . import in_range
+from . import Setting, in_range
 from .feature import add_offload
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ADAPTER, CONNECTION = "Msvm_SyntheticEthernetPortSettingData", "Msvm_EthernetPortAllocationSettingData"
 LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 ADAPTERS = (ADAPTER, LEGACY)
-CLASSES = (*ADAPTERS, CONNECTION)
 NO_MAC = "000000000000"
 # The MAC address needs the VM off (Set-VMNetworkAdapter docs); over WMI not seen: ASSUMPTIONS HV-10.
 NEED_OFF = {"Address", "StaticMacAddress"}
@@ -30,28 +29,72 @@ LIMITS = {ADAPTER: {(0, 0): 8, (8, 3): 64}, LEGACY: {(0, 0): 4}}
 LEGACY_SUBTYPE = "Microsoft:Hyper-V:Emulated Ethernet Port"
 
 
-def install(machine: Machine) -> None:
-    live = machine.repository.live
-    for cls, name in ((ADAPTER, "adapter"), (LEGACY, "legacy_adapter")):
-        live(cls, "ElementName", lambda row, name=name: row.values.get("ElementName") or machine.text(name))
-        live(cls, "Caption", lambda _: machine.text("adapter_caption"))
+class Adapter(Setting):
+    CLASSES = (*ADAPTERS, CONNECTION)
 
+    def install(self, machine: Machine) -> None:
+        live = machine.repository.live
+        for cls, name in ((ADAPTER, "adapter"), (LEGACY, "legacy_adapter")):
+            live(cls, "ElementName", lambda row, name=name: row.values.get("ElementName") or machine.text(name))
+            live(cls, "Caption", lambda _: machine.text("adapter_caption"))
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    for adapter in spec["adapters"]:
-        values = {"ElementName": adapter["name"]} if adapter["name"] else {}
-        row = new_adapter(vm, adapter["id"], values, LEGACY if adapter["legacy"] else ADAPTER)
-        if adapter["mac"]:
-            row.update({"Address": adapter["mac"], "StaticMacAddress": adapter["static_mac"]})
-        vm.machine.repository.store(row, owner=vm.id)
-        vm.addresses[row["InstanceID"].lower()] = adapter["addresses"]
-        if adapter["switch"] or adapter["connection"]:
-            path = vm.machine.switch_path(adapter["switch"]) if adapter["switch"] else None
-            connection = new_connection(vm, row, path)
-            if adapter["switch"]:
-                connection["LastKnownSwitchName"] = adapter["switch"]
-            vm.machine.repository.store(connection, owner=vm.id)
-            add_offload(vm, connection)
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        for adapter in spec["adapters"]:
+            values = {"ElementName": adapter["name"]} if adapter["name"] else {}
+            row = new_adapter(vm, adapter["id"], values, LEGACY if adapter["legacy"] else ADAPTER)
+            if adapter["mac"]:
+                row.update({"Address": adapter["mac"], "StaticMacAddress": adapter["static_mac"]})
+            vm.machine.repository.store(row, owner=vm.id)
+            vm.addresses[row["InstanceID"].lower()] = adapter["addresses"]
+            if adapter["switch"] or adapter["connection"]:
+                path = vm.machine.switch_path(adapter["switch"]) if adapter["switch"] else None
+                connection = new_connection(vm, row, path)
+                if adapter["switch"]:
+                    connection["LastKnownSwitchName"] = adapter["switch"]
+                vm.machine.repository.store(connection, owner=vm.id)
+                add_offload(vm, connection)
+
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        """Connections and names change in any state, MAC addresses only while the VM is off."""
+        if not values:
+            return
+        if vm.busy:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if row.cls.name in ADAPTERS:
+            _check_adapter(row, values)
+            if vm.state != 3 and set(values) & NEED_OFF:
+                raise vm.refusal("error_static_mac", INVALID_STATE)
+            return
+        in_range(values, {"EnabledState": (2, 3)})
+        if "Parent" in values:
+            raise Refused(INVALID_PARAMETER)
+        if values.get("HostResource"):
+            values["HostResource"] = [_switch_path(vm, values["HostResource"])]
+            values["LastKnownSwitchName"] = _switch(vm, values["HostResource"][0])["ElementName"]
+
+    def plan_add(self, vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
+        if vm.busy:
+            raise vm.refusal("error_state", INVALID_STATE)
+        values.pop("InstanceID", None)
+        return _plan_connection(vm, values) if cls.name == CONNECTION else _plan_adapter(vm, values, cls.name)
+
+    def check_remove(self, vm: Vm, row: Instance) -> None:
+        if vm.busy:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if row.cls.name in ADAPTERS:
+            _check_hot(vm)
+
+    def added(self, vm: Vm, row: Instance) -> None:
+        """Add the offload row of a port; give an adapter of a running VM its address."""
+        if row.cls.name == CONNECTION:
+            add_offload(vm, row)
+        elif vm.powered:
+            assign_macs(vm)
+
+    def with_it(self, vm: Vm, row: Instance) -> list[Instance]:
+        r"""An adapter takes its connection along, a connection its features: all that starts with its InstanceID\."""
+        prefix = row["InstanceID"].lower() + "\\"
+        return [other for other in vm.rows("CIM_SettingData") if other["InstanceID"].lower().startswith(prefix)]
 
 
 def new_adapter(vm: Vm, device: str, values: dict[str, Any], cls: str = ADAPTER) -> Instance:
@@ -74,32 +117,6 @@ def new_connection(vm: Vm, adapter: Instance, switch_path: str | None, state: in
             "EnabledState": state if switch_path else DISCONNECTED,
         },
     )
-
-
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """Connections and names change in any state, MAC addresses only while the VM is off."""
-    if not values:
-        return
-    if vm.busy:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if row.cls.name in ADAPTERS:
-        _check_adapter(row, values)
-        if vm.state != 3 and set(values) & NEED_OFF:
-            raise vm.refusal("error_static_mac", INVALID_STATE)
-        return
-    in_range(values, {"EnabledState": (2, 3)})
-    if "Parent" in values:
-        raise Refused(INVALID_PARAMETER)
-    if values.get("HostResource"):
-        values["HostResource"] = [_switch_path(vm, values["HostResource"])]
-        values["LastKnownSwitchName"] = _switch(vm, values["HostResource"][0])["ElementName"]
-
-
-def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
-    if vm.busy:
-        raise vm.refusal("error_state", INVALID_STATE)
-    values.pop("InstanceID", None)
-    return _plan_connection(vm, values) if cls.name == CONNECTION else _plan_adapter(vm, values, cls.name)
 
 
 def _plan_adapter(vm: Vm, values: dict[str, Any], cls: str) -> list[Instance]:
@@ -142,25 +159,10 @@ def _plan_connection(vm: Vm, values: dict[str, Any]) -> list[Instance]:
     return [row]
 
 
-def check_remove(vm: Vm, row: Instance) -> None:
-    if vm.busy:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if row.cls.name in ADAPTERS:
-        _check_hot(vm)
-
-
 def _check_hot(vm: Vm) -> None:
     """Adapters come and go while the VM is off, in generation 2 also while it runs; never while it is saved."""
     if vm.state == 6 or (vm.powered and vm.generation == 1):
         raise vm.refusal("error_state", INVALID_STATE)
-
-
-def added(vm: Vm, row: Instance) -> None:
-    """A port that was added has its offload row at once; an adapter added to a running VM has an address at once."""
-    if row.cls.name == CONNECTION:
-        add_offload(vm, row)
-    elif vm.powered:
-        assign_macs(vm)
 
 
 def assign_macs(vm: Vm) -> None:
@@ -169,12 +171,6 @@ def assign_macs(vm: Vm) -> None:
         for row in vm.rows(cls):
             if not row["StaticMacAddress"] and row["Address"] == NO_MAC:
                 row["Address"] = vm.machine.next_mac()
-
-
-def with_it(vm: Vm, row: Instance) -> list[Instance]:
-    r"""An adapter takes its connection along, a connection its features: all that starts with its InstanceID\."""
-    prefix = row["InstanceID"].lower() + "\\"
-    return [other for other in vm.rows("CIM_SettingData") if other["InstanceID"].lower().startswith(prefix)]
 
 
 def _check_adapter(row: Instance, values: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from ...cim.repository import Association, Pair
 from ...cim.values import Instance
 from ...machine.files import check_keys
 from ...machine.jobs import INVALID_PARAMETER, Refused
-from . import owner_id
+from . import Setting, owner_id
 from .storage import DISK_DRIVE, DVD_DRIVE
 
 if TYPE_CHECKING:
@@ -23,28 +23,34 @@ if TYPE_CHECKING:
     from ..vm import Vm
 
 BOOT, SYSTEM = "Msvm_BootSourceSettingData", "Msvm_VirtualSystemSettingData"
-CLASSES = (BOOT,)
 DRIVE, NETWORK, FILE = 1, 2, 3
 ADAPTERS = ("Msvm_SyntheticEthernetPortSettingData",)
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    repository.provide(BOOT, lambda: (row for owner in _owners(machine) for row, _rest in sources(machine, owner)))
-    repository.live(SYSTEM, "BootSourceOrder", lambda row: order(machine, row))
-    ends = ("SystemElement", "SameElement")
-    repository.associate(
-        Association("Msvm_LogicalIdentity", ends, lambda: _pairs(machine), lambda row: _of(machine, row))
-    )
-    ends = ("GroupComponent", "PartComponent")
-    repository.associate(
-        Association(
-            "Msvm_VirtualSystemSettingDataComponent",
-            ends,
-            lambda: (pair for owner in _owners(machine) for pair in _components(machine, owner)),
-            lambda row: _components(machine, _owner(row)),
+class Boot(Setting):
+    CLASSES = (BOOT,)
+
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        repository.provide(BOOT, lambda: (row for owner in _owners(machine) for row, _rest in sources(machine, owner)))
+        repository.live(SYSTEM, "BootSourceOrder", lambda row: order(machine, row))
+        ends = ("SystemElement", "SameElement")
+        repository.associate(
+            Association("Msvm_LogicalIdentity", ends, lambda: _pairs(machine), lambda row: _of(machine, row))
         )
-    )
+        ends = ("GroupComponent", "PartComponent")
+        repository.associate(
+            Association(
+                "Msvm_VirtualSystemSettingDataComponent",
+                ends,
+                lambda: (pair for owner in _owners(machine) for pair in _components(machine, owner)),
+                lambda row: _components(machine, _owner(row)),
+            )
+        )
+
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        check_keys(spec.get("firmware") or {}, {"files"}, f"{vm.name}: firmware")
+        vm.boot_files = {str(one): f"{uuid.uuid4()}".upper() for one in (spec.get("firmware") or {}).get("files") or ()}
 
 
 def _owners(machine: Machine) -> Iterator[str]:
@@ -138,11 +144,6 @@ def check_bios_order(vm: Vm, values: dict[str, Any]) -> None:
     """BootOrder of generation 1: floppy 0, CD 1, IDE 2, network 3, all four (Msvm_VirtualSystemSettingData docs)."""
     if "BootOrder" in values and (vm.generation == 2 or sorted(values["BootOrder"] or ()) != [0, 1, 2, 3]):
         raise Refused(INVALID_PARAMETER)
-
-
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    check_keys(spec.get("firmware") or {}, {"files"}, f"{vm.name}: firmware")
-    vm.boot_files = {str(one): f"{uuid.uuid4()}".upper() for one in (spec.get("firmware") or {}).get("files") or ()}
 
 
 def _pairs(machine: Machine) -> Iterator[Pair]:

@@ -9,7 +9,7 @@ from ...cim import errors
 from ...cim.errors import CimError
 from ...cim.values import CimClass, Instance
 from ...machine.jobs import INVALID_PARAMETER, Refused
-from . import in_range
+from . import Setting, in_range
 
 if TYPE_CHECKING:
     from ..vm import Vm
@@ -21,7 +21,6 @@ FEATURES = {
     "Msvm_EthernetSwitchPortBandwidthSettingData": "24AD3CE1-69BD-4978-B2AC-DAAD389D699C",
     "Msvm_EthernetSwitchPortOffloadSettingData": "C885BFD1-ABB7-418F-8163-9F379C9F7166",
 }
-CLASSES = tuple(FEATURES)
 _SWITCH = re.compile(r'Msvm_VirtualEthernetSwitch\..*?Name="([0-9A-Fa-f-]{36})"')
 VLAN = "Msvm_EthernetSwitchPortVlanSettingData"
 OFFLOAD = "Msvm_EthernetSwitchPortOffloadSettingData"
@@ -54,26 +53,44 @@ def add_offload(vm: Vm, connection: Instance) -> None:
     vm.machine.repository.store(new_feature(vm, connection, OFFLOAD, {}), owner=vm.id)
 
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    for adapter in spec["adapters"]:
-        connection = vm.machine.repository.row(
-            "Msvm_EthernetPortAllocationSettingData", InstanceID=f"Microsoft:{vm.id}\\{adapter['id']}\\C"
-        )
-        for class_name, values in adapter["features"].items():
-            row = new_feature(vm, connection, class_name, values)
-            existing = vm.machine.repository.row(class_name, InstanceID=row["InstanceID"])
-            if existing is None:
-                vm.machine.repository.store(row, owner=vm.id)
-            else:
-                existing.update(values)
+class Feature(Setting):
+    CLASSES = tuple(FEATURES)
 
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        for adapter in spec["adapters"]:
+            connection = vm.machine.repository.row(
+                "Msvm_EthernetPortAllocationSettingData", InstanceID=f"Microsoft:{vm.id}\\{adapter['id']}\\C"
+            )
+            for class_name, values in adapter["features"].items():
+                row = new_feature(vm, connection, class_name, values)
+                existing = vm.machine.repository.row(class_name, InstanceID=row["InstanceID"])
+                if existing is None:
+                    vm.machine.repository.store(row, owner=vm.id)
+                else:
+                    existing.update(values)
 
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """Features change in any state of the VM. On old hosts changing a VLAN row throws (os-win): ASSUMPTIONS NET-08."""
-    if row.cls.name == VLAN and vm.machine.os["build"] < VLAN_MODIFY_SINCE:
-        raise CimError(errors.FAILED, operation="ExecMethod", parameter_info=row["InstanceID"])
-    check_values(row, values)
-    _check_switch(vm, row, values)
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        """Allowed in any state of the VM; on old hosts changing a VLAN row fails (os-win): ASSUMPTIONS NET-08."""
+        if row.cls.name == VLAN and vm.machine.os["build"] < VLAN_MODIFY_SINCE:
+            raise CimError(errors.FAILED, operation="ExecMethod", parameter_info=row["InstanceID"])
+        check_values(row, values)
+        _check_switch(vm, row, values)
+
+    def plan_add(self, vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
+        """`parent` is the connection. A second row of one class: ASSUMPTIONS HV-12."""
+        values.pop("InstanceID", None)
+        if parent is None or parent.cls.name != "Msvm_EthernetPortAllocationSettingData" or cls.name not in FEATURES:
+            raise Refused(INVALID_PARAMETER)
+        row = new_feature(vm, parent, cls.name, {})
+        if vm.machine.repository.row(cls.name, InstanceID=row["InstanceID"]) is not None:
+            raise Refused(INVALID_PARAMETER)
+        check_values(row, values)
+        _check_switch(vm, row, values)
+        row.update(values)
+        return [row]
+
+    def check_remove(self, vm: Vm, row: Instance) -> None:
+        """Any time."""
 
 
 def _check_switch(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
@@ -85,24 +102,6 @@ def _check_switch(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
     match = _SWITCH.search((connection["HostResource"] or [""])[0]) if connection is not None else None
     switch = f"Microsoft:{match[1]}" if match else ""
     check_bandwidth(row, values, vm.machine.repository.row("Msvm_VirtualEthernetSwitchSettingData", InstanceID=switch))
-
-
-def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
-    """`parent` is the connection. A second row of one class: ASSUMPTIONS HV-12."""
-    values.pop("InstanceID", None)
-    if parent is None or parent.cls.name != "Msvm_EthernetPortAllocationSettingData" or cls.name not in FEATURES:
-        raise Refused(INVALID_PARAMETER)
-    row = new_feature(vm, parent, cls.name, {})
-    if vm.machine.repository.row(cls.name, InstanceID=row["InstanceID"]) is not None:
-        raise Refused(INVALID_PARAMETER)
-    check_values(row, values)
-    _check_switch(vm, row, values)
-    row.update(values)
-    return [row]
-
-
-def check_remove(vm: Vm, row: Instance) -> None:
-    """Any time."""
 
 
 def check_values(row: Instance, values: dict[str, Any]) -> None:

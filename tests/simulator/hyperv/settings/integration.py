@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...cim.values import Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, Refused
 from ..guest import COMPONENTS
-from . import in_range
+from . import Setting, in_range
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -17,26 +17,28 @@ CLASSES = tuple(f"Msvm_{name}ComponentSettingData" for name in COMPONENTS)
 OFF_BY_DEFAULT = {"GuestServiceInterface"}
 
 
-def install(machine: Machine) -> None:
-    for name, cls in zip(COMPONENTS, CLASSES, strict=True):
-        for prop in ("ElementName", "Caption"):
-            machine.repository.live(cls, prop, lambda _, name=name: machine.text(name.lower()))
+class Integration(Setting):
+    CLASSES = CLASSES
+    ONE_PER_VM = True
 
+    def install(self, machine: Machine) -> None:
+        for name, cls in zip(COMPONENTS, CLASSES, strict=True):
+            for prop in ("ElementName", "Caption"):
+                machine.repository.live(cls, prop, lambda _, name=name: machine.text(name.lower()))
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    disabled = spec["disabled_services"]
-    for name, cls in zip(COMPONENTS, CLASSES, strict=True):
-        off = name in disabled or (name in OFF_BY_DEFAULT and name not in spec["enabled_services"])
-        vm.machine.repository.add(
-            cls,
-            {"InstanceID": f"Microsoft:{vm.id}\\{COMPONENTS[name]}", "EnabledState": 3 if off else 2},
-            owner=vm.id,
-        )
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        disabled = spec["disabled_services"]
+        for name, cls in zip(COMPONENTS, CLASSES, strict=True):
+            off = name in disabled or (name in OFF_BY_DEFAULT and name not in spec["enabled_services"])
+            vm.machine.repository.add(
+                cls,
+                {"InstanceID": f"Microsoft:{vm.id}\\{COMPONENTS[name]}", "EnabledState": 3 if off else 2},
+                owner=vm.id,
+            )
 
-
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    if vm.busy or vm.state == 6:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if set(values) - {"EnabledState"}:
-        raise Refused(INVALID_PARAMETER)
-    in_range(values, {"EnabledState": (2, 3)})
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        if vm.busy or vm.state == 6:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if set(values) - {"EnabledState"}:
+            raise Refused(INVALID_PARAMETER)
+        in_range(values, {"EnabledState": (2, 3)})

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NO_MEMORY
-from . import in_range
+from . import Setting, in_range
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
     from ..vm import Vm
 
-CLASSES = ("Msvm_MemorySettingData",)
+CLASS = "Msvm_MemorySettingData"
 DEVICE = "4764334d-e001-4176-82ee-5594ec9b530e"
 MAXIMUM = 1048576  # MB; what Limit reads on a static VM
 SMALLEST = 32
@@ -22,34 +22,36 @@ WHILE_RUNNING = {"TargetMemoryBuffer", "Weight", "ElementName", *AMOUNTS}
 LIMITS = {"TargetMemoryBuffer": (5, 2000), "Weight": (0, 10000)}
 
 
-def install(machine: Machine) -> None:
-    machine.repository.live(
-        CLASSES[0], "ElementName", lambda row: row.values.get("ElementName") or machine.text("memory")
-    )
+class Memory(Setting):
+    CLASSES = (CLASS,)
+    ONE_PER_VM = True
 
+    def install(self, machine: Machine) -> None:
+        machine.repository.live(
+            CLASS, "ElementName", lambda row: row.values.get("ElementName") or machine.text("memory")
+        )
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    vm.memory = vm.machine.repository.add(
-        CLASSES[0], {"InstanceID": f"Microsoft:{vm.id}\\{DEVICE}", **spec["memory"]}, owner=vm.id
-    )
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        vm.memory = vm.machine.repository.add(
+            CLASS, {"InstanceID": f"Microsoft:{vm.id}\\{DEVICE}", **spec["memory"]}, owner=vm.id
+        )
 
-
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """The rules of Set-VMMemory, of dynamic memory and of nesting (codes: ASSUMPTIONS HV-16, HV-17)."""
-    if not values:
-        return
-    if vm.busy or vm.state == 6:
-        raise vm.refusal("error_state", INVALID_STATE)
-    in_range(values, LIMITS)
-    wanted = {name: values.get(name, row[name]) for name in (*AMOUNTS, "DynamicMemoryEnabled")}
-    if vm.powered:
-        _check_running(vm, row, values)
-    _check_amounts(vm, values, wanted)
-    if wanted["DynamicMemoryEnabled"] and "DynamicMemoryEnabled" in values and vm.system["VirtualNumaEnabled"]:
-        # Set-VMMemory turns virtual NUMA off first; the two exclude each other (Hyper-V virtual NUMA overview).
-        raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
-    if not wanted["DynamicMemoryEnabled"] and "VirtualQuantity" in values:
-        values["Reservation"] = values["VirtualQuantity"]  # a static VM reads its startup memory there
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        """The rules of Set-VMMemory, of dynamic memory and of nesting (codes: ASSUMPTIONS HV-16, HV-17)."""
+        if not values:
+            return
+        if vm.busy or vm.state == 6:
+            raise vm.refusal("error_state", INVALID_STATE)
+        in_range(values, LIMITS)
+        wanted = {name: values.get(name, row[name]) for name in (*AMOUNTS, "DynamicMemoryEnabled")}
+        if vm.powered:
+            _check_running(vm, row, values)
+        _check_amounts(vm, values, wanted)
+        if wanted["DynamicMemoryEnabled"] and "DynamicMemoryEnabled" in values and vm.system["VirtualNumaEnabled"]:
+            # Set-VMMemory turns virtual NUMA off first; the two exclude each other (Hyper-V virtual NUMA overview).
+            raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
+        if not wanted["DynamicMemoryEnabled"] and "VirtualQuantity" in values:
+            values["Reservation"] = values["VirtualQuantity"]  # a static VM reads its startup memory there
 
 
 def _check_running(vm: Vm, row: Instance, values: dict[str, Any]) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...machine.files import check_keys
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Refused
+from . import Setting
 
 if TYPE_CHECKING:
     from ...cim.values import Instance
     from ..vm import Vm
 
 SECURITY = "Msvm_SecuritySettingData"
-CLASSES = (SECURITY,)
 DEVICE = "A2B8B2E5-4E5B-4C0C-8A0E-6C0F9E2B7D31"  # the real tail isn't known: ASSUMPTIONS VM-08
 DEFAULTS = {
     "TpmEnabled": False,
@@ -39,17 +39,20 @@ class Tpm:
     sealed_with: bytes = b""
 
 
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    if vm.version < SINCE:
-        return
-    wanted = spec.get("security") or {}
-    check_keys(wanted, {"tpm", "key_protector"}, f"{vm.name}: security")
-    tpm = bool(wanted.get("tpm"))
-    vm.machine.repository.add(
-        SECURITY, {"InstanceID": f"Microsoft:{vm.id}\\{DEVICE}", **DEFAULTS, "TpmEnabled": tpm}, owner=vm.id
-    )
-    if tpm or wanted.get("key_protector"):
-        vm.tpm.protector = f"KP:model:{vm.id}".encode()
+class Security(Setting):
+    CLASSES = (SECURITY,)
+
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        if vm.version < SINCE:
+            return
+        wanted = spec.get("security") or {}
+        check_keys(wanted, {"tpm", "key_protector"}, f"{vm.name}: security")
+        tpm = bool(wanted.get("tpm"))
+        vm.machine.repository.add(
+            SECURITY, {"InstanceID": f"Microsoft:{vm.id}\\{DEVICE}", **DEFAULTS, "TpmEnabled": tpm}, owner=vm.id
+        )
+        if tpm or wanted.get("key_protector"):
+            vm.tpm.protector = f"KP:model:{vm.id}".encode()
 
 
 def row_of(vm: Vm) -> Instance | None:

@@ -18,6 +18,7 @@ from ...cim.values import CimClass, Instance
 from ...machine import disks
 from ...machine.files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError, check_keys
 from ...machine.jobs import FAILED, FILE_MISSING, INVALID_PARAMETER, INVALID_STATE, Refused
+from . import Setting
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -64,19 +65,120 @@ POOLS = {
 WHILE_RUNNING = {"IOPSLimit", "IOPSReservation", "StorageQoSPolicyID", "ElementName", "CachingMode"}
 
 
-def install(machine: Machine) -> None:
-    repository = machine.repository
-    for name in CLASSES:
-        repository.live(name, "ElementName", lambda row: _display(machine, row))
-    for sub_type, pool in POOLS.items():
-        cls = SASD if sub_type in MEDIUM_OF.values() else RASD
-        identity = {"ResourceType": TYPES[sub_type][0], "ResourceSubType": sub_type}
-        repository.add("Msvm_AllocationCapabilities", {"InstanceID": f"Microsoft:{pool}", **identity})
-        for kind in ("Default", "Minimum", "Maximum", "Increment"):
-            repository.add(cls, {"InstanceID": f"Microsoft:Definition\\{pool}\\{kind}", **identity})
-    repository.associate(
-        Association("Msvm_SettingsDefineCapabilities", ("GroupComponent", "PartComponent"), lambda: _templates(machine))
-    )
+class Storage(Setting):
+    CLASSES = CLASSES
+
+    def install(self, machine: Machine) -> None:
+        repository = machine.repository
+        for name in CLASSES:
+            repository.live(name, "ElementName", lambda row: _display(machine, row))
+        for sub_type, pool in POOLS.items():
+            cls = SASD if sub_type in MEDIUM_OF.values() else RASD
+            identity = {"ResourceType": TYPES[sub_type][0], "ResourceSubType": sub_type}
+            repository.add("Msvm_AllocationCapabilities", {"InstanceID": f"Microsoft:{pool}", **identity})
+            for kind in ("Default", "Minimum", "Maximum", "Increment"):
+                repository.add(cls, {"InstanceID": f"Microsoft:Definition\\{pool}\\{kind}", **identity})
+        repository.associate(
+            Association(
+                "Msvm_SettingsDefineCapabilities", ("GroupComponent", "PartComponent"), lambda: _templates(machine)
+            )
+        )
+
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        """The chipset of the generation, then the model's controllers, disks and DVD drives."""
+        store = vm.machine.repository.store
+        store(new_row(vm, MOUSE, f"Microsoft:{vm.id}\\{MOUSE_DEVICE}"), owner=vm.id)
+        if spec["generation"] == 1:
+            for number in "01":
+                row = new_row(vm, IDE, f"Microsoft:{vm.id}\\{IDE_DEVICE}\\{number}")
+                row["Address"] = number
+                store(row, owner=vm.id)
+            store(new_row(vm, DISKETTE, f"Microsoft:{vm.id}\\{DISKETTE_DEVICE}"), owner=vm.id)
+        wanted = [*(spec.get("disks") or ()), *(spec.get("dvd_drives") or ())]
+        on_scsi = [one for one in wanted if (one.get("controller") or _default_bus(spec)) == "scsi"]
+        # New-VM gives a VM of generation 2 one SCSI controller, DefineSystem none (captured).
+        check_keys(spec.get("controllers") or {}, {"scsi"}, f"{vm.name}: controllers")
+        count = int((spec.get("controllers") or {}).get("scsi", spec["generation"] - 1))
+        for _turn in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
+            store(new_row(vm, SCSI, f"Microsoft:{vm.id}\\{disks.new_guid()}\\0"), owner=vm.id)
+        for one in spec.get("disks") or ():
+            _from_model(vm, spec, one, DISK_DRIVE)
+        for one in spec.get("dvd_drives") or ():
+            _from_model(vm, spec, one, DVD_DRIVE)
+
+    # --- rules
+
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        """A DVD's medium changes while the VM runs; a disk's file needs it off (Set-VMHardDiskDrive docs)."""
+        if not values:
+            return
+        if vm.busy or vm.state == SAVED_STATE:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if set(values) & {"Parent", "AddressOnParent", "ResourceType", "ResourceSubType", "Address"}:
+            raise Refused(INVALID_PARAMETER)
+        if row.cls.name != SASD:
+            return
+        disk = row["ResourceSubType"] == HARD_DISK
+        if disk and vm.powered and set(values) - WHILE_RUNNING:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if "HostResource" in values:
+            if len(values["HostResource"] or ()) != 1:
+                raise Refused(INVALID_PARAMETER)
+            _check_file(vm, row, values["HostResource"][0])
+
+    def modified(self, vm: Vm, row: Instance) -> None:
+        if vm.powered and row.cls.name == SASD:
+            open_media(vm)
+
+    def plan_add(self, vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
+        """A controller, a drive or a medium; minimal instances without a template work (captured)."""
+        if vm.busy or vm.state == SAVED_STATE:
+            raise vm.refusal("error_state", INVALID_STATE)
+        values.pop("InstanceID", None)
+        values.pop("ResourceType", None)
+        named = (values.pop("ResourceSubType", None) or "").lower()
+        sub_type = next((one for one in TYPES if one.lower() == named), "")
+        values = {name: value for name, value in values.items() if value not in (None, "", [])}
+        if sub_type in (HARD_DISK, DVD_DISK):
+            if cls.name != SASD:
+                raise Refused(INVALID_PARAMETER)
+            return [_plan_medium(vm, sub_type, values)]
+        if cls.name != RASD:
+            raise Refused(INVALID_PARAMETER)
+        if sub_type == SCSI:
+            return [_plan_controller(vm, values)]
+        if sub_type in MEDIUM_OF:
+            return [_plan_drive(vm, sub_type, values)]
+        raise Refused(INVALID_PARAMETER)
+
+    def added(self, vm: Vm, row: Instance) -> None:
+        if row.cls.name == SASD and vm.powered:
+            open_media(vm)
+
+    def check_remove(self, vm: Vm, row: Instance) -> None:
+        """The medium first, then the drive, in two calls: on a drive that is not empty the provider fails (captured)."""
+        if vm.busy or vm.state == SAVED_STATE:
+            raise vm.refusal("error_state", INVALID_STATE)
+        sub_type = row["ResourceSubType"]
+        if sub_type in SLOTS:
+            if sub_type == IDE:
+                raise Refused(INVALID_PARAMETER)
+            if vm.state != OFF_STATE:
+                raise vm.refusal("error_state", INVALID_STATE)
+            if drives(vm, row):
+                raise CimError(errors.FAILED, operation="ExecMethod", provider="WMI")
+            return
+        on_ide = IDE_DEVICE.lower() in row["InstanceID"].lower()
+        if vm.powered and on_ide and sub_type != DVD_DISK:
+            raise vm.refusal("error_state", INVALID_STATE)
+        if sub_type in MEDIUM_OF and medium_of(vm, row) is not None:
+            raise CimError(errors.FAILED, operation="ExecMethod", provider="WMI")
+        if sub_type in (MOUSE, DISKETTE):
+            raise Refused(INVALID_PARAMETER)
+
+    def removed(self, vm: Vm, row: Instance) -> None:
+        if row.cls.name == SASD and vm.powered:
+            open_media(vm)
 
 
 def _templates(machine: Machine) -> Iterator[Pair]:
@@ -93,29 +195,6 @@ def _templates(machine: Machine) -> Iterator[Pair]:
 def _display(machine: Machine, row: Instance) -> str:
     known = TYPES.get(row.values.get("ResourceSubType") or "")
     return row.values.get("ElementName") or (machine.text(known[1]) if known else "")
-
-
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    """The chipset of the generation, then the model's controllers, disks and DVD drives."""
-    store = vm.machine.repository.store
-    store(new_row(vm, MOUSE, f"Microsoft:{vm.id}\\{MOUSE_DEVICE}"), owner=vm.id)
-    if spec["generation"] == 1:
-        for number in "01":
-            row = new_row(vm, IDE, f"Microsoft:{vm.id}\\{IDE_DEVICE}\\{number}")
-            row["Address"] = number
-            store(row, owner=vm.id)
-        store(new_row(vm, DISKETTE, f"Microsoft:{vm.id}\\{DISKETTE_DEVICE}"), owner=vm.id)
-    wanted = [*(spec.get("disks") or ()), *(spec.get("dvd_drives") or ())]
-    on_scsi = [one for one in wanted if (one.get("controller") or _default_bus(spec)) == "scsi"]
-    # New-VM gives a VM of generation 2 one SCSI controller, DefineSystem none (captured).
-    check_keys(spec.get("controllers") or {}, {"scsi"}, f"{vm.name}: controllers")
-    count = int((spec.get("controllers") or {}).get("scsi", spec["generation"] - 1))
-    for _turn in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
-        store(new_row(vm, SCSI, f"Microsoft:{vm.id}\\{disks.new_guid()}\\0"), owner=vm.id)
-    for one in spec.get("disks") or ():
-        _from_model(vm, spec, one, DISK_DRIVE)
-    for one in spec.get("dvd_drives") or ():
-        _from_model(vm, spec, one, DVD_DRIVE)
 
 
 def _default_bus(spec: dict[str, Any]) -> str:
@@ -261,55 +340,6 @@ def file_refusal(vm: Vm, error: FileError, key: str, medium: Instance) -> Refuse
     )
 
 
-# --- rules
-
-
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """A DVD's medium changes while the VM runs; a disk's file needs it off (Set-VMHardDiskDrive docs)."""
-    if not values:
-        return
-    if vm.busy or vm.state == SAVED_STATE:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if set(values) & {"Parent", "AddressOnParent", "ResourceType", "ResourceSubType", "Address"}:
-        raise Refused(INVALID_PARAMETER)
-    if row.cls.name != SASD:
-        return
-    disk = row["ResourceSubType"] == HARD_DISK
-    if disk and vm.powered and set(values) - WHILE_RUNNING:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if "HostResource" in values:
-        if len(values["HostResource"] or ()) != 1:
-            raise Refused(INVALID_PARAMETER)
-        _check_file(vm, row, values["HostResource"][0])
-
-
-def modified(vm: Vm, row: Instance) -> None:
-    if vm.powered and row.cls.name == SASD:
-        open_media(vm)
-
-
-def plan_add(vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
-    """A controller, a drive or a medium; minimal instances without a template work (captured)."""
-    if vm.busy or vm.state == SAVED_STATE:
-        raise vm.refusal("error_state", INVALID_STATE)
-    values.pop("InstanceID", None)
-    values.pop("ResourceType", None)
-    named = (values.pop("ResourceSubType", None) or "").lower()
-    sub_type = next((one for one in TYPES if one.lower() == named), "")
-    values = {name: value for name, value in values.items() if value not in (None, "", [])}
-    if sub_type in (HARD_DISK, DVD_DISK):
-        if cls.name != SASD:
-            raise Refused(INVALID_PARAMETER)
-        return [_plan_medium(vm, sub_type, values)]
-    if cls.name != RASD:
-        raise Refused(INVALID_PARAMETER)
-    if sub_type == SCSI:
-        return [_plan_controller(vm, values)]
-    if sub_type in MEDIUM_OF:
-        return [_plan_drive(vm, sub_type, values)]
-    raise Refused(INVALID_PARAMETER)
-
-
 def _plan_controller(vm: Vm, values: dict[str, Any]) -> Instance:
     """SCSI controllers come and go only while the VM is off (Add-VMScsiController docs); IDE controllers never do."""
     if vm.state != OFF_STATE:
@@ -375,38 +405,6 @@ def _check_file(vm: Vm, medium: Instance, path: str) -> None:
         raise file_refusal(vm, error, "error_add_disk", medium) from error
     finally:
         files.release(f"{vm.id} probe")
-
-
-def added(vm: Vm, row: Instance) -> None:
-    if row.cls.name == SASD and vm.powered:
-        open_media(vm)
-
-
-def check_remove(vm: Vm, row: Instance) -> None:
-    """The medium first, then the drive, in two calls: a drive that isn't empty makes the provider fail (captured)."""
-    if vm.busy or vm.state == SAVED_STATE:
-        raise vm.refusal("error_state", INVALID_STATE)
-    sub_type = row["ResourceSubType"]
-    if sub_type in SLOTS:
-        if sub_type == IDE:
-            raise Refused(INVALID_PARAMETER)
-        if vm.state != OFF_STATE:
-            raise vm.refusal("error_state", INVALID_STATE)
-        if drives(vm, row):
-            raise CimError(errors.FAILED, operation="ExecMethod", provider="WMI")
-        return
-    on_ide = IDE_DEVICE.lower() in row["InstanceID"].lower()
-    if vm.powered and on_ide and sub_type != DVD_DISK:
-        raise vm.refusal("error_state", INVALID_STATE)
-    if sub_type in MEDIUM_OF and medium_of(vm, row) is not None:
-        raise CimError(errors.FAILED, operation="ExecMethod", provider="WMI")
-    if sub_type in (MOUSE, DISKETTE):
-        raise Refused(INVALID_PARAMETER)
-
-
-def removed(vm: Vm, row: Instance) -> None:
-    if row.cls.name == SASD and vm.powered:
-        open_media(vm)
 
 
 def own(vm: Vm, path: str | None) -> Instance | None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ...cim.values import Instance
 from ...machine.files import FileError
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Refused
-from . import boot, in_range, security
+from . import Setting, boot, in_range, security
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
     from ..vm import Vm
 
-CLASSES = ("Msvm_VirtualSystemSettingData",)
+CLASS = "Msvm_VirtualSystemSettingData"
 REALIZED = "Microsoft:Hyper-V:System:Realized"
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 SECURE_BOOT_TEMPLATES = {
@@ -86,14 +86,61 @@ FOLDERS = {
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 
 
-def install(machine: Machine) -> None:
-    live = machine.repository.live
+class System(Setting):
+    CLASSES = (CLASS,)
 
-    def saved(row: Instance) -> bool:
-        vm = machine.vms.get((row.values.get("VirtualSystemIdentifier") or "").upper())
-        return vm is not None and vm.system is row and vm.state == 6
+    def install(self, machine: Machine) -> None:
+        live = machine.repository.live
 
-    live(CLASSES[0], "IsSaved", saved)
+        def saved(row: Instance) -> bool:
+            vm = machine.vms.get((row.values.get("VirtualSystemIdentifier") or "").upper())
+            return vm is not None and vm.system is row and vm.state == 6
+
+        live(CLASS, "IsSaved", saved)
+
+    def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
+        values = {
+            **defaults(vm.machine, spec["generation"]),
+            "InstanceID": f"Microsoft:{vm.id}",
+            "ElementName": spec["name"],
+            "VirtualSystemIdentifier": vm.id,
+            "ConfigurationID": vm.id,
+            "ConfigurationFile": f"Virtual Machines\\{vm.id}.vmcx",
+            "GuestStateFile": f"Virtual Machines\\{vm.id}.vmgs",
+            "BIOSGUID": f"{{{vm.id}}}",
+            "CreationTime": vm.created,
+            "VirtualNumaEnabled": not spec["memory"]["DynamicMemoryEnabled"],
+            **spec["system"],
+        }
+        vm.system = vm.machine.repository.add(CLASS, values, owner=vm.id)
+
+    def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
+        for name in IGNORED & set(values):
+            del values[name]
+        if row is not vm.system and set(values) - {"ElementName", "Notes"}:
+            raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
+        if vm.busy or (vm.state != 3 and set(values) & NEED_OFF):
+            raise vm.refusal("error_state", INVALID_STATE)
+        in_range(values, LIMITS)
+        if "ElementName" in values and not 1 <= len(values["ElementName"]) <= 100:
+            raise Refused(INVALID_PARAMETER)
+        if "Notes" in values:
+            values["Notes"] = values["Notes"][:1] or [""]  # more than one element: the first is kept (captured)
+        if "AutomaticCriticalErrorActionTimeout" in values:  # kept in whole minutes, rounded up (docs)
+            minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
+            values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
+        if values.get("VirtualNumaEnabled") and vm.memory["DynamicMemoryEnabled"]:
+            raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
+        template = values.get("SecureBootTemplateId")
+        if template is not None and template.upper() not in SECURE_BOOT_TEMPLATES.values():
+            raise Refused(INVALID_PARAMETER)
+        if values.get("SecureBootEnabled") and vm.generation == 1:
+            raise Refused(INVALID_PARAMETER)
+        if security.locked(vm) and {"SecureBootEnabled", "SecureBootTemplateId"} & set(values):
+            raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
+        boot.check_order(vm, values)
+        boot.check_bios_order(vm, values)
+        check_folders(vm, values)
 
 
 def defaults(machine: Machine, generation: int) -> dict[str, Any]:
@@ -143,52 +190,6 @@ def defaults(machine: Machine, generation: int) -> dict[str, Any]:
     if generation == 1:
         values["BootOrder"] = [1, 2, 3, 0]
     return values
-
-
-def install_vm(vm: Vm, spec: dict[str, Any]) -> None:
-    values = {
-        **defaults(vm.machine, spec["generation"]),
-        "InstanceID": f"Microsoft:{vm.id}",
-        "ElementName": spec["name"],
-        "VirtualSystemIdentifier": vm.id,
-        "ConfigurationID": vm.id,
-        "ConfigurationFile": f"Virtual Machines\\{vm.id}.vmcx",
-        "GuestStateFile": f"Virtual Machines\\{vm.id}.vmgs",
-        "BIOSGUID": f"{{{vm.id}}}",
-        "CreationTime": vm.created,
-        "VirtualNumaEnabled": not spec["memory"]["DynamicMemoryEnabled"],
-        **spec["system"],
-    }
-    vm.system = vm.machine.repository.add(CLASSES[0], values, owner=vm.id)
-
-
-def check_modify(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    for name in IGNORED & set(values):
-        del values[name]
-    if row is not vm.system and set(values) - {"ElementName", "Notes"}:
-        raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
-    if vm.busy or (vm.state != 3 and set(values) & NEED_OFF):
-        raise vm.refusal("error_state", INVALID_STATE)
-    in_range(values, LIMITS)
-    if "ElementName" in values and not 1 <= len(values["ElementName"]) <= 100:
-        raise Refused(INVALID_PARAMETER)
-    if "Notes" in values:
-        values["Notes"] = values["Notes"][:1] or [""]  # more than one element: the first is kept (captured)
-    if "AutomaticCriticalErrorActionTimeout" in values:  # kept in whole minutes, rounded up (docs)
-        minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
-        values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
-    if values.get("VirtualNumaEnabled") and vm.memory["DynamicMemoryEnabled"]:
-        raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
-    template = values.get("SecureBootTemplateId")
-    if template is not None and template.upper() not in SECURE_BOOT_TEMPLATES.values():
-        raise Refused(INVALID_PARAMETER)
-    if values.get("SecureBootEnabled") and vm.generation == 1:
-        raise Refused(INVALID_PARAMETER)
-    if security.locked(vm) and {"SecureBootEnabled", "SecureBootTemplateId"} & set(values):
-        raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
-    boot.check_order(vm, values)
-    boot.check_bios_order(vm, values)
-    check_folders(vm, values)
 
 
 def check_folders(vm: Vm, values: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""Providers of Windows, one file each (form: hyperv/services/__init__.py)."""
+"""Providers of Windows, one file each; the machine finds every Service in them (machine/service.py)."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.schema import CIMV2, read_yaml
 from ...cim.values import Instance
+from ...machine.service import Service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
-CLASSES = ("Win32_Service",)
+CLASS = "Win32_Service"
 DEVICE_GUARD = "root/Microsoft/Windows/DeviceGuard"
 # Win32_OptionalFeature.InstallState docs.
 STATES = {"enabled": 1, "disabled": 2, "absent": 3, "unknown": 4}
@@ -27,73 +29,82 @@ DONE, NOT_RUNNING, ALREADY_RUNNING = 0, 6, 10
 TRANSLATED = ("vmms", "vmcompute")
 
 
-def install(machine: Machine) -> None:
-    repository, kind = machine.repository, host_kind(machine)
-    bios, new = kind["bios"], repository.add
-    product_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}/product")).upper()
-    new(
-        "Win32_BIOS",
-        {
-            "Name": bios["smbios"],
-            "Caption": bios["smbios"],
-            "Description": bios["smbios"],
-            "SoftwareElementID": bios["smbios"],
-            "SoftwareElementState": 3,
-            "TargetOperatingSystem": 0,
-            "Version": bios["version"],
-            "Manufacturer": bios["manufacturer"],
-            "SerialNumber": bios["serial"],
-            "SMBIOSBIOSVersion": bios["smbios"],
-            "SMBIOSPresent": True,
-            "SMBIOSMajorVersion": 3,
-            "SMBIOSMinorVersion": 1,
-            "BIOSVersion": [bios["version"], bios["smbios"]],
-            "ReleaseDate": datetime(2023, 11, 28, tzinfo=UTC),
-            "PrimaryBIOS": True,
-            "Status": "OK",
-        },
-        CIMV2,
-    )
-    new(
-        "Win32_SystemEnclosure",
-        {
-            "Tag": "System Enclosure 0",
-            "Manufacturer": kind["manufacturer"],
-            "SerialNumber": bios["serial"],
-            "SMBIOSAssetTag": kind["asset_tag"],
-            "ChassisTypes": [kind["chassis"]],
-        },
-        CIMV2,
-    )
-    new(
-        "Win32_ComputerSystemProduct",
-        {
-            "IdentifyingNumber": bios["serial"],
-            "Name": kind["model"],
-            "Vendor": kind["manufacturer"],
-            "Version": "1.0",
-            "UUID": product_id,
-        },
-        CIMV2,
-    )
-    new(
-        "Win32_DeviceGuard",
-        {
-            "InstanceIdentifier": "4ff40742-2649-41b8-bdd1-e80fad1cce80",
-            "Version": "1.0",
-            "RequiredSecurityProperties": [HYPERVISOR] if vbs(machine) else [],
-            "SecurityServicesConfigured": [MEMORY_INTEGRITY] if vbs(machine) else [0],
-            "CodeIntegrityPolicyEnforcementStatus": 0,
-            "UsermodeCodeIntegrityPolicyEnforcementStatus": 0,
-        },
-        DEVICE_GUARD,
-    )
-    live = repository.live
-    live("Win32_DeviceGuard", "VirtualizationBasedSecurityStatus", lambda row: vbs(machine), DEVICE_GUARD)
-    live("Win32_DeviceGuard", "SecurityServicesRunning", lambda row: _running(machine), DEVICE_GUARD)
-    live("Win32_DeviceGuard", "AvailableSecurityProperties", lambda row: _available(machine), DEVICE_GUARD)
-    repository.provide("Win32_OptionalFeature", lambda: _features(machine), CIMV2)
-    repository.provide("Win32_Service", lambda: _services(machine), CIMV2)
+class HostFacts(Service):
+    CLASSES = (CLASS,)
+
+    def install(self, machine: Machine) -> None:
+        repository, kind = machine.repository, host_kind(machine)
+        bios, new = kind["bios"], repository.add
+        product_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}/product")).upper()
+        new(
+            "Win32_BIOS",
+            {
+                "Name": bios["smbios"],
+                "Caption": bios["smbios"],
+                "Description": bios["smbios"],
+                "SoftwareElementID": bios["smbios"],
+                "SoftwareElementState": 3,
+                "TargetOperatingSystem": 0,
+                "Version": bios["version"],
+                "Manufacturer": bios["manufacturer"],
+                "SerialNumber": bios["serial"],
+                "SMBIOSBIOSVersion": bios["smbios"],
+                "SMBIOSPresent": True,
+                "SMBIOSMajorVersion": 3,
+                "SMBIOSMinorVersion": 1,
+                "BIOSVersion": [bios["version"], bios["smbios"]],
+                "ReleaseDate": datetime(2023, 11, 28, tzinfo=UTC),
+                "PrimaryBIOS": True,
+                "Status": "OK",
+            },
+            CIMV2,
+        )
+        new(
+            "Win32_SystemEnclosure",
+            {
+                "Tag": "System Enclosure 0",
+                "Manufacturer": kind["manufacturer"],
+                "SerialNumber": bios["serial"],
+                "SMBIOSAssetTag": kind["asset_tag"],
+                "ChassisTypes": [kind["chassis"]],
+            },
+            CIMV2,
+        )
+        new(
+            "Win32_ComputerSystemProduct",
+            {
+                "IdentifyingNumber": bios["serial"],
+                "Name": kind["model"],
+                "Vendor": kind["manufacturer"],
+                "Version": "1.0",
+                "UUID": product_id,
+            },
+            CIMV2,
+        )
+        new(
+            "Win32_DeviceGuard",
+            {
+                "InstanceIdentifier": "4ff40742-2649-41b8-bdd1-e80fad1cce80",
+                "Version": "1.0",
+                "RequiredSecurityProperties": [HYPERVISOR] if vbs(machine) else [],
+                "SecurityServicesConfigured": [MEMORY_INTEGRITY] if vbs(machine) else [0],
+                "CodeIntegrityPolicyEnforcementStatus": 0,
+                "UsermodeCodeIntegrityPolicyEnforcementStatus": 0,
+            },
+            DEVICE_GUARD,
+        )
+        live = repository.live
+        live("Win32_DeviceGuard", "VirtualizationBasedSecurityStatus", lambda row: vbs(machine), DEVICE_GUARD)
+        live("Win32_DeviceGuard", "SecurityServicesRunning", lambda row: _running(machine), DEVICE_GUARD)
+        live("Win32_DeviceGuard", "AvailableSecurityProperties", lambda row: _available(machine), DEVICE_GUARD)
+        repository.provide("Win32_OptionalFeature", lambda: _features(machine), CIMV2)
+        repository.provide("Win32_Service", lambda: _services(machine), CIMV2)
+
+    def start_service(self, call: Call) -> int:
+        return _turn(call, True, ALREADY_RUNNING)
+
+    def stop_service(self, call: Call) -> int:
+        return _turn(call, False, NOT_RUNNING)
 
 
 def host_kind(machine: Machine) -> dict[str, Any]:
@@ -199,14 +210,6 @@ def _service(machine: Machine, name: str, spec: dict[str, Any]) -> dict[str, Any
         "ErrorControl": "Normal",
         "ExitCode": 0 if running else 1077,
     }
-
-
-def start_service(call: Call) -> int:
-    return _turn(call, True, ALREADY_RUNNING)
-
-
-def stop_service(call: Call) -> int:
-    return _turn(call, False, NOT_RUNNING)
 
 
 def _turn(call: Call, on: bool, already: int) -> int:

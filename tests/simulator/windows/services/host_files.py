@@ -21,11 +21,12 @@ from ...machine.files import (
     FileError,
     HostFile,
 )
+from ...machine.service import Service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
-CLASSES = ("CIM_DataFile", "Win32_Directory")
 # Return values: CIM_DataFile.Delete docs.
 CODES = {
     ACCESS_DENIED: 2,
@@ -39,11 +40,57 @@ CODES = {
 UNSPECIFIED = 8
 
 
-def install(machine: Machine) -> None:
-    provide = machine.repository.provide
-    provide("CIM_DataFile", lambda: (_file(machine, file) for file in machine.files), CIMV2)
-    provide("Win32_Directory", lambda: (_folder(machine, path) for path in machine.files.folders()), CIMV2)
-    provide("Win32_LogicalDisk", lambda: _drives(machine), CIMV2)
+class HostFiles(Service):
+    CLASSES = ("CIM_DataFile", "Win32_Directory")
+
+    def install(self, machine: Machine) -> None:
+        provide = machine.repository.provide
+        provide("CIM_DataFile", lambda: (_file(machine, file) for file in machine.files), CIMV2)
+        provide("Win32_Directory", lambda: (_folder(machine, path) for path in machine.files.folders()), CIMV2)
+        provide("Win32_LogicalDisk", lambda: _drives(machine), CIMV2)
+
+    # --- methods of both classes
+
+    def delete(self, call: Call) -> int:
+        """0, or what stands in the way; a directory goes with everything in it."""
+        row = call.row
+        assert row is not None
+        files = call.machine.files
+        try:
+            if row.cls.name == "Win32_Directory":
+                files.delete_folder(row["Name"])
+            else:
+                files.delete(row["Name"])
+        except FileError as error:
+            return CODES.get(error.hresult, UNSPECIFIED)
+        return 0
+
+    def rename(self, call: Call) -> int:
+        """To a new path on the same drive (CIM_DataFile.Rename docs)."""
+        row = call.row
+        assert row is not None
+        target = call["FileName"] or ""
+        if target[:2].lower() != row["Drive"]:
+            return 13
+        try:
+            call.machine.files.move(row["Name"], target)
+        except FileError as error:
+            return CODES.get(error.hresult, UNSPECIFIED)
+        return 0
+
+    def copy(self, call: Call) -> int:
+        """A byte-for-byte copy; a copied virtual hard disk keeps its identity."""
+        row = call.row
+        assert row is not None
+        files = call.machine.files
+        try:
+            source = files.need(row["Name"])
+            if any(source.holders.values()):
+                return CODES[SHARING_VIOLATION]
+            files.create(call["FileName"] or "", bytes=source.bytes, disk=replace(source.disk) if source.disk else None)
+        except FileError as error:
+            return UNSPECIFIED if error.hresult == DISK_FULL else CODES.get(error.hresult, UNSPECIFIED)
+        return 0
 
 
 def _common(machine: Machine, path: str, file_name: str, extension: str) -> dict[str, Any]:
@@ -135,50 +182,3 @@ def _drive(machine: Machine, drive: Drive) -> Instance:
         },
         CIMV2,
     )
-
-
-# --- methods of both classes
-
-
-def delete(call: Call) -> int:
-    """0, or what stands in the way; a directory goes with everything in it."""
-    row = call.row
-    assert row is not None
-    files = call.machine.files
-    try:
-        if row.cls.name == "Win32_Directory":
-            files.delete_folder(row["Name"])
-        else:
-            files.delete(row["Name"])
-    except FileError as error:
-        return CODES.get(error.hresult, UNSPECIFIED)
-    return 0
-
-
-def rename(call: Call) -> int:
-    """To a new path on the same drive (CIM_DataFile.Rename docs)."""
-    row = call.row
-    assert row is not None
-    target = call["FileName"] or ""
-    if target[:2].lower() != row["Drive"]:
-        return 13
-    try:
-        call.machine.files.move(row["Name"], target)
-    except FileError as error:
-        return CODES.get(error.hresult, UNSPECIFIED)
-    return 0
-
-
-def copy(call: Call) -> int:
-    """A byte-for-byte copy; a copied virtual hard disk keeps its identity."""
-    row = call.row
-    assert row is not None
-    files = call.machine.files
-    try:
-        source = files.need(row["Name"])
-        if any(source.holders.values()):
-            return CODES[SHARING_VIOLATION]
-        files.create(call["FileName"] or "", bytes=source.bytes, disk=replace(source.disk) if source.disk else None)
-    except FileError as error:
-        return UNSPECIFIED if error.hresult == DISK_FULL else CODES.get(error.hresult, UNSPECIFIED)
-    return 0

@@ -12,22 +12,81 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.errors import WindowsError
 from ...cim.values import Instance
+from ...machine.service import Service
 
 if TYPE_CHECKING:
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
 NAMESPACE = "root/Microsoft/Windows/Hgs"
 GUARDIAN, PROTECTOR, CLIENT = "MSFT_HgsGuardian", "MSFT_HgsKeyProtector", "MSFT_HgsClientConfiguration"
-CLASSES = (GUARDIAN, PROTECTOR, CLIENT)
 Answer = tuple[int, dict[str, Any]]
 MAGIC = b"SIMKP1\0"
 NOT_FOUND, BAD_PARAMETER, EXISTS = 2, 87, 183  # Win32 system errors
 LOCAL_MODE = 2
 
 
-def install(machine: Machine) -> None:
-    for name in machine.spec.get("guardians") or ():
-        _new_guardian(machine, str(name))
+class HostGuardian(Service):
+    CLASSES = (GUARDIAN, PROTECTOR, CLIENT)
+
+    def install(self, machine: Machine) -> None:
+        for name in machine.spec.get("guardians") or ():
+            _new_guardian(machine, str(name))
+
+    # --- MSFT_HgsGuardian
+
+    def new_by_generate_certificates(self, call: Call) -> Answer:
+        """New-HgsGuardian -Name … -GenerateCertificates; a name that is taken is an error."""
+        if not call["Name"] or not call["GenerateCertificates"]:
+            raise _refuse(call, BAD_PARAMETER)
+        if call.machine.repository.row(GUARDIAN, NAMESPACE, Name=call["Name"]) is not None:
+            raise _refuse(call, EXISTS)
+        return 0, {"cmdletOutput": _new_guardian(call.machine, call["Name"]).copy()}
+
+    def remove(self, call: Call) -> Answer:
+        row = call.machine.repository.row(GUARDIAN, NAMESPACE, Name=call["Name"]) if call["Name"] else None
+        if row is None:
+            raise _refuse(call, NOT_FOUND)
+        call.machine.repository.remove(row)
+        return 0, {}
+
+    # --- MSFT_HgsKeyProtector
+
+    def new_by_guardians(self, call: Call) -> Answer:
+        """New-HgsKeyProtector -Owner … [-Guardian …] -AllowUntrustedRoot; self-signed guardians need the switch."""
+        owner = _guardian(call, call["Owner"])
+        guardians = [_guardian(call, one) for one in call["Guardian"] or ()]
+        if not call["AllowUntrustedRoot"]:
+            raise WindowsError(0x0109, call.machine.text("error_untrusted_root"))
+        if not owner["HasPrivateSigningKey"]:
+            raise _refuse(call, BAD_PARAMETER)
+        stamp = call.machine.clock.now().timestamp()
+        return 0, {"cmdletOutput": _protector(call.machine, owner, guardians, stamp)}
+
+    def convert_to_by_raw_bytes(self, call: Call) -> Answer:
+        """ConvertTo-HgsKeyProtector: the protector that some bytes are."""
+        raw = bytes(call["Bytes"] or ())
+        if not raw.startswith(MAGIC):
+            raise _refuse(call, 13)
+        content = json.JSONDecoder().raw_decode(raw[len(MAGIC) :].decode("utf-8", "replace"))[0]
+        find = call.machine.repository.row
+        stranger = {"Name": content["owner"], "HasPrivateSigningKey": False}
+        owner = find(GUARDIAN, NAMESPACE, Name=content["owner"]) or call.machine.repository.new(
+            GUARDIAN, stranger, NAMESPACE
+        )
+        guardians = [row for name in content["guardians"] if (row := find(GUARDIAN, NAMESPACE, Name=name)) is not None]
+        values = {"Owner": owner.copy(), "Guardians": [one.copy() for one in guardians] or None, "RawData": list(raw)}
+        return 0, {"cmdletOutput": Instance(call.machine.repository.cls(PROTECTOR, NAMESPACE), values)}
+
+    # --- MSFT_HgsClientConfiguration
+
+    def get(self, call: Call) -> Answer:
+        """A host that attests to nobody: local mode, not guarded."""
+        return 0, {
+            "cmdletOutput": call.machine.repository.new(
+                CLIENT, {"IsHostGuarded": False, "Mode": LOCAL_MODE, "AttestationStatus": 0}, NAMESPACE
+            )
+        }
 
 
 def _new_guardian(machine: Machine, name: str) -> Instance:
@@ -61,41 +120,6 @@ def _guardian(call: Call, given: Any) -> Instance:
     return row
 
 
-# --- MSFT_HgsGuardian
-
-
-def new_by_generate_certificates(call: Call) -> Answer:
-    """New-HgsGuardian -Name … -GenerateCertificates; a name that is taken is an error."""
-    if not call["Name"] or not call["GenerateCertificates"]:
-        raise _refuse(call, BAD_PARAMETER)
-    if call.machine.repository.row(GUARDIAN, NAMESPACE, Name=call["Name"]) is not None:
-        raise _refuse(call, EXISTS)
-    return 0, {"cmdletOutput": _new_guardian(call.machine, call["Name"]).copy()}
-
-
-def remove(call: Call) -> Answer:
-    row = call.machine.repository.row(GUARDIAN, NAMESPACE, Name=call["Name"]) if call["Name"] else None
-    if row is None:
-        raise _refuse(call, NOT_FOUND)
-    call.machine.repository.remove(row)
-    return 0, {}
-
-
-# --- MSFT_HgsKeyProtector
-
-
-def new_by_guardians(call: Call) -> Answer:
-    """New-HgsKeyProtector -Owner … [-Guardian …] -AllowUntrustedRoot; self-signed guardians need the switch."""
-    owner = _guardian(call, call["Owner"])
-    guardians = [_guardian(call, one) for one in call["Guardian"] or ()]
-    if not call["AllowUntrustedRoot"]:
-        raise WindowsError(0x0109, call.machine.text("error_untrusted_root"))
-    if not owner["HasPrivateSigningKey"]:
-        raise _refuse(call, BAD_PARAMETER)
-    stamp = call.machine.clock.now().timestamp()
-    return 0, {"cmdletOutput": _protector(call.machine, owner, guardians, stamp)}
-
-
 def _protector(machine: Machine, owner: Instance, guardians: list[Instance], stamp: float) -> Instance:
     content = {"owner": owner["Name"], "guardians": [one["Name"] for one in guardians], "made": stamp}
     raw = MAGIC + json.dumps(content, ensure_ascii=False).encode()
@@ -104,31 +128,3 @@ def _protector(machine: Machine, owner: Instance, guardians: list[Instance], sta
         machine.repository.cls(PROTECTOR, NAMESPACE),
         {"Owner": owner.copy(), "Guardians": [one.copy() for one in guardians] or None, "RawData": list(raw)},
     )
-
-
-def convert_to_by_raw_bytes(call: Call) -> Answer:
-    """ConvertTo-HgsKeyProtector: the protector that some bytes are."""
-    raw = bytes(call["Bytes"] or ())
-    if not raw.startswith(MAGIC):
-        raise _refuse(call, 13)
-    content = json.JSONDecoder().raw_decode(raw[len(MAGIC) :].decode("utf-8", "replace"))[0]
-    find = call.machine.repository.row
-    stranger = {"Name": content["owner"], "HasPrivateSigningKey": False}
-    owner = find(GUARDIAN, NAMESPACE, Name=content["owner"]) or call.machine.repository.new(
-        GUARDIAN, stranger, NAMESPACE
-    )
-    guardians = [row for name in content["guardians"] if (row := find(GUARDIAN, NAMESPACE, Name=name)) is not None]
-    values = {"Owner": owner.copy(), "Guardians": [one.copy() for one in guardians] or None, "RawData": list(raw)}
-    return 0, {"cmdletOutput": Instance(call.machine.repository.cls(PROTECTOR, NAMESPACE), values)}
-
-
-# --- MSFT_HgsClientConfiguration
-
-
-def get(call: Call) -> Answer:
-    """A host that attests to nobody: local mode, not guarded."""
-    return 0, {
-        "cmdletOutput": call.machine.repository.new(
-            CLIENT, {"IsHostGuarded": False, "Mode": LOCAL_MODE, "AttestationStatus": 0}, NAMESPACE
-        )
-    }

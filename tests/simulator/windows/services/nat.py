@@ -13,6 +13,7 @@ from ...cim import errors
 from ...cim.errors import CimError, WindowsError
 from ...cim.schema import STANDARD
 from ...cim.values import CimClass, Instance, Reference
+from ...machine.service import Service
 
 if TYPE_CHECKING:
     from ...machine.accounts import User
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 NAT, MAPPING = "MSFT_NetNat", "MSFT_NetNatStaticMapping"
 EXTERNAL, GLOBAL = "MSFT_NetNatExternalAddress", "MSFT_NetNatGlobal"
-CLASSES = (NAT, MAPPING, EXTERNAL, GLOBAL)
 
 INVALID_PARAMETER, IN_USE, NOT_FOUND = 87, 32, 1168
 NO_DOMAIN = "{00000000-0000-0000-0000-000000000000}"
@@ -41,38 +41,64 @@ DEFAULTS = {
 LISTENING = {TCP: {135, 445, 3389, 5985, 5986, 47001}, UDP: {123, 500, 4500, 5353}}
 
 
-def install(machine: Machine) -> None:
-    machine.repository.add(GLOBAL, {"InstanceID": "NetNatGlobal", "InterRoutingDomainHairpinningMode": 0}, STANDARD)
-    for spec in machine.spec.get("nats") or ():
-        values = {"Name": spec["name"]}
-        if spec["prefix"]:
-            values["InternalIPInterfaceAddressPrefix"] = spec["prefix"]
+class Nat(Service):
+    CLASSES = (NAT, MAPPING, EXTERNAL, GLOBAL)
+
+    def install(self, machine: Machine) -> None:
+        machine.repository.add(GLOBAL, {"InstanceID": "NetNatGlobal", "InterRoutingDomainHairpinningMode": 0}, STANDARD)
+        for spec in machine.spec.get("nats") or ():
+            values = {"Name": spec["name"]}
+            if spec["prefix"]:
+                values["InternalIPInterfaceAddressPrefix"] = spec["prefix"]
+            else:
+                values["ExternalIPInterfaceAddressPrefix"] = spec["external_prefix"]
+            _create_nat(machine, values)
+            for address in spec["external_addresses"]:
+                _create_external(machine, {"NatName": spec["name"], "IPAddress": address})
+            for mapping in spec["mappings"]:
+                _create_mapping(
+                    machine,
+                    {
+                        "NatName": spec["name"],
+                        "Protocol": {"tcp": TCP, "udp": UDP}[mapping["protocol"].lower()],
+                        "ExternalIPAddress": mapping["external_address"],
+                        "ExternalPort": mapping["external_port"],
+                        "InternalIPAddress": mapping["internal_address"],
+                        "InternalPort": mapping["internal_port"],
+                        "RemoteExternalIPAddressPrefix": mapping["remote_prefix"],
+                    },
+                )
+
+    def create_instance(self, machine: Machine, cls: CimClass, values: dict[str, Any], user: User | None) -> Reference:
+        make = {NAT: _create_nat, MAPPING: _create_mapping, EXTERNAL: _create_external}.get(cls.name)
+        if make is None:
+            raise CimError(errors.NOT_SUPPORTED, parameter_info=cls.name)
+        given = {name: value for name, value in values.items() if value is not None}
+        return make(machine, given).reference()
+
+    def put_instance(self, machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
+        """Set-NetNat changes timeouts and filters, not names and prefixes; mappings can't be changed at all (docs)."""
+        changes = {name: value for name, value in values.items() if value is not None and value != row[name]}
+        if row.cls.name == GLOBAL:
+            allowed = {"InterRoutingDomainHairpinningMode"}
         else:
-            values["ExternalIPInterfaceAddressPrefix"] = spec["external_prefix"]
-        _create_nat(machine, values)
-        for address in spec["external_addresses"]:
-            _create_external(machine, {"NatName": spec["name"], "IPAddress": address})
-        for mapping in spec["mappings"]:
-            _create_mapping(
-                machine,
-                {
-                    "NatName": spec["name"],
-                    "Protocol": {"tcp": TCP, "udp": UDP}[mapping["protocol"].lower()],
-                    "ExternalIPAddress": mapping["external_address"],
-                    "ExternalPort": mapping["external_port"],
-                    "InternalIPAddress": mapping["internal_address"],
-                    "InternalPort": mapping["internal_port"],
-                    "RemoteExternalIPAddressPrefix": mapping["remote_prefix"],
-                },
-            )
+            allowed = set(DEFAULTS) if row.cls.name == NAT else set()
+        if set(changes) - allowed:
+            raise _invalid(machine)
+        _check_timeouts(machine, changes)
+        row.update(changes)
+        return row
 
-
-def create_instance(machine: Machine, cls: CimClass, values: dict[str, Any], user: User | None) -> Reference:
-    make = {NAT: _create_nat, MAPPING: _create_mapping, EXTERNAL: _create_external}.get(cls.name)
-    if make is None:
-        raise CimError(errors.NOT_SUPPORTED, parameter_info=cls.name)
-    given = {name: value for name, value in values.items() if value is not None}
-    return make(machine, given).reference()
+    def delete_instance(self, machine: Machine, row: Instance, user: User | None) -> None:
+        """With a NAT go its mappings and external addresses."""
+        if row.cls.name == GLOBAL:
+            raise CimError(errors.NOT_SUPPORTED, parameter_info=GLOBAL)
+        if row.cls.name == NAT:
+            for cls in (MAPPING, EXTERNAL):
+                for part in _rows(machine, cls):
+                    if part["NatName"].lower() == row["Name"].lower():
+                        machine.repository.remove(part)
+        machine.repository.remove(row)
 
 
 def _create_nat(machine: Machine, values: Mapping[str, Any]) -> Instance:
@@ -167,32 +193,6 @@ def _create_external(machine: Machine, values: Mapping[str, Any]) -> Instance:
         },
         STANDARD,
     )
-
-
-def put_instance(machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
-    """Set-NetNat changes timeouts and filters, not names and prefixes; mappings can't be changed at all (docs)."""
-    changes = {name: value for name, value in values.items() if value is not None and value != row[name]}
-    if row.cls.name == GLOBAL:
-        allowed = {"InterRoutingDomainHairpinningMode"}
-    else:
-        allowed = set(DEFAULTS) if row.cls.name == NAT else set()
-    if set(changes) - allowed:
-        raise _invalid(machine)
-    _check_timeouts(machine, changes)
-    row.update(changes)
-    return row
-
-
-def delete_instance(machine: Machine, row: Instance, user: User | None) -> None:
-    """With a NAT go its mappings and external addresses."""
-    if row.cls.name == GLOBAL:
-        raise CimError(errors.NOT_SUPPORTED, parameter_info=GLOBAL)
-    if row.cls.name == NAT:
-        for cls in (MAPPING, EXTERNAL):
-            for part in _rows(machine, cls):
-                if part["NatName"].lower() == row["Name"].lower():
-                    machine.repository.remove(part)
-    machine.repository.remove(row)
 
 
 # --- help

@@ -25,14 +25,15 @@ from ...machine.network import (
     Address,
     Route,
 )
+from ...machine.service import Service
 
 if TYPE_CHECKING:
     from ...machine.accounts import User
-    from ...machine.machine import Call, Machine
+    from ...machine.machine import Machine
+    from ...machine.service import Call
 
 ADAPTER, INTERFACE, PROFILE = "MSFT_NetAdapter", "MSFT_NetIPInterface", "MSFT_NetConnectionProfile"
 ADDRESS, ROUTE = "MSFT_NetIPAddress", "MSFT_NetRoute"
-CLASSES = (ADAPTER, INTERFACE, PROFILE, ADDRESS, ROUTE)
 
 # Windows system errors as New-NetIPAddress and New-NetRoute fail with them (reports of users; which of 87 and 5010 a
 # duplicate gets: ASSUMPTIONS NET-12).
@@ -44,16 +45,90 @@ PREFERRED, TENTATIVE_STATE, INVALID = 4, 1, 0
 UP, DOWN = 1, 2
 
 
-def install(machine: Machine) -> None:
-    provide = machine.repository.provide
-    for cls, rows in (
-        (ADAPTER, _adapters),
-        (INTERFACE, _interfaces),
-        (PROFILE, _profiles),
-        (ADDRESS, _addresses),
-        (ROUTE, _routes),
-    ):
-        provide(cls, lambda rows=rows: rows(machine), STANDARD)
+class TcpIp(Service):
+    CLASSES = (ADAPTER, INTERFACE, PROFILE, ADDRESS, ROUTE)
+
+    def install(self, machine: Machine) -> None:
+        provide = machine.repository.provide
+        for cls, rows in (
+            (ADAPTER, _adapters),
+            (INTERFACE, _interfaces),
+            (PROFILE, _profiles),
+            (ADDRESS, _addresses),
+            (ROUTE, _routes),
+        ):
+            provide(cls, lambda rows=rows: rows(machine), STANDARD)
+
+    def rename(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """MSFT_NetAdapter.Rename: a connection name is unique."""
+        adapter = _adapter_of(call)
+        name = call["NewName"]
+        other = call.machine.network.find(name=name or "")
+        if not name or (other is not None and other is not adapter):
+            raise WindowsError(INVALID_PARAMETER, call.machine.text("windows_87"))
+        adapter.name = name
+        return 0, {"CmdletOutput": adapter_row(call.machine, adapter)}
+
+    def enable(self, call: Call) -> tuple[int, dict[str, Any]]:
+        return _switch_on(call, True)
+
+    def disable(self, call: Call) -> tuple[int, dict[str, Any]]:
+        return _switch_on(call, False)
+
+    def restart(self, call: Call) -> tuple[int, dict[str, Any]]:
+        return _switch_on(call, True)
+
+    def create(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """MSFT_NetIPAddress.Create and MSFT_NetRoute.Create, both static."""
+        return _create_address(call) if call.cls.name == ADDRESS else _create_route(call)
+
+    # --- WS-Transfer writes
+
+    def put_instance(self, machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
+        """As Set-NetIPAddress, …IPInterface, …ConnectionProfile and …Route write: other properties must be unchanged."""
+        network, name = machine.network, row.cls.name
+        changes = {
+            key: value for key, value in values.items() if key in row and value is not None and value != row[key]
+        }
+        allowed = {
+            ADDRESS: {"PrefixLength", "SkipAsSource", "ValidLifetime", "PreferredLifetime"},
+            INTERFACE: {"Dhcp", "Forwarding"},
+            PROFILE: {"NetworkCategory"},
+            ROUTE: {"RouteMetric"},
+        }.get(name, set())
+        if set(changes) - allowed:
+            raise _invalid(machine)
+        if name == PROFILE:
+            if changes.get("NetworkCategory", 0) not in (0, 1):  # the domain decides about the third
+                raise _invalid(machine)
+            adapter = network.find(index=row["InterfaceIndex"])
+            adapter.category = changes.get("NetworkCategory", adapter.category)
+        elif name == INTERFACE:
+            adapter = network.find(index=row["InterfaceIndex"])
+            adapter.dhcp = bool(changes.get("Dhcp", adapter.dhcp))
+            adapter.forwarding = bool(changes.get("Forwarding", adapter.forwarding))
+        elif name == ADDRESS:
+            address = _address_of(machine, row)
+            address.prefix = changes.get("PrefixLength", address.prefix)
+            address.skip = changes.get("SkipAsSource", address.skip)
+        elif name == ROUTE:
+            _route_of(machine, row).metric = changes.get("RouteMetric", row["RouteMetric"])
+        else:
+            raise CimError(errors.NOT_SUPPORTED, parameter_info=name)
+        return machine.repository.find(row.reference()) or row
+
+    def delete_instance(self, machine: Machine, row: Instance, user: User | None) -> None:
+        """A row is one store's: the other store keeps the address until its own row is deleted (ASSUMPTIONS NET-11)."""
+        if row.cls.name == ADDRESS:
+            found: Address | Route = _address_of(machine, row)
+        elif row.cls.name == ROUTE:
+            found = _route_of(machine, row)
+        else:
+            raise CimError(errors.NOT_SUPPORTED, parameter_info=row.cls.name)
+        found.stores = tuple(store for store in found.stores if store != row["Store"])
+        network = machine.network
+        network.addresses = [one for one in network.addresses if one.stores]
+        network.routes = [one for one in network.routes if one.stores]
 
 
 def encoded(*parts: Any) -> str:
@@ -120,29 +195,6 @@ def adapter_row(machine: Machine, adapter: Adapter) -> Instance:
         },
         STANDARD,
     )
-
-
-def rename(call: Call) -> tuple[int, dict[str, Any]]:
-    """MSFT_NetAdapter.Rename: a connection name is unique."""
-    adapter = _adapter_of(call)
-    name = call["NewName"]
-    other = call.machine.network.find(name=name or "")
-    if not name or (other is not None and other is not adapter):
-        raise WindowsError(INVALID_PARAMETER, call.machine.text("windows_87"))
-    adapter.name = name
-    return 0, {"CmdletOutput": adapter_row(call.machine, adapter)}
-
-
-def enable(call: Call) -> tuple[int, dict[str, Any]]:
-    return _switch_on(call, True)
-
-
-def disable(call: Call) -> tuple[int, dict[str, Any]]:
-    return _switch_on(call, False)
-
-
-def restart(call: Call) -> tuple[int, dict[str, Any]]:
-    return _switch_on(call, True)
 
 
 def _switch_on(call: Call, on: bool) -> tuple[int, dict[str, Any]]:
@@ -257,11 +309,6 @@ def address_row(machine: Machine, address: Address, store: int) -> Instance:
     )
 
 
-def create(call: Call) -> tuple[int, dict[str, Any]]:
-    """MSFT_NetIPAddress.Create and MSFT_NetRoute.Create, both static."""
-    return _create_address(call) if call.cls.name == ADDRESS else _create_route(call)
-
-
 def _create_address(call: Call) -> tuple[int, dict[str, Any]]:
     """Without PolicyStore into both stores, so two rows come back (output of New-NetIPAddress)."""
     machine, network = call.machine, call.machine.network
@@ -350,55 +397,6 @@ def _create_route(call: Call) -> tuple[int, dict[str, Any]]:
     route = Route(adapter, destination, gateway, call["RouteMetric"] or 256, _stores(call))
     network.routes.append(route)
     return 0, {"CmdletOutput": [route_row(machine, route, store) for store in route.stores]}
-
-
-# --- WS-Transfer writes
-
-
-def put_instance(machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
-    """As Set-NetIPAddress, …IPInterface, …ConnectionProfile and …Route do it: what else is sent must be unchanged."""
-    network, name = machine.network, row.cls.name
-    changes = {key: value for key, value in values.items() if key in row and value is not None and value != row[key]}
-    allowed = {
-        ADDRESS: {"PrefixLength", "SkipAsSource", "ValidLifetime", "PreferredLifetime"},
-        INTERFACE: {"Dhcp", "Forwarding"},
-        PROFILE: {"NetworkCategory"},
-        ROUTE: {"RouteMetric"},
-    }.get(name, set())
-    if set(changes) - allowed:
-        raise _invalid(machine)
-    if name == PROFILE:
-        if changes.get("NetworkCategory", 0) not in (0, 1):  # the domain decides about the third
-            raise _invalid(machine)
-        adapter = network.find(index=row["InterfaceIndex"])
-        adapter.category = changes.get("NetworkCategory", adapter.category)
-    elif name == INTERFACE:
-        adapter = network.find(index=row["InterfaceIndex"])
-        adapter.dhcp = bool(changes.get("Dhcp", adapter.dhcp))
-        adapter.forwarding = bool(changes.get("Forwarding", adapter.forwarding))
-    elif name == ADDRESS:
-        address = _address_of(machine, row)
-        address.prefix = changes.get("PrefixLength", address.prefix)
-        address.skip = changes.get("SkipAsSource", address.skip)
-    elif name == ROUTE:
-        _route_of(machine, row).metric = changes.get("RouteMetric", row["RouteMetric"])
-    else:
-        raise CimError(errors.NOT_SUPPORTED, parameter_info=name)
-    return machine.repository.find(row.reference()) or row
-
-
-def delete_instance(machine: Machine, row: Instance, user: User | None) -> None:
-    """A row is one store's: the other store keeps the address until its own row is deleted (ASSUMPTIONS NET-11)."""
-    if row.cls.name == ADDRESS:
-        found: Address | Route = _address_of(machine, row)
-    elif row.cls.name == ROUTE:
-        found = _route_of(machine, row)
-    else:
-        raise CimError(errors.NOT_SUPPORTED, parameter_info=row.cls.name)
-    found.stores = tuple(store for store in found.stores if store != row["Store"])
-    network = machine.network
-    network.addresses = [one for one in network.addresses if one.stores]
-    network.routes = [one for one in network.routes if one.stores]
 
 
 def _address_of(machine: Machine, row: Instance) -> Address:
