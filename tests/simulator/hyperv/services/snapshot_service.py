@@ -130,7 +130,7 @@ class SnapshotService(Service):
         return machine.jobs.perform(call, "snapshot", plan)
 
     def apply_snapshot(self, call: Call) -> Answer:
-        """Needs a VM that is off or saved (a running one: 32775, captured); leaves it off, or saved with memory state."""
+        """Needs a VM that is off or saved, else 32775 (captured); leaves it off or, with a memory state, saved."""
 
         def plan() -> Plan:
             checkpoint = _checkpoint(call.machine, call["Snapshot"])

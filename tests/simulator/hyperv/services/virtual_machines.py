@@ -64,7 +64,7 @@ class VirtualMachines(Service):
         return machine.jobs.perform(call, "define", plan)
 
     def destroy_system(self, call: Call) -> Answer:
-        """Needs a VM that is off or saved and idle, else 32775; a display name as key: 32773 (captured). Keeps the disks."""
+        """Needs a VM that is off or saved and idle, else 32775; a display name as key: 32773 (captured). Disks stay."""
         machine = call.machine
 
         def plan() -> Plan:

@@ -156,7 +156,7 @@ class Storage(Setting):
             open_media(vm)
 
     def check_remove(self, vm: Vm, row: Instance) -> None:
-        """The medium first, then the drive, in two calls: on a drive that is not empty the provider fails (captured)."""
+        """The medium first, then the drive, in two calls: on a drive with a medium the provider fails (captured)."""
         if vm.busy or vm.state == SAVED_STATE:
             raise vm.refusal("error_state", INVALID_STATE)
         sub_type = row["ResourceSubType"]

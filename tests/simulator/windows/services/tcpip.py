@@ -85,7 +85,7 @@ class TcpIp(Service):
     # --- WS-Transfer writes
 
     def put_instance(self, machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
-        """As Set-NetIPAddress, …IPInterface, …ConnectionProfile and …Route write: other properties must be unchanged."""
+        """As Set-NetIPAddress, …IPInterface, …ConnectionProfile and …Route write: other values must be unchanged."""
         network, name = machine.network, row.cls.name
         changes = {
             key: value for key, value in values.items() if key in row and value is not None and value != row[key]
