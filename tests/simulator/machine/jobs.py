@@ -121,6 +121,16 @@ class Plan:
     exclusive: bool = False
 
 
+def how(kind: Kind, plan: Plan | Refused, mode: str) -> str:
+    """How the host answers a call: "refuse", "now" or "job". `mode` is the model's jobs.mode: real, sync or async."""
+    if isinstance(plan, Refused):
+        return "job" if plan.in_job or mode == "async" else "refuse"
+    if mode == "async" or plan.own_time is not None:
+        return "job"
+    powered = plan.vm is not None and plan.vm.powered
+    return "job" if mode == "real" and (kind.when == "job" or (kind.when == "running" and powered)) else "now"
+
+
 @dataclass(eq=False)
 class Job:
     machine: Machine
@@ -210,27 +220,19 @@ class Jobs:
 
     def perform(self, call: Call, kind: str, make_plan: Callable[[], Plan]) -> tuple[int, dict[str, Any]]:
         """Answer a method call: refuse it, do it at once, or start a job for it."""
-        options = self.machine.options["jobs"]
-        forced = options["mode"]
         try:
-            plan = make_plan()
+            plan: Plan | Refused = make_plan()
         except Refused as refused:
-            if not (refused.in_job or forced == "async"):
-                return refused.code, {}
-            plan = Plan(work=_raiser(refused))
-            refused_late = True
-        else:
-            refused_late = False
-        when = KINDS[kind].when
-        running = plan.vm is not None and plan.vm.powered
-        in_job = refused_late or when == "job" or (when == "running" and running)
-        fault = next((answer for rule in self.intercept if (answer := rule(self.machine, kind, call.method))), None)
+            plan = refused
+        answer = how(KINDS[kind], plan, self.machine.options["jobs"]["mode"])
+        if isinstance(plan, Refused):
+            if answer == "refuse":
+                return plan.code, {}
+            plan = Plan(work=_raiser(plan))
+        fault = next((failure for rule in self.intercept if (failure := rule(self.machine, kind, call.method))), None)
         if fault:
-            plan = Plan(work=_raiser(Refused(*fault)), vm=plan.vm, affected=plan.affected)
-            in_job = True
-        elif forced != "real" and not (refused_late and forced == "sync"):
-            in_job = forced == "async"
-        if not in_job and plan.own_time is None:
+            answer, plan = "job", Plan(work=_raiser(Refused(*fault)), vm=plan.vm, affected=plan.affected)
+        if answer == "now":
             try:
                 plan.work()
             except Refused as refused:

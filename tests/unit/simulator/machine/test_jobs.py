@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Reference
+from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Kind, Plan, Refused, how
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
 from ..hosts import JOB, OFF, RUNNING, call, host, modify, rows
@@ -131,3 +133,21 @@ def test_unfinished_jobs_show_in_the_summary() -> None:
     vsms = "Msvm_VirtualSystemManagementService"
     _rest, outputs = call(machine, vsms, "GetSummaryInformation", RequestedInformation=[108])
     assert [task["JobType"] for task in outputs["SummaryInformation"][0]["AsynchronousTasks"]] == [12]
+
+
+@pytest.mark.parametrize(
+    ("when", "plan", "real", "sync", "asynchronous"),
+    [
+        ("now", Plan(), "now", "now", "job"),
+        ("job", Plan(), "job", "now", "job"),
+        ("running", Plan(), "now", "now", "job"),
+        ("running", Plan(vm=SimpleNamespace(powered=False)), "now", "now", "job"),
+        ("running", Plan(vm=SimpleNamespace(powered=True)), "job", "now", "job"),
+        ("now", Plan(own_time=lambda job: None), "job", "job", "job"),
+        ("job", Refused(32775), "refuse", "refuse", "job"),
+        ("now", Refused(32768, in_job=True), "job", "job", "job"),
+    ],
+)
+def test_how_a_call_is_answered(when: str, plan: Plan | Refused, real: str, sync: str, asynchronous: str) -> None:
+    kind = Kind(1, "job_define", when)
+    assert [how(kind, plan, mode) for mode in ("real", "sync", "async")] == [real, sync, asynchronous]
