@@ -18,6 +18,7 @@ from ..machine import disks
 from ..machine.files import FileError
 from ..machine.jobs import FAILED, Plan, Refused
 from .settings import storage
+from .states import OFF, SAVED
 
 if TYPE_CHECKING:
     from .vm import Vm
@@ -27,7 +28,6 @@ SNAPSHOT, REALIZED = "Microsoft:Hyper-V:Snapshot:Realized", "Microsoft:Hyper-V:S
 DISABLED, PRODUCTION, PRODUCTION_ONLY, STANDARD = 2, 3, 4, 5
 FULL, DISK_ONLY, RECOVERY = 2, 3, 32768  # CreateSnapshot.SnapshotType
 APPLICATION_CONSISTENT = 1  # Msvm_VirtualSystemSnapshotSettingData.ConsistencyLevel
-OFF, SAVED = 3, 6
 # What belongs to the VM or to the checkpoint itself and isn't copied back when a checkpoint is applied.
 OWN = {
     "InstanceID",

@@ -13,38 +13,10 @@ from . import checkpoints
 from .checkpoints import Checkpoint
 from .guest import COMPONENTS, Guest
 from .settings import adapter, security, storage
+from .states import OFF, OLD_VALUES, PAUSED, RUNNING, SAVED, TRANSITIONS
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
-
-# CIM_EnabledLogicalElement.EnabledState as real v2 hosts give it (captured: 2, 3, 6, 9; the others: HV-06).
-RUNNING, OFF, SHUTTING_DOWN, SAVED, PAUSED, STARTING = 2, 3, 4, 6, 9, 10
-SAVING, PAUSING, RESUMING = 32773, 32776, 32777
-
-STATE_NAMES = {"running": RUNNING, "off": OFF, "saved": SAVED, "paused": PAUSED}
-
-# RequestStateChange: wanted value → {state it is allowed from: (kind of job, state meanwhile, state then)}.
-# Msvm_ComputerSystem.RequestStateChange docs; 2, 3, 4, 6, 9 seen working on a Windows 11 host. Reboot and reset
-# (10, 11) by the docs. Off from saved discards the saved state: ASSUMPTIONS HV-07.
-TRANSITIONS: dict[int, dict[int, tuple[str, int, int]]] = {
-    2: {
-        OFF: ("start", STARTING, RUNNING),
-        SAVED: ("restore", STARTING, RUNNING),
-        PAUSED: ("resume", RESUMING, RUNNING),
-    },
-    3: {
-        RUNNING: ("power_off", SHUTTING_DOWN, OFF),
-        PAUSED: ("power_off", SHUTTING_DOWN, OFF),
-        SAVED: ("power_off", SHUTTING_DOWN, OFF),
-    },
-    4: {RUNNING: ("shutdown", RUNNING, OFF)},
-    6: {RUNNING: ("save", SAVING, SAVED), PAUSED: ("save", SAVING, SAVED)},
-    9: {RUNNING: ("pause", PAUSING, PAUSED)},
-    10: {RUNNING: ("reboot", RUNNING, RUNNING)},
-    11: {RUNNING: ("reset", RUNNING, RUNNING)},
-}
-# Values of the V1 provider: a v2 host answers 32775 (captured from a Windows 11 host).
-OLD_VALUES = (32768, 32769)
 
 _pids = iter(range(4000, 10**9, 4))
 
@@ -148,8 +120,8 @@ class Vm:
 
     # --- power
 
-    def plan_transition(self, wanted: int) -> tuple[str, Plan]:
-        """The kind of job and the plan for RequestStateChange; Refused with 32775 from a wrong state."""
+    def plan_transition(self, wanted: int) -> Plan:
+        """The plan for RequestStateChange; Refused with 32775 from a wrong state."""
         if wanted not in TRANSITIONS and wanted not in OLD_VALUES:
             raise Refused(INVALID_PARAMETER)
         step = TRANSITIONS.get(wanted, {}).get(self.state)
@@ -157,7 +129,7 @@ class Vm:
             raise self.refusal("error_state", INVALID_STATE)
         kind, meanwhile, then = step
         if kind == "shutdown":
-            return kind, self._plan_shutdown()
+            return self._plan_shutdown()
         arrive: Callable[[], None] = {
             "start": self._start,
             "restore": self._restore,
@@ -175,9 +147,7 @@ class Vm:
             self.transition = None
             arrive()
 
-        return kind, Plan(
-            work=work, vm=self, begin=meanwhile_in(meanwhile), cancelled=meanwhile_in(None), exclusive=True
-        )
+        return Plan(work=work, vm=self, begin=meanwhile_in(meanwhile), cancelled=meanwhile_in(None), exclusive=True)
 
     def _plan_shutdown(self) -> Plan:
         """Value 4 asks the guest through integration services; the job lasts as long as the guest takes (HV-22)."""

@@ -136,6 +136,24 @@ class Machine:
             raise KeyError(f"{len(hits)} VMs are called {name}")
         return hits[0]
 
+    def vm_of(self, row: Instance | None, *, checkpoints: bool = False) -> Vm | None:
+        """The VM that a row belongs to: its own row, a device, settings, the system settings of a checkpoint.
+
+        With `checkpoints` also the VM of any other row of a checkpoint.
+        """
+        if row is None:
+            return None
+        if row.cls.name == "Msvm_ComputerSystem":
+            return self.vms.get(str(row["Name"]).upper())
+        if row.cls.name == "Msvm_VirtualSystemSettingData":
+            return self.vms.get(str(row["VirtualSystemIdentifier"] or "").upper())
+        if row.cls.is_a("CIM_LogicalDevice"):
+            return self.vms.get(str(row["SystemName"]).upper())
+        owner = settings.owner_id(row["InstanceID"]) if "InstanceID" in row else ""
+        if checkpoints and owner not in self.vms:
+            return next((vm for vm in self.vms.values() if owner in vm.checkpoints), None)
+        return self.vms.get(owner)
+
     def dump(self) -> dict[str, dict[str, Any]]:
         """All setting data by object path, without what changes by itself and without the templates."""
         with self.clock.lock:

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from ..cim.schema import read_yaml
-from ..hyperv.vm import STATE_NAMES, Vm
+from ..hyperv.states import STATE_NAMES
+from ..hyperv.vm import Vm
 from ..machine import network
 from ..machine.accounts import User
 from ..machine.clock import Clock

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...cim.repository import Association, Pair
+from ...cim.repository import Pair
 from ...cim.values import Instance
 from ...machine.service import Service
 from ..settings.adapter import ADAPTER
+from .associations import per_vm
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -36,8 +37,8 @@ class AdapterPorts(Service):
 
         machine.repository.provide(DEVICE, every)
         ends = ("ManagedElement", "SettingData")
-        machine.repository.associate(_rule(machine, "Msvm_SystemDevice", ("GroupComponent", "PartComponent"), devices))
-        machine.repository.associate(_rule(machine, "Msvm_SettingsDefineState", ends, states))
+        machine.repository.associate(per_vm(machine, "Msvm_SystemDevice", ("GroupComponent", "PartComponent"), devices))
+        machine.repository.associate(per_vm(machine, "Msvm_SettingsDefineState", ends, states))
 
 
 def _adapters(vm: Vm) -> list[Instance]:
@@ -61,19 +62,3 @@ def _device(vm: Vm, row: Instance) -> Instance:
             "StatusDescriptions": ["OK"],
         },
     )
-
-
-def _rule(machine: Machine, name: str, ends: tuple[str, str], pairs_of) -> Association:
-    def every() -> Iterator[Pair]:
-        for vm in tuple(machine.vms.values()):
-            yield from pairs_of(vm)
-
-    def of(row: Instance) -> Iterable[Pair]:
-        """Only a VM, its device or its adapter's settings."""
-        if row.cls.name not in (SYSTEM, DEVICE, ADAPTER):
-            return ()
-        prefixed = row["InstanceID"].removeprefix("Microsoft:").partition("\\")[0] if row.cls.name == ADAPTER else ""
-        vm = machine.vms.get(prefixed.upper() or str(row["Name" if row.cls.name == SYSTEM else "SystemName"]).upper())
-        return pairs_of(vm) if vm else ()
-
-    return Association(name, ends, every, of)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ...cim.repository import Association, Pair
 from ...cim.values import Instance
 from ...machine.service import Service
 from ..guest import COMPONENTS
-from ..settings import owner_id
 from .components import device, guest_network
 from .summary_information import summary_row
 
@@ -22,31 +21,23 @@ ADAPTER, CONNECTION = "Msvm_SyntheticEthernetPortSettingData", "Msvm_EthernetPor
 FEATURE = "Msvm_EthernetSwitchPortFeatureSettingData"
 
 
+def per_vm(machine: Machine, name: str, ends: tuple[str, str], pairs_of: Callable[[Vm], Iterable[Pair]]) -> Association:
+    """A rule whose pairs lie within one VM."""
+
+    def every() -> Iterator[Pair]:
+        for vm in tuple(machine.vms.values()):
+            yield from pairs_of(vm)
+
+    def of(row: Instance) -> Iterable[Pair]:
+        vm = machine.vm_of(row, checkpoints=True)
+        return pairs_of(vm) if vm else ()
+
+    return Association(name, ends, every, of)
+
+
 class Associations(Service):
     def install(self, machine: Machine) -> None:
         repository = machine.repository
-
-        def vm_of(row: Instance) -> Vm | None:
-            if row.cls.name == SYSTEM:
-                return machine.vms.get(row["Name"].upper())
-            if "SystemName" in row and row.cls.is_a("CIM_LogicalDevice"):
-                return machine.vms.get(row["SystemName"].upper())
-            if row.cls.name == SETTINGS:
-                return machine.vms.get((row["VirtualSystemIdentifier"] or "").upper())
-            return machine.vms.get(owner_id(row["InstanceID"])) if "InstanceID" in row else None
-
-        def per_vm(name: str, ends: tuple[str, str], pairs_of) -> None:
-            """A rule whose pairs lie within one VM."""
-
-            def every() -> Iterator[Pair]:
-                for vm in tuple(machine.vms.values()):
-                    yield from pairs_of(vm)
-
-            def of(row: Instance) -> Iterable[Pair]:
-                vm = vm_of(row)
-                return pairs_of(vm) if vm else ()
-
-            repository.associate(Association(name, ends, every, of))
 
         def system_row(vm: Vm) -> Instance:
             return repository.owned(vm.id, SYSTEM)[0]
@@ -78,11 +69,14 @@ class Associations(Service):
             for row in repository.rows("CIM_Service"):
                 yield host, row
 
+        def rule(name: str, ends: tuple[str, str], pairs_of: Callable[[Vm], Iterable[Pair]]) -> None:
+            repository.associate(per_vm(machine, name, ends, pairs_of))
+
         group = ("GroupComponent", "PartComponent")
-        per_vm("Msvm_SettingsDefineState", ("ManagedElement", "SettingData"), lambda vm: [(system_row(vm), vm.system)])
-        per_vm("Msvm_VirtualSystemSettingDataComponent", group, parts)
-        per_vm("Msvm_SettingDataComponent", group, guest_networks)
-        per_vm("Msvm_EthernetPortSettingDataComponent", group, features)
-        per_vm("Msvm_SystemDevice", group, devices)
-        per_vm("Msvm_ComputerSystemSummaryInformation", ("Antecedent", "Dependent"), summary)
+        rule("Msvm_SettingsDefineState", ("ManagedElement", "SettingData"), lambda vm: [(system_row(vm), vm.system)])
+        rule("Msvm_VirtualSystemSettingDataComponent", group, parts)
+        rule("Msvm_SettingDataComponent", group, guest_networks)
+        rule("Msvm_EthernetPortSettingDataComponent", group, features)
+        rule("Msvm_SystemDevice", group, devices)
+        rule("Msvm_ComputerSystemSummaryInformation", ("Antecedent", "Dependent"), summary)
         repository.associate(Association("Msvm_HostedService", ("Antecedent", "Dependent"), services))

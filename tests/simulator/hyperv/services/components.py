@@ -26,9 +26,9 @@ class Components(Service):
             repository.provide(f"Msvm_{name}Component", lambda name=name: _devices(machine, name))
             for prop in ("ElementName", "Caption", "Name"):
                 repository.live(f"Msvm_{name}Component", prop, lambda _, name=name: machine.text(name.lower()))
-        repository.live("Msvm_HeartbeatComponent", "OperationalStatus", lambda row: _heartbeat(_vm(machine, row)))
+        repository.live("Msvm_HeartbeatComponent", "OperationalStatus", lambda row: _heartbeat(machine.vm_of(row)))
         repository.live(
-            "Msvm_KvpExchangeComponent", "GuestIntrinsicExchangeItems", lambda row: _vm(machine, row).guest.kvp_items()
+            "Msvm_KvpExchangeComponent", "GuestIntrinsicExchangeItems", lambda row: machine.vm_of(row).guest.kvp_items()
         )
         repository.provide(GUEST_NETWORK, lambda: _guest_network(machine))
 
@@ -37,18 +37,14 @@ class Components(Service):
 
         (Msvm_ShutdownComponent docs.)
         """
-        return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]))
+        return call.machine.vm_of(call.row).guest.shutdown(force=bool(call["Force"]))
 
     def initiate_reboot(self, call: Call) -> int:
-        return _vm(call.machine, call.row).guest.shutdown(force=bool(call["Force"]), reboot=True)
+        return call.machine.vm_of(call.row).guest.shutdown(force=bool(call["Force"]), reboot=True)
 
     def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
         """Documented return values: 0 and 1, not supported."""
         return 1, {}
-
-
-def _vm(machine: Machine, row: Instance) -> Vm:
-    return machine.vms[row.values["SystemName"]]
 
 
 def _devices(machine: Machine, name: str) -> Iterator[Instance]:
@@ -83,10 +79,9 @@ def _heartbeat(vm: Vm) -> list[int]:
 def _guest_network(machine: Machine) -> Iterator[Instance]:
     """A row per adapter; without a guest that reports, only DHCPEnabled and ProtocolIFType 0 (captured)."""
     for adapter in machine.repository.rows("Msvm_SyntheticEthernetPortSettingData", deep=False):
-        instance_id = adapter["InstanceID"]
-        vm = machine.vms.get(instance_id[10:46].upper())
+        vm = machine.vm_of(adapter)
         if vm is not None:
-            yield guest_network(vm, instance_id)
+            yield guest_network(vm, adapter["InstanceID"])
 
 
 def guest_network(vm: Vm, adapter: str) -> Instance:

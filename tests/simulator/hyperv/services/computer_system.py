@@ -9,7 +9,7 @@ from ...cim.values import NEVER, Instance
 from ...machine.jobs import INVALID_PARAMETER
 from ...machine.service import Service
 from .. import checkpoints
-from ..vm import OFF, PAUSED, RUNNING
+from ..states import OFF, RUNNING, SAVED, job_kind
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -23,7 +23,7 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "ElementName": lambda vm: vm.name,
     "Caption": lambda vm: vm.machine.text("vm_caption"),
     "EnabledState": lambda vm: vm.enabled_state,
-    "EnabledDefault": lambda vm: vm.state if vm.state in (RUNNING, OFF, 6) else RUNNING,
+    "EnabledDefault": lambda vm: vm.state if vm.state in (RUNNING, OFF, SAVED) else RUNNING,
     "EnhancedSessionModeState": lambda vm: 6 if vm.state == RUNNING else 3,
     "InstallDate": lambda vm: vm.created,
     "OnTimeInMilliseconds": lambda vm: int(vm.uptime.total_seconds() * 1000),
@@ -94,12 +94,11 @@ class ComputerSystem(Service):
 
     def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
         """Power. A wrong state, and "already there", is 32775 (os-win and libhvee count on it)."""
-        vm = call.machine.vms.get(str(call.row["Name"]).upper())
+        vm = call.machine.vm_of(call.row)
         wanted = call["RequestedState"]
         if vm is None or wanted is None:
             return INVALID_PARAMETER, {}
-        kind = KIND_OF.get((wanted, vm.state), "start")
-        return call.machine.jobs.perform(call, kind, lambda: vm.plan_transition(wanted)[1])
+        return call.machine.jobs.perform(call, job_kind(wanted, vm.state), lambda: vm.plan_transition(wanted))
 
 
 def _of(machine: Machine, prop: str, function: Callable[[Vm], Any]) -> Callable[[Instance], Any]:
@@ -108,19 +107,3 @@ def _of(machine: Machine, prop: str, function: Callable[[Vm], Any]) -> Callable[
         return row.values.get(prop) if vm is None else function(vm)
 
     return value
-
-
-KIND_OF = {
-    (2, OFF): "start",
-    (2, 6): "restore",
-    (2, PAUSED): "resume",
-    (3, RUNNING): "power_off",
-    (3, PAUSED): "power_off",
-    (3, 6): "power_off",
-    (4, RUNNING): "shutdown",
-    (6, RUNNING): "save",
-    (6, PAUSED): "save",
-    (9, RUNNING): "pause",
-    (10, RUNNING): "reboot",
-    (11, RUNNING): "reset",
-}

@@ -8,6 +8,7 @@ from ...cim.values import Instance, Reference
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Plan, Refused
 from ...machine.service import Service
 from .. import settings
+from ..states import OFF
 from . import summary_information
 
 if TYPE_CHECKING:
@@ -81,14 +82,14 @@ class ManagementService(Service):
         """To the version of UpgradeSettingData or the newest; only while off, never back (Update-VMVersion docs)."""
 
         def plan() -> Plan:
-            vm = vm_of(call.machine, _find(call.machine, call["ComputerSystem"]))
+            vm = call.machine.vm_of(_find(call.machine, call["ComputerSystem"]))
             if vm is None:
                 raise Refused(INVALID_PARAMETER)
             versions = call.machine.os["configuration_versions"]
             wanted = versions[-1]
             if call["UpgradeSettingData"]:
                 wanted = settings.read(call.machine, call["UpgradeSettingData"])[1].get("Version", wanted)
-            if vm.busy or vm.state != 3:
+            if vm.busy or vm.state != OFF:
                 raise vm.refusal("error_state", INVALID_STATE)
             if wanted not in versions or _number(wanted) < vm.version:
                 raise vm.refusal("error_version", NOT_SUPPORTED, in_job=True)
@@ -120,7 +121,7 @@ class ManagementService(Service):
         machine = call.machine
         vms: list[Vm] = list(machine.vms.values())
         if call["SettingData"]:
-            found = [vm_of(machine, _find(machine, reference)) for reference in call["SettingData"]]
+            found = [machine.vm_of(_find(machine, reference)) for reference in call["SettingData"]]
             if None in found:
                 return INVALID_PARAMETER, {}
             vms = found
@@ -161,7 +162,7 @@ def _modify(call: Call, parameter: str, base: str, result: str) -> Plan:
 def _add(call: Call, parameter: str, base: str, result: str) -> Plan:
     machine, texts = call.machine, call[parameter]
     parent = _find(machine, call["AffectedConfiguration"])
-    vm = vm_of(machine, parent)
+    vm = machine.vm_of(parent)
     if not texts or vm is None:
         raise Refused(INVALID_PARAMETER)
     rows: list[Instance] = []
@@ -184,7 +185,7 @@ def _add(call: Call, parameter: str, base: str, result: str) -> Plan:
 def _remove(call: Call, parameter: str, base: str) -> Plan:
     machine = call.machine
     rows = [_find(machine, reference) for reference in call[parameter] or ()]
-    vms = [vm_of(machine, row) for row in rows]
+    vms = [machine.vm_of(row) for row in rows]
     if not rows or None in vms or not all(row.cls.is_a(base) for row in rows):
         raise Refused(INVALID_PARAMETER)
     vm = _one_vm(vms)
@@ -209,17 +210,6 @@ def _remove(call: Call, parameter: str, base: str) -> Plan:
 
 def _find(machine: Machine, reference: Reference | None) -> Instance | None:
     return machine.repository.find(reference, partial=True) if reference is not None else None
-
-
-def vm_of(machine: Machine, row: Instance | None) -> Vm | None:
-    """The VM a row belongs to: its own, its settings', a checkpoint's."""
-    if row is None:
-        return None
-    if row.cls.name == "Msvm_ComputerSystem":
-        return machine.vms.get(str(row["Name"]).upper())
-    if row.cls.name == "Msvm_VirtualSystemSettingData":
-        return machine.vms.get(str(row["VirtualSystemIdentifier"] or "").upper())
-    return machine.vms.get(settings.owner_id(row["InstanceID"]))
 
 
 def _one_vm(vms: Any) -> Vm:

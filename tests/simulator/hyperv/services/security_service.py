@@ -8,7 +8,7 @@ from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Pla
 from ...machine.service import Service
 from .. import settings
 from ..settings import security
-from ..vm import OFF
+from ..states import OFF
 from .management_service import add_service
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _target(call: Call) -> tuple[Vm, Instance, dict[str, Any]]:
     """The row that the embedded Msvm_SecuritySettingData names, and what it would change."""
     cls, values = settings.read(call.machine, call["SecuritySettingData"] or "")
     row = call.machine.repository.row(security.SECURITY, InstanceID=values.pop("InstanceID", None))
-    vm = call.machine.vms.get(settings.owner_id(row["InstanceID"])) if row is not None else None
+    vm = call.machine.vm_of(row)
     if cls.name != security.SECURITY or row is None or vm is None:
         raise Refused(INVALID_PARAMETER)
     return vm, row, {name: value for name, value in values.items() if not settings.same(value, row[name])}

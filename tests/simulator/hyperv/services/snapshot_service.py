@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...cim.repository import Association, Pair
+from ...cim.repository import Pair
 from ...cim.values import Instance, Reference
 from ...machine.files import FileError, check_keys, times
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Plan, Refused
 from ...machine.service import Service
 from .. import checkpoints, settings
 from ..checkpoints import DISK_ONLY, FULL, RECOVERY, SYSTEM, Checkpoint
-from ..vm import OFF, SAVED
+from ..states import OFF, SAVED
+from .associations import per_vm
 from .management_service import add_service
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class SnapshotService(Service):
         add_service(machine, CLASS, "vssnapsvc")
 
         def saved(row: Instance) -> bool:
-            vm = machine.vms.get(str(row.values.get("VirtualSystemIdentifier") or "").upper())
+            vm = machine.vm_of(row)
             if vm is None:
                 return False
             if vm.system is row:
@@ -43,22 +44,14 @@ class SnapshotService(Service):
 
         repository.live(SYSTEM, "IsSaved", saved)
 
-        def rule(name: str, ends: tuple[str, str], pairs: Any) -> None:
-            def every() -> Iterator[Pair]:
-                for vm in tuple(machine.vms.values()):
-                    yield from pairs(vm)
-
-            def of(row: Instance) -> Iterator[Pair]:
-                vm = _vm_of(machine, row)
-                return pairs(vm) if vm is not None else iter(())
-
-            repository.associate(Association(name, ends, every, of))
-
-        rule("Msvm_SnapshotOfVirtualSystem", ("Antecedent", "Dependent"), _of_system)
-        rule("Msvm_MostCurrentSnapshotInBranch", ("Antecedent", "Dependent"), _most_current)
-        rule("Msvm_LastAppliedSnapshot", ("Antecedent", "Dependent"), _last_applied)
-        rule("Msvm_ParentChildSettingData", ("Antecedent", "Dependent"), _parents)
-        rule("Msvm_VirtualSystemSettingDataComponent", ("GroupComponent", "PartComponent"), _parts)
+        for name, ends, pairs_of in (
+            ("Msvm_SnapshotOfVirtualSystem", ("Antecedent", "Dependent"), _of_system),
+            ("Msvm_MostCurrentSnapshotInBranch", ("Antecedent", "Dependent"), _most_current),
+            ("Msvm_LastAppliedSnapshot", ("Antecedent", "Dependent"), _last_applied),
+            ("Msvm_ParentChildSettingData", ("Antecedent", "Dependent"), _parents),
+            ("Msvm_VirtualSystemSettingDataComponent", ("GroupComponent", "PartComponent"), _parts),
+        ):
+            repository.associate(per_vm(machine, name, ends, pairs_of))
 
     def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
         """Take the model's checkpoints in order; `children` are based on their parent, the VM is at `current`."""
@@ -202,20 +195,11 @@ def _checkpoint(machine: Machine, reference: Reference | None) -> Checkpoint:
     row = machine.repository.find(reference) if reference is not None else None
     if row is None or row.cls.name != SYSTEM:
         raise Refused(INVALID_PARAMETER)
-    vm = machine.vms.get(str(row["VirtualSystemIdentifier"] or "").upper())
+    vm = machine.vm_of(row)
     found = vm.checkpoints.get(settings.owner_id(row["InstanceID"])) if vm is not None else None
     if found is None:
         raise Refused(INVALID_PARAMETER)
     return found
-
-
-def _vm_of(machine: Machine, row: Instance) -> Vm | None:
-    if row.cls.name == "Msvm_ComputerSystem":
-        return machine.vms.get(str(row["Name"]).upper())
-    if row.cls.name == SYSTEM:
-        return machine.vms.get(str(row["VirtualSystemIdentifier"] or "").upper())
-    owner = settings.owner_id(str(row["InstanceID"])) if "InstanceID" in row else ""
-    return next((vm for vm in machine.vms.values() if owner in vm.checkpoints), None) if owner else None
 
 
 # --- associations (ends: docs of each class)

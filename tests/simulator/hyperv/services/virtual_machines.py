@@ -14,7 +14,7 @@ from ...machine.service import Service
 from ...model import make_vm, new_vm_spec
 from .. import checkpoints, settings
 from ..settings import system
-from ..vm import OFF, SAVED
+from ..states import OFF, SAVED
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine

@@ -113,9 +113,7 @@ def read_change(machine: Machine, text: str, base: str) -> Change:
     if not cls.is_a(base):
         raise Refused(INVALID_PARAMETER)
     row = machine.repository.row(cls.name, HYPERV, InstanceID=values.pop("InstanceID", None))
-    # A checkpoint's settings carry its own GUID and name their VM in VirtualSystemIdentifier.
-    owner = row is not None and (row.get("VirtualSystemIdentifier") or owner_id(row["InstanceID"]))
-    vm = machine.vms.get(str(owner).upper())
+    vm = machine.vm_of(row)
     if row is None or vm is None:
         raise Refused(INVALID_PARAMETER)
     different = {name: value for name, value in values.items() if not same(value, row[name])}

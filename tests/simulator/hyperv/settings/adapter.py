@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...cim.paths import PathError, parse_path
 from ...cim.values import CimClass, Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, Refused
+from ..states import OFF, SAVED
 from . import Setting, in_range
 from .feature import add_offload
 
@@ -62,7 +63,7 @@ class Adapter(Setting):
             raise vm.refusal("error_state", INVALID_STATE)
         if row.cls.name in ADAPTERS:
             _check_adapter(row, values)
-            if vm.state != 3 and set(values) & NEED_OFF:
+            if vm.state != OFF and set(values) & NEED_OFF:
                 raise vm.refusal("error_static_mac", INVALID_STATE)
             return
         in_range(values, {"EnabledState": (2, 3)})
@@ -161,7 +162,7 @@ def _plan_connection(vm: Vm, values: dict[str, Any]) -> list[Instance]:
 
 def _check_hot(vm: Vm) -> None:
     """Adapters come and go while the VM is off, in generation 2 also while it runs; never while it is saved."""
-    if vm.state == 6 or (vm.powered and vm.generation == 1):
+    if vm.state == SAVED or (vm.powered and vm.generation == 1):
         raise vm.refusal("error_state", INVALID_STATE)
 
 

@@ -75,7 +75,7 @@ def sources(machine: Machine, owner: str) -> Iterator[tuple[Instance, Instance |
     system = machine.repository.row(SYSTEM, InstanceID=f"Microsoft:{owner}")
     if system is None or not str(system.values.get("VirtualSystemSubType") or "").endswith("2"):
         return
-    vm = machine.vms.get(str(system["VirtualSystemIdentifier"]).upper())
+    vm = machine.vm_of(system)
     for description, device in vm.boot_files.items() if vm is not None else ():
         yield (
             new(

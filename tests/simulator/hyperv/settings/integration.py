@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...cim.values import Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, Refused
 from ..guest import COMPONENTS
+from ..states import SAVED
 from . import Setting, in_range
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Integration(Setting):
             )
 
     def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-        if vm.busy or vm.state == 6:
+        if vm.busy or vm.state == SAVED:
             raise vm.refusal("error_state", INVALID_STATE)
         if set(values) - {"EnabledState"}:
             raise Refused(INVALID_PARAMETER)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance
 from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE, NO_MEMORY
+from ..states import SAVED
 from . import Setting, in_range
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Memory(Setting):
         """The rules of Set-VMMemory, of dynamic memory and of nesting (codes: ASSUMPTIONS HV-16, HV-17)."""
         if not values:
             return
-        if vm.busy or vm.state == 6:
+        if vm.busy or vm.state == SAVED:
             raise vm.refusal("error_state", INVALID_STATE)
         in_range(values, LIMITS)
         wanted = {name: values.get(name, row[name]) for name in (*AMOUNTS, "DynamicMemoryEnabled")}

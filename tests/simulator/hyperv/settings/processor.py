@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...cim.values import Instance
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Refused
+from ..states import OFF
 from . import Setting, in_range
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Processor(Setting):
     def check_modify(self, vm: Vm, row: Instance, values: dict[str, Any]) -> None:
         if not values:
             return
-        if vm.busy or (vm.state != 3 and not (vm.powered and set(values) <= WHILE_RUNNING)):
+        if vm.busy or (vm.state != OFF and not (vm.powered and set(values) <= WHILE_RUNNING)):
             raise vm.refusal("error_state", INVALID_STATE)
         in_range(values, LIMITS)
         # More than the host has is refused: ASSUMPTIONS HV-08.

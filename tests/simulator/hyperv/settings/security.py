@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...machine.files import check_keys
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NOT_SUPPORTED, Refused
+from ..states import OFF
 from . import Setting
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ DEFAULTS = {
 NO_PROTECTOR = b"\0\0\0\0"
 UNREADABLE = 0xC000A002  # seen when the key protector of a used virtual TPM was replaced
 SINCE = (8, 0)  # configuration version (Windows Server 2016)
-OFF = 3
 
 
 @dataclass

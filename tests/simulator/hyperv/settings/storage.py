@@ -18,6 +18,7 @@ from ...cim.values import CimClass, Instance
 from ...machine import disks
 from ...machine.files import FILE_NOT_FOUND, PATH_NOT_FOUND, FileError, check_keys
 from ...machine.jobs import FAILED, FILE_MISSING, INVALID_PARAMETER, INVALID_STATE, Refused
+from ..states import OFF, SAVED
 from . import Setting
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ MAX_SCSI = 4
 PLACE_KEYS = {"controller", "controller_number", "location", "empty", "missing"}
 DISK_KEYS = disks.FILE_KEYS | PLACE_KEYS
 DVD_KEYS = {"path"} | PLACE_KEYS
-OFF_STATE, SAVED_STATE = 3, 6  # EnabledState
 IDE_DEVICE = "83F8638B-8DCA-4152-9EDA-2CA8B33039B4"
 MOUSE_DEVICE = "58F75A6D-D949-4320-99E1-A2A2576D581C"
 DISKETTE_DEVICE = r"8F0D2762-0B00-4E04-AF4F-19010527CB93\0\0\D"
@@ -112,7 +112,7 @@ class Storage(Setting):
         """A DVD's medium changes while the VM runs; a disk's file needs it off (Set-VMHardDiskDrive docs)."""
         if not values:
             return
-        if vm.busy or vm.state == SAVED_STATE:
+        if vm.busy or vm.state == SAVED:
             raise vm.refusal("error_state", INVALID_STATE)
         if set(values) & {"Parent", "AddressOnParent", "ResourceType", "ResourceSubType", "Address"}:
             raise Refused(INVALID_PARAMETER)
@@ -132,7 +132,7 @@ class Storage(Setting):
 
     def plan_add(self, vm: Vm, parent: Instance | None, cls: CimClass, values: dict[str, Any]) -> list[Instance]:
         """A controller, a drive or a medium; minimal instances without a template work (captured)."""
-        if vm.busy or vm.state == SAVED_STATE:
+        if vm.busy or vm.state == SAVED:
             raise vm.refusal("error_state", INVALID_STATE)
         values.pop("InstanceID", None)
         values.pop("ResourceType", None)
@@ -157,13 +157,13 @@ class Storage(Setting):
 
     def check_remove(self, vm: Vm, row: Instance) -> None:
         """The medium first, then the drive, in two calls: on a drive with a medium the provider fails (captured)."""
-        if vm.busy or vm.state == SAVED_STATE:
+        if vm.busy or vm.state == SAVED:
             raise vm.refusal("error_state", INVALID_STATE)
         sub_type = row["ResourceSubType"]
         if sub_type in SLOTS:
             if sub_type == IDE:
                 raise Refused(INVALID_PARAMETER)
-            if vm.state != OFF_STATE:
+            if vm.state != OFF:
                 raise vm.refusal("error_state", INVALID_STATE)
             if drives(vm, row):
                 raise CimError(errors.FAILED, operation="ExecMethod", provider="WMI")
@@ -342,7 +342,7 @@ def file_refusal(vm: Vm, error: FileError, key: str, medium: Instance) -> Refuse
 
 def _plan_controller(vm: Vm, values: dict[str, Any]) -> Instance:
     """SCSI controllers come and go only while the VM is off (Add-VMScsiController docs); IDE controllers never do."""
-    if vm.state != OFF_STATE:
+    if vm.state != OFF:
         raise vm.refusal("error_state", INVALID_STATE)
     if len(controllers(vm, SCSI)) >= MAX_SCSI:
         raise vm.refusal("error_add", INVALID_PARAMETER, device=vm.machine.text("scsi_controller"), reason="")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...cim.values import Instance
 from ...machine.files import FileError
 from ...machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, Refused
+from ..states import OFF
 from . import Setting, boot, in_range, security
 
 if TYPE_CHECKING:
@@ -89,15 +90,6 @@ DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 class System(Setting):
     CLASSES = (CLASS,)
 
-    def install(self, machine: Machine) -> None:
-        live = machine.repository.live
-
-        def saved(row: Instance) -> bool:
-            vm = machine.vms.get((row.values.get("VirtualSystemIdentifier") or "").upper())
-            return vm is not None and vm.system is row and vm.state == 6
-
-        live(CLASS, "IsSaved", saved)
-
     def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
         values = {
             **defaults(vm.machine, spec["generation"]),
@@ -119,7 +111,7 @@ class System(Setting):
             del values[name]
         if row is not vm.system and set(values) - {"ElementName", "Notes"}:
             raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
-        if vm.busy or (vm.state != 3 and set(values) & NEED_OFF):
+        if vm.busy or (vm.state != OFF and set(values) & NEED_OFF):
             raise vm.refusal("error_state", INVALID_STATE)
         in_range(values, LIMITS)
         if "ElementName" in values and not 1 <= len(values["ElementName"]) <= 100:
