@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -307,13 +307,49 @@ def parse_instance(element: Element, types: Types = None, class_name: str | None
     return instance
 
 
+class _Shape(NamedTuple):
+    """The types of properties, and what follows from them for each row."""
+
+    types: Mapping[str, Any]
+    blank: Instance
+    arrays: frozenset[str]
+
+    @classmethod
+    def of(cls, types: Mapping[str, Any]) -> _Shape:
+        return cls(types, dict.fromkeys(types), frozenset(name for name, kind in types.items() if _is_array(kind)))
+
+    def row(self) -> Instance:
+        """A row without values: None, and empty lists for arrays."""
+        row = self.blank.copy()
+        for name in self.arrays:
+            row[name] = []
+        return row
+
+
+# Shapes by identity of their types. A shape holds its types, so that no other mapping gets the same identity.
+_shapes: dict[int, _Shape] = {}
+_MOST_SHAPES = 500  # more than this collection has classes; queries of some columns have types of their own
+
+
+def _shape(types: Mapping[str, Any]) -> _Shape:
+    shape = _shapes.get(id(types))
+    if shape is None:
+        if len(_shapes) >= _MOST_SHAPES:
+            _shapes.clear()
+        shape = _shapes[id(types)] = _Shape.of(types)
+    return shape
+
+
 def parse_properties(element: Element, types: Mapping[str, Any], fill: bool = True) -> Instance:
-    """Children as properties, by local name; what `types` doesn't name is text, or list of text where it repeats."""
-    values: Instance = {}
-    if fill:
-        values = {name: [] if _is_array(kind) else None for name, kind in types.items()}
+    """Children as properties, by local name. A name without a type is text, or a list of text if it repeats."""
+    return _properties(element, _shape(types), fill)
+
+
+def _properties(element: Element, shape: _Shape, fill: bool = True) -> Instance:
+    types, arrays = shape.types, shape.arrays
+    values: Instance = shape.row() if fill else {}
     guessed: set[str] = set()
-    bytes_seen: dict[str, list[str]] = {}
+    octet_texts: dict[str, list[str]] = {}
     for child in element:
         space, _brace, name = child.tag.rpartition("}")
         if space == _COMMON_TAG:
@@ -321,25 +357,32 @@ def parse_properties(element: Element, types: Mapping[str, Any], fill: bool = Tr
         kind = types.get(name)
         try:
             if kind is None:
-                value = _value(child, None)
-                if name in guessed:
-                    before = values[name]
-                    values[name] = [*before, value] if isinstance(before, list) else [before, value]
-                else:
-                    guessed.add(name)
-                    values[name] = value
-            elif not _is_array(kind):
-                values[name] = _value(child, kind)
-            elif child.get(_NIL) not in ("true", "1"):
-                if kind == "uint8[]":
-                    bytes_seen.setdefault(name, []).append(child.text or "")
-                else:
-                    values.setdefault(name, []).append(_value(child, _item_kind(kind)))
+                _guess(values, guessed, name, _value(child, None))
+            elif name not in arrays:
+                plain = kind == "string" and not child.attrib and not len(child)  # most of what hosts send
+                values[name] = (child.text or "") if plain else _value(child, kind)
+            elif child.get(_NIL) in ("true", "1"):
+                continue
+            elif kind == "uint8[]":
+                octet_texts.setdefault(name, []).append(child.text or "")
+            else:
+                values.setdefault(name, []).append(_value(child, _item_kind(kind)))
         except ValueError as error:
             raise HostError(f"The host sent {child.text!r} for {name}, which is of type {kind}.") from error
-    for name, texts in bytes_seen.items():
+    for name, texts in octet_texts.items():
         values[name] = octets(texts)
     return values
+
+
+def _guess(values: Instance, guessed: set[str], name: str, value: Any) -> None:
+    """Store the value of a property without a type: alone, or in a list if the property repeats."""
+    if name not in guessed:
+        guessed.add(name)
+        values[name] = value
+    elif isinstance(values[name], list):
+        values[name].append(value)
+    else:
+        values[name] = [values[name], value]
 
 
 def _is_array(kind: Any) -> bool:
@@ -405,7 +448,7 @@ def parse_output(body: Element, method: str, returns: Mapping[str, Any]) -> dict
     answer = next(iter(body), None)
     if answer is None:
         raise NotWSMan(f"The host answered {method} with an empty body.")
-    return parse_properties(answer, {"ReturnValue": "uint32", **returns})
+    return _properties(answer, _Shape.of({"ReturnValue": "uint32", **returns}))
 
 
 def parse_created(body: Element, cls: CimClass) -> Reference:
@@ -428,46 +471,38 @@ def parse_first(body: Element, cls: CimClass) -> Instance | None:
 def parse_fault(fault: Element) -> FaultParts:
     """Both shapes of s:Detail: f:WSManFault with nested provider faults, and MSFT_WmiError of MI providers."""
     detail = fault.find(f"{{{SOAP}}}Detail")
-    nodes: Iterable[Element] = detail.iter() if detail is not None else ()
-    codes: list[int] = []
-    wsman_code: int | None = None
-    message, fault_detail = "", ""
-    wmi_error: dict[str, str | None] = {}
-    status: dict[str, str | None] = {}
-    for node in nodes:
-        name = _local(node)
-        if node.tag == f"{{{FAULT}}}WSManFault":
-            code = _number(node.get("Code"))
-            if code is not None:
-                wsman_code = code if wsman_code is None else wsman_code
-                codes.append(code)
-        elif node.tag in (f"{{{FAULT}}}Message", f"{{{FAULT}}}ProviderFault"):
-            message = (node.text or "").strip() or message
-        elif node.tag == f"{{{WSMAN}}}FaultDetail":
-            fault_detail = (node.text or "").strip()
-        elif name == "MSFT_WmiError":
-            wmi_error = {_local(child): child.text for child in node}
-        elif name == "__ExtendedStatus":
-            status = {_local(child): child.text for child in node}
+    nodes = [] if detail is None else list(detail.iter())
+    wmi_error, status = _fields(nodes, "MSFT_WmiError"), _fields(nodes, "__ExtendedStatus")
+    wsman_codes = [_number(node.get("Code")) for node in nodes if node.tag == f"{{{FAULT}}}WSManFault"]
     further = (
         _number(wmi_error.get("error_Code")),
         _hresult(wmi_error.get("MessageID")),
         _number(status.get("StatusCode")),
     )
-    codes += [number for number in further if number]
-    reason = fault.findtext(f"{{{SOAP}}}Reason/{{{SOAP}}}Text") or ""
+    codes = tuple(dict.fromkeys(code for code in (*wsman_codes, *further) if code))
+    message = _last_text(nodes, f"{{{FAULT}}}Message", f"{{{FAULT}}}ProviderFault")
     return FaultParts(
         code=(fault.findtext(f"{{{SOAP}}}Code/{{{SOAP}}}Value") or "").strip(),
         subcode=(fault.findtext(f"{{{SOAP}}}Code/{{{SOAP}}}Subcode/{{{SOAP}}}Value") or "").strip(),
-        reason=reason.strip(),
-        wsman_code=wsman_code,
-        codes=tuple(dict.fromkeys(codes)),
+        reason=(fault.findtext(f"{{{SOAP}}}Reason/{{{SOAP}}}Text") or "").strip(),
+        wsman_code=next((code for code in wsman_codes if code is not None), None),
+        codes=codes,
         wmi_status=next((code for code in codes if 0x80041000 <= code < 0x80045000), None),
         cim_status=_number(wmi_error.get("CIMStatusCode")),
         provider_message=(message or wmi_error.get("Message") or status.get("Description") or "").strip(),
-        fault_detail=fault_detail,
+        fault_detail=_last_text(nodes, f"{{{WSMAN}}}FaultDetail"),
         extended={**wmi_error, **status},
     )
+
+
+def _fields(nodes: Sequence[Element], name: str) -> dict[str, str | None]:
+    """The children of the last node with this local name, as text."""
+    return next(({_local(child): child.text for child in node} for node in reversed(nodes) if _local(node) == name), {})
+
+
+def _last_text(nodes: Sequence[Element], *tags: str) -> str:
+    texts = [(node.text or "").strip() for node in nodes if node.tag in tags]
+    return next(filter(None, reversed(texts)), "")
 
 
 def _number(value: str | None) -> int | None:

@@ -341,6 +341,25 @@ def test_old_hosts_add_a_location():
     assert envelope.parse_instance(element) == {"A": "1", "__CLASS": "X"}
 
 
+def test_rows_of_a_class_share_nothing():
+    types = {"Name": "string", "Roles": "string[]"}
+    empty = ElementTree.fromstring("<p:C xmlns:p='http://x'/>")
+    first, second = (envelope.parse_properties(empty, types) for _row in range(2))
+    first["Roles"].append("changed")
+    first["Name"] = "changed"
+    assert second == {"Name": None, "Roles": []}
+    assert envelope.parse_properties(empty, types) == {"Name": None, "Roles": []}
+
+
+def test_types_that_come_and_go():
+    """Each query of some columns has types of its own; what is known of old ones is forgotten, never confused."""
+    row = ElementTree.fromstring("<p:C xmlns:p='http://x'><p:A>1</p:A></p:C>")
+    for _turn in range(2 * envelope._MOST_SHAPES):
+        assert envelope.parse_properties(row, {"A": "uint32", "B": "string"}) == {"A": 1, "B": None}
+        assert envelope.parse_properties(row, {"A": "string[]"}) == {"A": ["1"]}
+    assert len(envelope._shapes) <= envelope._MOST_SHAPES
+
+
 def test_a_value_of_the_wrong_type_is_named():
     element = ElementTree.fromstring('<p:X xmlns:p="urn:x"><p:A>many</p:A></p:X>')
     with pytest.raises(HostError, match="'many' for A, which is of type uint16"):
