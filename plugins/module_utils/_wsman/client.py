@@ -34,7 +34,7 @@ __all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint
 Where: TypeAlias = "str | Mapping[str, str | bool | int | None] | None"
 Result = TypeVar("Result")
 
-# MaxBatchItems of WinRM; more is clamped or refused (MS-WSMV 3.1.4.1.17).
+# MaxBatchItems of WinRM. A host lowers or refuses a greater number (MS-WSMV 3.1.4.1.17).
 MAX_ELEMENTS = 32000
 RETRY_PAUSES = (0.2, 0.6, 1.5)
 EMPTY_PAGES = 100
@@ -42,10 +42,10 @@ ANY_NAMESPACE = class_uri("root/cimv2", "__NAMESPACE")
 
 
 class Client:
-    """CIM operations over `send`, which takes an envelope and returns the answer's, faults included.
+    """CIM operations over `send`, a function from the envelope of a request to that of its answer.
 
-    Reads are repeated when the connection breaks or the host is busy; what writes is sent once. All methods raise
-    HostError and its kin.
+    Reads are repeated if the connection breaks or the host is busy; a write is sent once. All methods raise HostError
+    or a subclass.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Client:
         return self._repeat(lambda: envelope.parse_identify(self._exchange(envelope.build_identify())))
 
     def get(self, cls: CimClass, keys: Mapping[str, Any]) -> Instance:
-        """One instance; hosts want all key properties. Raises NotFound."""
+        """One instance, by all of its key properties. Raises NotFound."""
         body = self.call(envelope.ACTION_GET, cls.uri, selectors=keys, repeatable=True)
         instance = envelope.parse_first(body, cls)
         if instance is None:
@@ -94,7 +94,7 @@ class Client:
     def enumerate(self, cls: CimClass, mode: str | None = None) -> list[Instance]:
         """All instances of the class and of its subclasses, without a filter.
 
-        Mode EnumerateEPR gives {"__REFERENCE": Reference}, EnumerateObjectAndEPR adds that to the instances.
+        Mode EnumerateEPR returns {"__REFERENCE": Reference}, EnumerateObjectAndEPR adds that key to the instances.
         """
         return [envelope.parse_item(item, cls) for item in self._enumerate_class(cls, mode)]
 
@@ -105,31 +105,31 @@ class Client:
         where: Where = None,
         limit: int | None = None,
     ) -> list[Instance]:
-        """SELECT from the class; `where` is WQL, or a mapping of equalities (which survives hosts that refuse WQL).
+        """SELECT from the class. The rows hold the given columns only.
 
-        With columns the results hold just these.
+        `where` is WQL, or a mapping of equalities, which also works on a host that refuses WQL in the namespace.
         """
-        shape = cls if columns is None else _projected(cls, columns)
-        if cls.namespace not in self._without_wql:
-            text = f"SELECT {', '.join(columns) if columns else '*'} FROM {cls.name}"
-            condition = where if isinstance(where, str) else _condition(cls, where or {})
-            try:
-                return self.wql(cls.namespace, f"{text} WHERE {condition}" if condition else text, shape, limit)
-            except FilterRefused as refusal:
-                if refusal.wmi_status is not None:
-                    raise
-                if isinstance(where, str):
-                    self._look_for(cls)
-                    raise
-                rows = self._query_by_enumeration(cls, shape, where or {}, refusal)
-                self._without_wql.add(cls.namespace)
-                return rows[:limit]
-        if isinstance(where, str):
-            raise HostError(f"The host takes no WQL for {cls.namespace}; asked was: {where}", endpoint=self.to)
-        return self._query_by_enumeration(cls, shape, where or {}, None)[:limit]
+        row_type = cls if columns is None else _projected(cls, columns)
+        if cls.namespace in self._without_wql:
+            if isinstance(where, str):
+                raise HostError(f"The host takes no WQL for {cls.namespace}; asked was: {where}", endpoint=self.to)
+            return self._query_by_enumeration(cls, row_type, where or {}, None)[:limit]
+        text = f"SELECT {', '.join(columns) if columns else '*'} FROM {cls.name}"
+        condition = where if isinstance(where, str) else _condition(cls, where or {})
+        try:
+            return self.wql(cls.namespace, f"{text} WHERE {condition}" if condition else text, row_type, limit)
+        except FilterRefused as refusal:
+            if refusal.wmi_status is not None:
+                raise
+            if isinstance(where, str):
+                self._require_class(cls)
+                raise
+            rows = self._query_by_enumeration(cls, row_type, where or {}, refusal)
+            self._without_wql.add(cls.namespace)
+            return rows[:limit]
 
     def wql(self, namespace: str, text: str, cls: Types = None, limit: int | None = None) -> list[Instance]:
-        """Any WQL; instances typed by one class, or by a mapping of class name to class."""
+        """The instances that a WQL query returns, typed by one class or by a mapping of class names to classes."""
         try:
             items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit))
         except NotFound as fault:
@@ -149,7 +149,7 @@ class Client:
         role: str | None = None,
         result_role: str | None = None,
     ) -> list[Instance]:
-        """Instances associated with one; `result_class` defaults to the name of `cls`."""
+        """The instances associated with an instance. `result_class` defaults to the name of `cls`."""
         return self._related("ASSOCIATORS", reference, cls, result_class, role, assoc_class, result_role)
 
     def references(
@@ -160,7 +160,7 @@ class Client:
         result_class: str | None = None,
         role: str | None = None,
     ) -> list[Instance]:
-        """The associations that refer to an instance; `result_class` defaults to the name of `cls`."""
+        """The associations that refer to an instance. `result_class` defaults to the name of `cls`."""
         return self._related("REFERENCES", reference, cls, result_class, role)
 
     # ---- writing ----
@@ -173,11 +173,11 @@ class Client:
         arguments: Mapping[str, Any] | None = None,
         returns: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Run a method, of the class itself when `keys` is empty; sent once.
+        """Call a method, of the class itself if `keys` is empty. Sent once.
 
-        Arguments: None is null, lists repeat, References, bytes (base64) and dicts with `__CLASS` (embedded objects)
-        go as such. `returns` types the outputs, {name: "ref", "string[]", CimClass, [CimClass], …}; others come as
-        they look. `ReturnValue` is an int.
+        An argument None is sent as null, a list as repeated elements, bytes as base64, a Reference as an EPR, and a
+        mapping with `__CLASS` as an embedded object. `returns` maps output parameters to types ("ref", "string[]",
+        CimClass, [CimClass], …); outputs without a type are text. `ReturnValue` is an int.
         """
         body = envelope.build_invoke(cls, method, arguments or {})
         try:
@@ -189,17 +189,17 @@ class Client:
         return envelope.parse_output(answer, method, returns or {})
 
     def create(self, cls: CimClass, values: Mapping[str, Any]) -> Reference:
-        """WS-Transfer Create; sent once."""
+        """WS-Transfer Create. Sent once."""
         answer = self.call(envelope.ACTION_CREATE, cls.uri, envelope.build_instance(cls, values))
         return envelope.parse_created(answer, cls)
 
     def put(self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any]) -> Instance:
-        """WS-Transfer Put; sent once; providers may null what `values` leaves out. Returns the new instance."""
+        """WS-Transfer Put. Sent once. Returns the new instance; a provider may clear properties not in `values`."""
         answer = self.call(envelope.ACTION_PUT, cls.uri, envelope.build_instance(cls, values), keys)
         return envelope.parse_first(answer, cls) or {}
 
     def delete(self, cls: CimClass, keys: Mapping[str, Any]) -> None:
-        """WS-Transfer Delete; sent once. Raises NotFound."""
+        """WS-Transfer Delete. Sent once. Raises NotFound."""
         self.call(envelope.ACTION_DELETE, cls.uri, selectors=keys)
 
     # ---- requests ----
@@ -214,9 +214,9 @@ class Client:
         extra_headers: str = "",
         repeatable: bool = False,
     ) -> Element:
-        """One operation; `body` and `extra_headers` are XML with the prefixes s, a, w. Returns the s:Body."""
+        """The s:Body of the answer to one operation. `body` and `extra_headers` are XML with the prefixes s, a, w."""
 
-        def once() -> Element:
+        def send() -> Element:
             request = envelope.build_request(
                 action,
                 resource,
@@ -228,7 +228,7 @@ class Client:
             )
             return self._exchange(request, resource, action)
 
-        return self._repeat(once) if repeatable else once()
+        return self._repeat(send) if repeatable else send()
 
     def _exchange(self, request: bytes, resource: str = "", action: str = "") -> Element:
         try:
@@ -238,14 +238,14 @@ class Client:
             raise
 
     def _repeat(self, read: Callable[[], Result]) -> Result:
-        """Run a read; again after a pause if the connection broke or the host was too busy."""
+        """The result of a read, which is repeated after a pause if the connection breaks or the host is busy."""
         for pause in RETRY_PAUSES:
             try:
                 return read()
             except (QuotaExceeded, HostBusy):
                 pass
             except ConnectionFailed as error:
-                if not error.sent:  # refused, unknown, wrong certificate: no better in a second
+                if not error.sent:  # refused connection, unknown host, invalid certificate: waiting does not help
                     raise
             self._sleep(pause)
         return read()
@@ -256,26 +256,26 @@ class Client:
         except NotFound as fault:
             raise self._unknown(cls.namespace, fault) from fault
 
-    def _look_for(self, cls: CimClass) -> None:
-        """Raises InvalidClass or InvalidNamespace; a refused filter alone doesn't tell, except in localised text."""
+    def _require_class(self, cls: CimClass) -> None:
+        """Raise InvalidClass or InvalidNamespace if that is why a query was refused; the fault has no code for it."""
         try:
             self._probe(cls.uri)
         except NotFound as fault:
             raise self._unknown(cls.namespace, fault) from fault
 
     def _unknown(self, namespace: str, fault: NotFound) -> InvalidClass:
-        """What the host didn't find, when no selector was sent: the class, or its whole namespace.
+        """InvalidNamespace if the host lacks the namespace, else InvalidClass: a fault NotFound stands for both.
 
-        Every namespace has the system class __NAMESPACE (WMI documentation). A host that doesn't show it in root/cimv2
-        either tells nothing that way.
+        Every namespace has the system class __NAMESPACE (WMI documentation). If a host does not return it in
+        root/cimv2 either, its absence says nothing.
         """
         kind: type[InvalidClass] = InvalidClass
         with contextlib.suppress(HostError):
             if not self._exists(class_uri(namespace, "__NAMESPACE")) and self._exists(ANY_NAMESPACE):
                 kind = InvalidNamespace
-        found = kind(fault.parts, resource=fault.resource, action=fault.action)
-        found.details["endpoint"] = self.to
-        return found
+        unknown = kind(fault.parts, resource=fault.resource, action=fault.action)
+        unknown.details["endpoint"] = self.to
+        return unknown
 
     def _exists(self, resource: str) -> bool:
         try:
@@ -288,7 +288,7 @@ class Client:
         self._repeat(lambda: self._collect(resource, None, None, 0))
 
     def _collect(self, resource: str, query: str | None, mode: str | None, limit: int | None) -> list[Element]:
-        """Enumerate and Pull to the end, or to `limit`; what is abandoned is released."""
+        """Enumerate and Pull to the end, or to `limit`. An enumeration that did not end is released."""
         size = self.max_elements if limit is None else max(1, min(limit, self.max_elements))
         page = envelope.parse_page(
             self.call(envelope.ACTION_ENUMERATE, resource, envelope.build_enumerate(query, mode, size))
@@ -313,7 +313,7 @@ class Client:
         return items
 
     def _release(self, resource: str, context: str) -> None:
-        """An abandoned enumeration counts against the user's quota for a minute."""
+        """End an enumeration, which would count against the user's quota for another minute."""
         with contextlib.suppress(HostError):
             self.call(envelope.ACTION_RELEASE, resource, envelope.build_release(context))
 
@@ -342,29 +342,28 @@ class Client:
     def _query_by_enumeration(
         self,
         cls: CimClass,
-        shape: CimClass,
+        row_type: CimClass,
         where: Mapping[str, Any],
         refusal: FilterRefused | None,
     ) -> list[Instance]:
-        """What a query with equalities gives, for hosts that take no WQL; a deserved refusal stands."""
+        """The result of a query with equalities, computed here. Raises `refusal` if the query deserved it."""
         rows: list[Instance] = []
+        scalars = {name for name in (*row_type.properties, *where) if not cls.properties[name].endswith("[]")}
         for item in self._enumerate_class(cls):
-            found = envelope.parse_properties(item, cls.properties, fill=False)
-            scalars = {name for name in (*shape.properties, *where) if not cls.properties[name].endswith("[]")}
-            if shape is not cls and not scalars <= found.keys():
-                # Null scalars are there as nil: this host's class lacks a column, which is what it refused.
+            values = envelope.parse_properties(item, cls.properties, fill=False)
+            if row_type is not cls and not scalars <= values.keys():
+                # A null scalar is sent as nil. If there is no element, this host's class lacks the column.
                 raise refusal or HostError(
-                    f"{cls.name} lacks {', '.join(sorted(scalars - found.keys()))} on this host.", endpoint=self.to
+                    f"{cls.name} lacks {', '.join(sorted(scalars - values.keys()))} on this host.", endpoint=self.to
                 )
-            if all(_equal(found.get(name), value) for name, value in where.items()):
-                # A shape with columns types those only; what else the item holds is dropped.
+            if all(_equal(values.get(name), value) for name, value in where.items()):
                 row = envelope.parse_item(item, cls)
-                rows.append(row if shape is cls else {name: row[name] for name in shape.properties})
+                rows.append(row if row_type is cls else {name: row[name] for name in row_type.properties})
         return rows
 
 
 def connect(options: ConnectionOptions) -> Client:
-    """Client over pywinrm's transport; the first request connects. Raises HostError when options don't make sense."""
+    """A client that connects with its first request. Raises HostError if the options contradict each other."""
     transport = HttpTransport(options)
     return Client(
         transport.send,
@@ -390,8 +389,8 @@ def _condition(cls: CimClass, where: Mapping[str, str | bool | int | None]) -> s
     )
 
 
-def _equal(found: Any, wanted: Any) -> bool:
-    """WQL compares text without case."""
-    if isinstance(found, str) and isinstance(wanted, str):
-        return found.lower() == wanted.lower()
-    return found == wanted
+def _equal(value: Any, other: Any) -> bool:
+    """Equality as in WQL, which compares text without case."""
+    if isinstance(value, str) and isinstance(other, str):
+        return value.lower() == other.lower()
+    return value == other

@@ -28,6 +28,8 @@ else:
 
 __all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url", "warm_up"]
 
+# What pywinrm's Transport of this version can be told.
+_PARAMETERS = frozenset(inspect.signature(Transport.__init__).parameters)
 # HTTP.sys closes connections that were idle for 120 s; a write must not be the request that finds out.
 IDLE_LIMIT = 60.0
 
@@ -208,9 +210,8 @@ def _pywinrm_transport(options: ConnectionOptions) -> _PywinrmTransport:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise HostError(f"Not the URL of a WinRM endpoint: {options.name}")
     arguments = _pywinrm_arguments(options) | dict(options.extras)
-    known = inspect.signature(Transport.__init__).parameters
     try:
-        return _PywinrmTransport(**{name: value for name, value in arguments.items() if name in known})
+        return _PywinrmTransport(**{name: value for name, value in arguments.items() if name in _PARAMETERS})
     except winrm_exceptions.WinRMError as error:
         raise AuthenticationFailed(f"Cannot connect to {options.name}: {error}.") from error
 
