@@ -1,27 +1,27 @@
 # make demo   the main job, against a simulated host
-# make test   every check, as in continuous integration; or one of: lint layers units sanity molecule
+# make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run;
+#             or one of: lint layers units sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
-# Another Python: make test PYTHON=python3.13 VENV=.venv-3.13
+# Another ansible-core (tests/constraints-*.txt): make units CORE=2.20
+# Another Python: make units PYTHON=python3.13 VENV=.venv-3.13
 
 PYTHON = python3
-VENV = .venv
-STEPS = lint layers units sanity molecule
+CORE =
+VENV = .venv$(CORE:%=-%)
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 export PYTHONDONTWRITEBYTECODE = 1
-export PIP_CONSTRAINT := $(CURDIR)/tests/constraints.txt
-export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
-pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version-check $(1) >.build/pip.log 2>&1 \
-    || { cat .build/pip.log >&2; exit 1; }
+pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version-check $(1) >$(VENV)/pip.log 2>&1 \
+    || { cat $(VENV)/pip.log >&2; exit 1; }
 
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test steps lint format layers units sanity molecule demo bench clean
+.PHONY: help test setup lint format layers units sanity molecule demo bench clean
 .DEFAULT_GOAL = help
 
 help:
@@ -32,12 +32,14 @@ help:
 # A virtual environment whose Python is gone, or that was made for another folder, is made anew.
 $(shell $(VENV)/bin/python -c 'import ansible' 2>/dev/null && grep -qF ' $(CURDIR)/$(VENV)' $(VENV)/pyvenv.cfg || rm -f $(VENV)/*.stamp)
 
-$(VENV)/run.stamp: tests/constraints.txt tests/requirements-run.txt
+# Its pip obeys the constraints of the ansible-core of the round.
+$(VENV)/run.stamp: $(wildcard tests/constraints*.txt) tests/requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is too old or not there: Python 3.11 or newer is needed (make PYTHON=python3.12 …)' >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { echo '$(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
-	@mkdir -p .build
-	@$(PYTHON) -m venv --clear '$(CURDIR)/$(VENV)'
+	@round=$$($(PYTHON) .ci/rounds.py $(CORE)) || exit 1; core=$${round%% *}; python=$${round#* }; \
+	echo "Setting up $(VENV) with ansible-core $$core and $$("$$python" --version)"; \
+	"$$python" -m venv --clear '$(CURDIR)/$(VENV)' && \
+	printf '[install]\nconstraint = %s\nbuild-constraint = %s\n' \
+	    '$(CURDIR)'/tests/constraints-$$core.txt '$(CURDIR)/tests/constraints.txt' >$(VENV)/pip.conf
 	@$(call pip-install,-r tests/requirements-run.txt)
 	@touch $@
 
@@ -54,22 +56,9 @@ $(LINK):
 # --- Tests --------------------------------------------------------------------------------------------------------
 
 test:
-	@$(MAKE) --no-print-directory steps
-	@other=$$(.ci/other-python $(PYTHON)); \
-	if [ -n "$$other" ]; then \
-	    $(MAKE) --no-print-directory steps PYTHON=$$other VENV=.venv-other STEPS='units sanity molecule'; \
-	else \
-	    echo 'The second round was left out: it needs Python 3.12 to 3.14 for ansible-core 2.21, or 3.11 for 2.19, in PATH.'; \
-	fi
+	@$(PYTHON) .ci/steps.py $(MAKEOVERRIDES)
 
-steps: $(VENV)/test.stamp
-	@round="ansible-core $$($(VENV)/bin/python -c 'from ansible.release import __version__ as v; print(v)'), $$($(VENV)/bin/python --version)"; \
-	for step in $(STEPS); do \
-	    printf '\n=== %s (%s)\n' $$step "$$round"; begin=$$(date +%s); \
-	    $(MAKE) --no-print-directory $$step || { printf '\nFAILED: %s (%s)\n' $$step "$$round" >&2; exit 1; }; \
-	    printf '=== %s passed in %s s\n' $$step $$(($$(date +%s) - begin)); \
-	done; \
-	printf '\nPassed with %s: $(STEPS)\n\n' "$$round"
+setup: $(VENV)/test.stamp $(LINK)
 
 lint: $(VENV)/test.stamp $(LINK)
 	ruff check .
@@ -94,7 +83,7 @@ sanity: $(VENV)/test.stamp
 	    | sort | uniq -u | tar cf - -T - | tar xf - -C $(COPY)
 	@git -C $(COPY) init -q && git -C $(COPY) add -A
 	@python .ci/bootstrap-pip.py
-	cd $(COPY) && env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT ansible-test sanity --venv \
+	cd $(COPY) && ansible-test sanity --venv \
 	    --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 molecule: $(VENV)/test.stamp $(LINK)
