@@ -3,6 +3,7 @@
 #             or one of: lint layers units sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
+# make profile  files, functions and moves between files of three tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
 # Another ansible-core (tests/constraints-*.txt): make units CORE=2.20
@@ -21,7 +22,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units sanity molecule demo bench clean
+.PHONY: help test setup lint format layers units sanity molecule demo bench profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -103,6 +104,9 @@ demo: $(VENV)/run.stamp $(LINK)
 
 bench: $(VENV)/run.stamp $(LINK) .build/bench
 	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" python -m tests.benchmarks
+
+profile: $(VENV)/run.stamp $(LINK)
+	@python -m tests.benchmarks.profile
 
 clean:
 	rm -rf .build .venv .venv-*
