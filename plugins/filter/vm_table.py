@@ -6,15 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: vm_table
-short_description: Lay VMs out as a table for people
+short_description: Format VMs as a table
 version_added: 0.1.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
-  - Turns what M(nested.hyperv.vm_info) returns into the lines of a table with state, nesting, processors, memory,
-    MAC address spoofing and networks of each VM. Columns whose facts weren't included are left out.
+  - Formats the VMs that M(nested.hyperv.vm_info) returns as the lines of a table with state, nested virtualization,
+    virtual processors, memory, MAC address spoofing and virtual switches. A column is omitted if its group of facts is
+    not in the input.
 options:
   _input:
-    description: The RV(nested.hyperv.vm_info#module:vms) of M(nested.hyperv.vm_info).
+    description: VMs in the format of RV(nested.hyperv.vm_info#module:vms).
     type: list
     elements: dict
     required: true
@@ -23,16 +24,16 @@ options:
 EXAMPLES = r"""
 - name: Read the VMs
   nested.hyperv.vm_info:
-  register: found
+  register: hyperv
 
-- name: Show the VMs
+- name: Display the VMs
   ansible.builtin.debug:
-    msg: "{{ found.vms | nested.hyperv.vm_table }}"
+    msg: "{{ hyperv.vms | nested.hyperv.vm_table }}"
 """
 
 RETURN = r"""
 _value:
-  description: The lines of the table.
+  description: Lines of the table, beginning with the headings.
   type: list
   elements: str
   sample:
@@ -66,7 +67,7 @@ def _spoofing(adapters: list[Mapping[str, Any]]) -> str:
     return f"{spoofing} of {len(adapters)}"
 
 
-# Heading, the fact that a column needs, and its text.
+# Columns: heading, fact that the column requires, function from the fact to the text.
 _COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("VM", "name", str),
     ("STATE", "state", str),
@@ -79,9 +80,9 @@ _COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def vm_table(vms: list[Mapping[str, Any]]) -> list[str]:
-    """The lines of the table, headings first."""
+    """Format the VMs as lines of a table, beginning with the headings."""
     if not isinstance(vms, list) or not all(isinstance(vm, Mapping) and "name" in vm for vm in vms):
-        raise AnsibleFilterError("vm_table takes the list 'vms' that nested.hyperv.vm_info returns")
+        raise AnsibleFilterError("vm_table requires the list 'vms' that nested.hyperv.vm_info returns")
     columns = [column for column in _COLUMNS if all(column[1] in vm for vm in vms)]
     rows = [[heading for heading, _fact, _text in columns]]
     rows += [[text(vm[fact]) for _heading, fact, text in columns] for vm in vms]

@@ -195,7 +195,7 @@ def test_more_memory_than_the_host_has_is_refused(sim: simulator.Simulation, pla
     wanted = TRAINING | {"create_training_lab_state": "running", "create_training_lab_memory": "256GB"}
     refused = play("create_training_lab", wanted)
     assert refused.code == 2
-    assert "3 VMs with 256GB each are to be started" in refused.text
+    assert "3 VMs with 256GB each must be started" in refused.text
     assert not refused.writes
 
 
@@ -232,7 +232,7 @@ def test_nothing_is_touched_unless_every_vm_has_the_checkpoint(sim: simulator.Si
     hosts = {"hv01": {"reset_lab_vms": ["dc01", "bare", "nobody"]}, "hv02": {"reset_lab_vms": ["dc02"]}}
     refused = play("reset_lab", {"reset_lab_checkpoint": "clean"}, hosts=hosts)
     assert refused.code == 2
-    assert "Nothing was changed, since not every VM can be reset:" in refused.text
+    assert "Nothing was changed, because not all VMs can be reset:" in refused.text
     assert "VM 'bare' has no checkpoint 'clean'" in refused.text
     assert "no VM has the name 'nobody'" in refused.text
     assert not refused.writes, "neither host was touched"
@@ -243,7 +243,7 @@ def test_every_vm_that_cannot_be_reset_is_told_and_none_is_started(sim: simulato
     sim.faults.add(rule)
     failed = play("reset_lab", RESET)
     assert failed.code == 2
-    summary = failed.text.partition("No VM was started, since not every one could be reset:")[2]
+    summary = failed.text.partition("No VM was started, because not all VMs could be reset:")[2]
     assert "VM 'dc01': The disk is on fire." in summary
     assert "VM 'srv01': The disk is on fire." in summary
     assert "srv02" not in summary.partition("PLAY RECAP")[0]
@@ -258,7 +258,7 @@ def test_nothing_is_applied_while_a_vm_is_on(sim: simulator.Simulation, play: Pl
     sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", at=1, times=1, text="It hangs."))
     failed = play("reset_lab", RESET)
     assert failed.code == 2
-    summary = failed.text.partition("No checkpoint was applied, since not every VM could be turned off:")[2]
+    summary = failed.text.partition("No checkpoint was applied, because not all VMs are off:")[2]
     assert "It hangs." in summary
     assert "ApplySnapshot" not in {one.method for one in failed.requests}
     assert states(sim)["dc01"] == "running"
@@ -268,7 +268,7 @@ def test_vms_that_do_not_start_are_told(sim: simulator.Simulation, play: Play) -
     sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", at=5, times=1, text="No memory."))
     failed = play("reset_lab", RESET)
     assert failed.code == 2
-    summary = failed.text.partition("The lab is reset, but not every VM runs:")[2]
+    summary = failed.text.partition("The lab is reset, but not all VMs are running:")[2]
     assert "VM 'srv01': No memory." in summary
     assert {name: states(sim)[name] for name in RESET["reset_lab_vms"]} == {
         "dc01": "running",
@@ -337,12 +337,12 @@ def test_another_folder_for_a_lab_that_is_there_is_refused(sim: simulator.Simula
         (
             "create_training_lab",
             {"create_training_lab_name": "a", "create_training_lab_path": "x", "create_training_lab_state": "off"},
-            ["count must be", "name must have", "parent must be", "path must be", "state must be"],
+            ["count must be", "name must contain", "parent must be", "path must be", "state must be"],
         ),
         ("reset_lab", {"reset_lab_vms": "dc01"}, ["vms must be a list", "checkpoint must be"]),
         ("reset_lab", {**RESET, "reset_lab_vms": ["dc01", "DC01"]}, ["vms must be a list"]),
         ("create_nested_lab", {"create_nested_lab_vms": ["node01"]}, ["vms must be a list"]),
-        ("create_nested_lab", {"create_nested_lab_vms": [{"name": "a", "cpu": 2}]}, ["vms may say of a VM: name, "]),
+        ("create_nested_lab", {"create_nested_lab_vms": [{"name": "a", "cpu": 2}]}, ["vms may contain these keys only: name, "]),
     ],
 )
 def test_wrong_variables(play: Play, playbook: str, variables: Mapping[str, Any], words: list[str]) -> None:

@@ -52,5 +52,5 @@ def test_no_vm_gives_the_headings() -> None:
 
 @pytest.mark.parametrize("value", [None, {"vms": []}, "web01", [{"id": 1}], ["web01"]])
 def test_what_is_no_list_of_vms(value: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="takes the list 'vms'"):
+    with pytest.raises(AnsibleFilterError, match="requires the list 'vms'"):
         vm_table(value)
