@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a simulated Hyper-V host and lets the playbook enable_nesting work on it, twice.
+# Starts a simulated Hyper-V host and runs the playbook enable_nesting on it twice.
 set -eu
 run=.build/demo
 rm -rf "$run" && mkdir -p "$run"
@@ -20,5 +20,5 @@ play() {
 play --check --diff
 play --diff
 play | tee "$run/second.txt"
-grep -q 'changed=0 ' "$run/second.txt" || { echo 'The second run should have changed nothing.' >&2; exit 1; }
+grep -q 'changed=0 ' "$run/second.txt" || { echo 'The second run made a change.' >&2; exit 1; }
 printf '\nThe second run changed nothing.\n'

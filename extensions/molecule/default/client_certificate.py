@@ -1,4 +1,4 @@
-"""Make a self-signed client certificate: client_certificate.py CERTIFICATE KEY (paths of the PEM files)."""
+"""Create a self-signed client certificate: client_certificate.py CERTIFICATE KEY (paths of the PEM files)."""
 
 from __future__ import annotations
 
