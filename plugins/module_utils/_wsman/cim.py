@@ -19,12 +19,12 @@ URI_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
 
 
 def class_uri(namespace: str, class_name: str) -> str:
-    """Resource URI of a class, or of any query when the name is `*`."""
+    """Resource URI of a class, or of WQL queries if the name is `*`."""
     return f"{URI_PREFIX}{namespace}/{class_name}"
 
 
 class CimClass(NamedTuple):
-    """What a caller knows of a class; properties maps name -> CIM type, arrays as `type[]`."""
+    """A class with the properties that a caller uses. `properties` maps names to CIM types, arrays as `type[]`."""
 
     namespace: str
     name: str
@@ -44,7 +44,7 @@ class CimClass(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """Names one instance; key values are text, not escaped."""
+    """The path of an instance. Key values are text, not escaped."""
 
     namespace: str
     class_name: str
@@ -55,12 +55,12 @@ class Reference(NamedTuple):
         return class_uri(self.namespace, self.class_name)
 
     def relative_path(self) -> str:
-        r"""Class.Key="value",… as WQL and object paths have it: `\` doubled, `"` escaped, keys sorted."""
+        r"""Class.Key="value",… for WQL and object paths: keys sorted, `\` and `"` escaped."""
         keys = ",".join(f'{name}="{_in_path(str(value))}"' for name, value in sorted(self.keys.items()))
         return f"{self.class_name}.{keys}" if keys else f"{self.class_name}=@"
 
     def path(self) -> str:
-        """WMI object path without the host, which hosts accept in embedded instances."""
+        """WMI object path without the host name. Hosts accept it in embedded instances."""
         return f"{self.namespace}:{self.relative_path()}"
 
 
@@ -102,12 +102,12 @@ def _in_path(text: str) -> str:
 
 
 def _from_path(text: str) -> str:
-    # A lone backslash stands for itself: some hosts leave the ones in BootSourceOrder single.
+    # Some hosts do not double the backslashes in BootSourceOrder, so a backslash before other characters is literal.
     return re.sub(r"""\\([\\"'])""", r"\1", text)
 
 
 def parse_path(text: str) -> Reference:
-    r"""Read `\\HOST\ns:Class.Key="value"`; host and namespace may be missing (namespace is then empty)."""
+    r"""Parse `\\HOST\ns:Class.Key="value"`. Host and namespace are optional; a missing namespace is empty."""
     head = _PATH.match(text)
     if head is None:
         raise HostError(f"Not a WMI object path: {text!r}")
@@ -135,12 +135,12 @@ def parse_path(text: str) -> Reference:
 
 
 def quote(text: str) -> str:
-    r"""WQL string literal: '…' with `\` and `'` escaped by a backslash."""
+    r"""WQL string literal in single quotes, with `\` and `'` escaped by a backslash."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def like_prefix(text: str) -> str:
-    """WQL LIKE pattern literal for "begins with text"; `[`, `%` and `_` stand for themselves in brackets."""
+    """Literal of a WQL LIKE pattern for text with this prefix. Brackets escape `[`, `%` and `_`."""
     return quote(re.sub(r"[\[%_]", r"[\g<0>]", text) + "%")
 
 
@@ -158,7 +158,7 @@ _NATIVE = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)\.(\d{6}|\*{6})(?:([+-]\d{3})|(
 
 
 def parse_datetime(text: str) -> datetime | timedelta:
-    """Read ISO 8601 datetimes and durations (DSP0230) and the native CIM form (DSP0004); no offset means UTC."""
+    """Parse ISO 8601 datetimes and durations (DSP0230) and the native CIM form (DSP0004). Without an offset, UTC."""
     text = text.strip()
     if text[:1] == "P" or text[:2] == "-P":
         return _parse_interval(text)
@@ -249,7 +249,7 @@ CONVERT: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 
 
 def octets(texts: list[str]) -> list[int]:
-    """uint8[]: numbers, or base64 in a single element (DSP0230 for OctetString); a number has 3 digits at most."""
+    """A uint8[]: one number in each element, or base64 in a single one (DSP0230, OctetString)."""
     if len(texts) == 1 and not (len(texts[0].strip()) <= 3 and texts[0].strip().isdecimal()):
         return list(base64.b64decode(texts[0]))
     return [int(text) for text in texts]
@@ -259,7 +259,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def checked(text: str) -> str:
-    """The text, if XML 1.0 can carry it; else a HostError that names the character."""
+    """The text. Raises HostError if it has a character that XML 1.0 excludes."""
     bad = _FORBIDDEN.search(text)
     if bad is not None:
         shown = text.encode("unicode_escape").decode("ascii")
@@ -280,10 +280,10 @@ _EMBEDDED = str.maketrans(
 
 
 def embedded(cls: CimClass, values: Mapping[str, Any]) -> str:
-    """CIM-XML of an instance with just these values, for [EmbeddedInstance] string parameters.
+    """CIM-XML of an instance with these values only, for [EmbeddedInstance] string parameters.
 
-    None leaves the value out (providers read it as "unchanged"), an empty string clears. References become object
-    paths. Raises HostError on properties that the class doesn't have.
+    None is sent without a value, which providers read as "unchanged"; an empty string clears the property. References
+    become object paths. Raises HostError if the class does not have one of the properties.
     """
     parts = [f'<INSTANCE CLASSNAME="{cls.name}">']
     for name, value in values.items():
@@ -315,7 +315,7 @@ def _embedded_text(value: Any) -> str:
 
 
 def from_embedded(text: str, cls: CimClass | None = None) -> Instance:
-    """Read the CIM-XML text of an instance, typed by its TYPE attributes; with `cls`, absent properties are filled."""
+    """Parse the CIM-XML of an instance by its TYPE attributes. With `cls`, absent properties are None or empty."""
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:
@@ -348,7 +348,7 @@ def _from_instance(element: ElementTree.Element, cls: CimClass | None) -> Instan
 
 
 def _from_value_reference(element: ElementTree.Element) -> Reference | None:
-    """VALUE.REFERENCE holds a path as text (WMI) or INSTANCENAME with key bindings (DSP0201)."""
+    """The reference in VALUE.REFERENCE: a path as text (WMI), or INSTANCENAME with key bindings (DSP0201)."""
     name = element.find(".//INSTANCENAME")
     if name is not None:
         namespace = "/".join(part.get("NAME", "") for part in element.iterfind(".//LOCALNAMESPACEPATH/NAMESPACE"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""WS-Management envelopes as pure functions: build_* what is sent, parse_* what came back (DSP0226, MS-WSMV)."""
+"""WS-Management envelopes as pure functions: build_* for requests, parse_* for answers (DSP0226, MS-WSMV)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 
 def text(value: str) -> str:
-    """Escaped character data; a carriage return is kept from line-end normalisation."""
+    """Escaped character data. Carriage returns are escaped as well, as XML parsers would replace them."""
     escaped = checked(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("\r", "&#13;") if "\r" in escaped else escaped
 
@@ -97,7 +97,7 @@ def build_request(
         f"<a:MessageID>uuid:{message_id or str(uuid.uuid4()).upper()}</a:MessageID>"
         f"<w:MaxEnvelopeSize{_MUST}>{MAX_ENVELOPE_SIZE}</w:MaxEnvelopeSize>"
         f"<w:OperationTimeout>PT{timeout:g}S</w:OperationTimeout>"
-        # Asks for fault and job texts in English; hosts without that language answer in their own.
+        # Requests fault and job texts in English. A host without that language answers in its own.
         '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>'
         f"{_selector_set(selectors) if selectors else ''}{extra_headers}"
         f"</s:Header><s:Body>{body}</s:Body></s:Envelope>"
@@ -105,14 +105,14 @@ def build_request(
 
 
 def build_identify() -> bytes:
-    """DSP0226 11: needs no header."""
+    """The request Identify, which has no headers (DSP0226 11)."""
     return (
         f'<s:Envelope xmlns:s="{SOAP}" xmlns:i="{IDENTITY}"><s:Header/><s:Body><i:Identify/></s:Body></s:Envelope>'
     ).encode()
 
 
 def build_enumerate(query: str | None, mode: str | None, max_elements: int) -> str:
-    """Body of Enumerate; `query` is WQL and needs the resource URI …/*."""
+    """Body of Enumerate. `query` is WQL and requires the resource URI …/*."""
     return (
         f'<n:Enumerate xmlns:n="{ENUMERATION}"><w:OptimizeEnumeration/><w:MaxElements>{max_elements}</w:MaxElements>'
         + (f"<w:EnumerationMode>{text(mode)}</w:EnumerationMode>" if mode else "")
@@ -135,13 +135,13 @@ def build_release(context: str) -> str:
 
 
 def build_invoke(cls: CimClass, method: str, arguments: Mapping[str, Any]) -> str:
-    """Body of a method call: None is a null, a list repeats the element, an empty list leaves it out."""
+    """Body of a method call. None is sent as null, a list as repeated elements, an empty list as none."""
     content = "".join(_argument("p", name, value, cls.namespace) for name, value in arguments.items())
     return _wrapped("p", f"{method}_INPUT", cls.uri, content)
 
 
 def build_instance(cls: CimClass, values: Mapping[str, Any]) -> str:
-    """Body of Create and Put. Raises HostError on properties that the class doesn't have."""
+    """Body of Create and Put. Raises HostError if the class does not have one of the properties."""
     unknown = [name for name in values if not name.startswith("__") and name not in cls.properties]
     if unknown:
         raise HostError(f"{cls.name} has no property {', '.join(unknown)}.", **{"class": cls.name})
@@ -187,7 +187,7 @@ def _content(value: str) -> str:
 
 
 def _reference(reference: Reference) -> str:
-    """Children of a reference parameter: hosts refuse a wsa:EndpointReference around them (SchemaValidationError)."""
+    """Children of a reference parameter. Hosts refuse a wsa:EndpointReference around them (SchemaValidationError)."""
     return (
         f"<a:Address>{ANONYMOUS}</a:Address><a:ReferenceParameters>"
         f"<w:ResourceURI>{text(reference.uri)}</w:ResourceURI>{_selector_set(reference.keys)}</a:ReferenceParameters>"
@@ -224,7 +224,7 @@ def _object(tag: str, values: Mapping[str, Any], namespace: str) -> str:
 
 
 def parse_response(data: bytes | str, *, resource: str = "", action: str = "") -> Element:
-    """The s:Body of an answer. Raises Fault on a SOAP fault, NotWSMan on anything that isn't SOAP 1.2."""
+    """The s:Body of an answer. Raises Fault for a SOAP fault, NotWSMan for anything but SOAP 1.2."""
     body = parse_soap(data)
     fault = body.find(f"{{{SOAP}}}Fault")
     if fault is not None:
@@ -255,14 +255,14 @@ def parse_identify(body: Element) -> dict[str, str]:
 
 
 class Page(NamedTuple):
-    """What Enumerate or Pull brought; `context` is None at the end."""
+    """The answer to Enumerate or Pull. `context` is None at the end of the enumeration."""
 
     items: list[Element]
     context: str | None
 
 
 def parse_page(body: Element) -> Page:
-    """Items and EndOfSequence count in both namespaces: optimised answers use wsman, Pull uses wsen."""
+    """Items and context, in the namespace wsman (optimised answers to Enumerate) or wsen (answers to Pull)."""
     answer = next(iter(body), None)
     if answer is None or answer.tag not in (f"{{{ENUMERATION}}}EnumerateResponse", f"{{{ENUMERATION}}}PullResponse"):
         raise NotWSMan("The host answered an enumeration with something else.")
@@ -282,7 +282,7 @@ def parse_page(body: Element) -> Page:
 def parse_item(element: Element, types: Types = None) -> Instance:
     """An item of an enumeration: an instance, a w:XmlFragment, an EPR (mode EnumerateEPR), or a w:Item of both.
 
-    Where the item has an EPR, `__REFERENCE` holds it.
+    `__REFERENCE` holds the EPR of the item, if it has one.
     """
     name = _local(element)
     if element.tag == f"{{{WSMAN}}}Item":
@@ -298,7 +298,7 @@ def parse_item(element: Element, types: Types = None) -> Instance:
 
 
 def parse_instance(element: Element, types: Types = None, class_name: str | None = None) -> Instance:
-    """An instance with all properties of its CimClass filled, and `__CLASS`."""
+    """An instance with `__CLASS` and all properties of its CimClass; those that the host did not send are empty."""
     class_name = class_name or _local(element)
     if isinstance(types, Mapping) and not isinstance(types, CimClass):
         types = types.get(class_name)
@@ -308,7 +308,7 @@ def parse_instance(element: Element, types: Types = None, class_name: str | None
 
 
 class _Shape(NamedTuple):
-    """The types of properties, and what follows from them for each row."""
+    """The types of properties, with the values that a row of them starts from."""
 
     types: Mapping[str, Any]
     blank: Instance
@@ -409,7 +409,7 @@ def _value(element: Element, kind: Any) -> Any:
 
 
 def _structured(element: Element, kind: Any) -> Any:
-    """Datetimes, references and embedded objects say by their children what they are."""
+    """The value of an element with children: a datetime, a reference or an embedded object."""
     first = element[0]
     if kind == "datetime" or first.tag.startswith(f"{{{COMMON}}}"):  # projections have no namespaces
         return parse_datetime(first.text or "")
@@ -426,7 +426,7 @@ def _object_class(element: Element) -> str:
 
 
 def parse_reference(element: Element) -> Reference | None:
-    """An EPR, with or without wsa:EndpointReference around it; None when it names nothing."""
+    """An EPR, with or without wsa:EndpointReference around it; None if it has no resource URI."""
     uri = element.find(f".//{{{WSMAN}}}ResourceURI")
     if uri is None:
         return None
@@ -444,7 +444,7 @@ def parse_reference(element: Element) -> Reference | None:
 
 
 def parse_output(body: Element, method: str, returns: Mapping[str, Any]) -> dict[str, Any]:
-    """Out parameters and ReturnValue (int, None for a method that returns nothing)."""
+    """Output parameters and ReturnValue, which is None for a method without one."""
     answer = next(iter(body), None)
     if answer is None:
         raise NotWSMan(f"The host answered {method} with an empty body.")
@@ -513,7 +513,7 @@ def _number(value: str | None) -> int | None:
 
 
 def _hresult(message_id: str | None) -> int | None:
-    """MSFT_WmiError.MessageID like "HRESULT 0x803381a6"."""
+    """The number in a MSFT_WmiError.MessageID such as "HRESULT 0x803381a6"."""
     kind, _space, number = (message_id or "").partition(" ")
     return _number(number.strip()) if kind == "HRESULT" else None
 

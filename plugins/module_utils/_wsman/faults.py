@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one family of exceptions that the layers below the bridge raise."""
+"""Exceptions of a host: transport failures and SOAP faults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class HostError(Exception):
-    """A sentence for people (`message`) and facts for tools (`details`)."""
+    """The base of all exceptions below the modules: a sentence (`message`) and facts for the result (`details`)."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -21,13 +21,13 @@ class HostError(Exception):
 
 
 class WSManError(HostError):
-    """Talking to the host failed."""
+    """A request did not succeed."""
 
 
 class ConnectionFailed(WSManError):
     """No HTTP answer: name resolution, refusal, reset, proxy.
 
-    `sent` is false when the host can't have seen the request.
+    `sent` is false if the host cannot have seen the request.
     """
 
     def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
@@ -36,19 +36,19 @@ class ConnectionFailed(WSManError):
 
 
 class CertificateInvalid(ConnectionFailed):
-    """TLS refused the host's certificate; nothing was sent."""
+    """The host's certificate is not valid. Nothing was sent."""
 
 
 class AuthenticationFailed(WSManError):
-    """HTTP 401 or 403, or the authentication library gave up."""
+    """HTTP 401 or 403, or an error of the authentication library."""
 
 
 class NotWSMan(WSManError):
-    """Something answered, but not in WS-Management."""
+    """The answer is not a message of WS-Management."""
 
 
 class HostBusy(WSManError):
-    """HTTP 503 or 429: the service takes no request right now; it has not run this one."""
+    """HTTP 503 or 429: the service accepts no requests at present. The request was not run."""
 
 
 class RequestTooLarge(WSManError):
@@ -56,11 +56,11 @@ class RequestTooLarge(WSManError):
 
 
 class OperationTimeout(WSManError):
-    """No answer in time; whether the operation ran is unknown."""
+    """No answer in time. Whether the operation ran is unknown."""
 
 
 class FaultParts(NamedTuple):
-    """What a SOAP fault says, before it is judged."""
+    """The content of a SOAP fault, before `judge` classifies it."""
 
     code: str = ""
     subcode: str = ""
@@ -75,7 +75,7 @@ class FaultParts(NamedTuple):
 
 
 class Fault(WSManError):
-    """A SOAP fault: the host understood HTTP and answered that it can't or won't.
+    """A SOAP fault.
 
     `codes` are all numbers of nested f:WSManFault elements and MSFT_WmiError, outermost first; `wmi_status` is the
     WBEM_E_* number among them, `extended` the content of __ExtendedStatus or MSFT_WmiError.
@@ -135,13 +135,13 @@ class AccessDenied(Fault):
 
 
 class InvalidClass(Fault):
-    """WBEM_E_INVALID_CLASS, or nothing found behind a URI without selectors."""
+    """WBEM_E_INVALID_CLASS, or a:DestinationUnreachable for a URI without selectors."""
 
     meaning = "the host does not know this class"
 
 
 class InvalidNamespace(InvalidClass):
-    """WBEM_E_INVALID_NAMESPACE: no class of this namespace exists either."""
+    """WBEM_E_INVALID_NAMESPACE."""
 
     meaning = "the host does not have this CIM namespace"
 
@@ -171,7 +171,7 @@ class NotSupported(Fault):
 
 
 class FilterRefused(Fault):
-    """n:CannotProcessFilter: bad WQL, or WQL with a class URI."""
+    """n:CannotProcessFilter: invalid WQL, or WQL with the URI of a class."""
 
     meaning = "the host refused the query"
 
@@ -183,7 +183,7 @@ class ContextExpired(Fault):
 
 
 class QuotaExceeded(Fault):
-    """Concurrent operations of the user or of the service; the request was not run."""
+    """A quota of the user or of the service. The request was not run."""
 
     meaning = "the host is at a quota of WS-Management"
 
@@ -197,7 +197,7 @@ class EncodingLimit(Fault):
 
 
 class OperationTimedOut(Fault, OperationTimeout):
-    """w:TimedOut: the host gave up waiting for its provider."""
+    """w:TimedOut: the provider did not answer the WS-Management service in time."""
 
     meaning = "the operation did not end in time"
 
@@ -246,7 +246,7 @@ _RULES = (
 
 
 def judge(parts: FaultParts, *, resource: str = "", action: str = "") -> Fault:
-    """The fault as the most precise exception that its numbers and subcode allow."""
+    """The most specific exception for the codes and the subcode of a fault."""
     subcode = parts.subcode.rpartition(":")[2]
     for rule in _RULES:
         if rule.codes.intersection(parts.codes) or subcode in rule.subcodes or parts.cim_status in rule.cim_statuses:

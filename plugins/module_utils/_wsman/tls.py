@@ -46,7 +46,7 @@ def context(verify: Verify, certificate: ClientCertificate = None) -> ssl.SSLCon
 
 
 def _key(verify: Verify) -> _Key:
-    """What identifies the CA certificates; a file that was replaced since is another."""
+    """The identity of a set of CA certificates: path and modification time, None for no validation."""
     if not verify:
         return None
     path = _bundle(verify)
@@ -61,7 +61,7 @@ def _bundle(verify: Verify) -> str:
 
 
 def _new_context(verify: Verify) -> ssl.SSLContext:
-    """A context as urllib3 would create it: TLS 1.2 at least, host names checked if anything is."""
+    """A context with the settings of urllib3: TLS 1.2 or newer, host names checked if certificates are."""
     created = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE)
     if verify:
         path = _bundle(verify)
@@ -70,12 +70,12 @@ def _new_context(verify: Verify) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    """Called for an encrypted key, for which OpenSSL would otherwise ask on the terminal."""
+    """Raise OSError for an encrypted key. Without a callback OpenSSL asks for the password on the terminal."""
     raise OSError("The private key of the client certificate is encrypted. Use a key without a password")
 
 
 class TlsAdapter(HTTPAdapter):
-    """Connections of requests with these contexts. `verify` and `cert` of the session have no effect on them."""
+    """Adapter of requests that connects with a given context, not by `verify` and `cert` of the session."""
 
     def __init__(self, verify: Verify, certificate: ClientCertificate = None) -> None:
         self._verify = verify
@@ -92,10 +92,10 @@ class TlsAdapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, **kwargs)
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
-        """Overridden so that the pool names no files, which urllib3 would load again for each connection."""
+        """Leave out the files, which urllib3 would load into the context for each connection."""
         host, _tls = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"cert_reqs": self._context.verify_mode}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Overridden for the same reason; also what requests older than 2.32.3 calls alone."""
+        """Set no files, for the same reason."""
         conn.cert_reqs = self._context.verify_mode
