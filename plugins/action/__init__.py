@@ -14,7 +14,7 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 from .. import module_utils, modules
-from ..module_utils._wsman.transport import warm_up
+from ..module_utils._wsman.warm_up import warm_up
 from . import host  # pylint: disable=unused-import  # noqa: F401
 
 for package in (module_utils, modules):

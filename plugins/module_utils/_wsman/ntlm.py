@@ -29,6 +29,9 @@ else:
     IMPORT_ERROR = None
 
 
+_CHALLENGE = re.compile(r"(?:^|,)\s*(\w+) +([A-Za-z0-9+/]+=*)\s*(?=,|$)")
+
+
 def nt_hash(password: str) -> str | None:
     """The NT hash of a password in hexadecimal, or None if NTLM needs the password itself.
 
@@ -87,9 +90,10 @@ class NtlmAuth(AuthBase):
 
 def challenge_of(response: requests.Response, scheme: str) -> bytes | None:
     """The CHALLENGE_MESSAGE in WWW-Authenticate; None if the scheme is not offered, or without a token."""
-    header = response.headers.get("WWW-Authenticate", "")
-    token = re.search(rf"(?:^|,)\s*{scheme} +([A-Za-z0-9+/]+=*)\s*(?:,|$)", header, re.IGNORECASE)
-    return base64.b64decode(token[1]) if token else None
+    for name, token in _CHALLENGE.findall(response.headers.get("WWW-Authenticate", "")):
+        if name.lower() == scheme.lower():
+            return base64.b64decode(token)
+    return None
 
 
 def certificate_of(response: requests.Response) -> bytes | None:

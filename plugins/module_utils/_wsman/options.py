@@ -29,6 +29,9 @@ AUTHENTICATION: Mapping[str, Authentication] = {
     "certificate": Authentication("certificate", frozenset()),
 }
 
+# Compiled here, in the parent process of Ansible: in the worker it would take as long as an HTTP request.
+_USER_INFORMATION = re.compile(r"//[^/@]*@")
+
 
 @dataclass(frozen=True)
 class ConnectionOptions:
@@ -63,7 +66,7 @@ class ConnectionOptions:
     @property
     def name(self) -> str:
         """The endpoint without user information."""
-        return re.sub(r"//[^/@]*@", "//", self.endpoint)
+        return _USER_INFORMATION.sub("//", self.endpoint)
 
 
 def endpoint_url(scheme: str, host: str, port: int, path: str = "/wsman") -> str:

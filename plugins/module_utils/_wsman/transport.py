@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import time
 from typing import Any
@@ -26,37 +25,12 @@ except ImportError as error:
 else:
     IMPORT_ERROR = None
 
-__all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url", "warm_up"]
+__all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url"]
 
 # What pywinrm's Transport of this version can be told.
 _PARAMETERS = frozenset(inspect.signature(Transport.__init__).parameters)
 # HTTP.sys closes connections that were idle for 120 s; a write must not be the request that finds out.
 IDLE_LIMIT = 60.0
-
-
-def warm_up() -> None:
-    """Set up now what the libraries set up at first use, so that forks of this process don't have to.
-
-    TLS contexts with their CA certificates, OpenSSL's provider of old ciphers, SPNEGO, URLs and headers.
-    """
-    for prepare in (_warm_up_requests, _warm_up_ntlm, _warm_up_tls):
-        with contextlib.suppress(Exception):  # a cause that persists is reported by the request that meets it
-            prepare()
-
-
-def _warm_up_requests() -> None:
-    requests.Session().prepare_request(requests.Request("POST", "http://localhost/wsman", data=b""))
-
-
-def _warm_up_ntlm() -> None:
-    from spnego._ntlm_raw import crypto
-
-    ntlm.NtlmAuth("user", "password", ntlm.nt_hash("password"), "localhost", "Negotiate")
-    crypto.rc4k(b"\0" * 16, b"")
-
-
-def _warm_up_tls() -> None:
-    tls.prepare()
 
 
 class HttpTransport:

@@ -15,9 +15,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, tls, transport
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, tls
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.options import ConnectionOptions, endpoint_url
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.transport import HttpTransport
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.warm_up import warm_up
 from ansible_collections.nested.hyperv.tests.harness.web import TunnelProxy
 
 SOAP = b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body><ok/></s:Body></s:Envelope>'
@@ -243,7 +244,7 @@ def test_prepared_contexts_load_nothing_for_a_connection(serve, certificate, mon
     """Counts what requests and urllib3 load; today they would load CA certificates for each connection."""
     context, trusted = certificate()
     monkeypatch.setattr(tls, "DEFAULT_CA_BUNDLE_PATH", trusted)
-    transport.warm_up()
+    warm_up()
     assert loads.count("load_verify_locations") == 1
     loads.clear()
     server = serve(ok, context)
