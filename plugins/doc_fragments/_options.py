@@ -21,5 +21,5 @@ def top_level(texts: str) -> str:
 
 
 def suboptions(section: str, texts: str) -> str:
-    """The options within a section, whose description and type stand in the module itself."""
+    """The options of a section. The module itself contains the description and the type of the section."""
     return f"options:\n  {section}:\n    suboptions:\n" + indent(texts.replace("O(.", f"O({section}."), "      ")

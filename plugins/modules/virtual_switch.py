@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Manages a virtual switch of a Hyper-V host, including its physical network adapters and the host's own adapter.
   - Creates the switch if it does not exist; otherwise applies the requested settings. A setting that Hyper-V fixes when
-    a switch is created cannot be changed. The task is refused in this case, with a message that says what to do.
+    a switch is created cannot be changed. The task is refused in this case.
 options:
   name:
     description:

@@ -217,7 +217,7 @@ options:
   wait_timeout:
     description:
       - Number of seconds to wait for the condition in O(wait_for). If it is not met after this time, the task fails and
-        the VM is left running. There is no wait in check mode.
+        the VM is left running. Ignored in check mode.
       - Corresponds to C(Wait-VM -Timeout).
     type: int
     default: 300

@@ -1,0 +1,211 @@
+"""The documentation as users read it: its language, the PowerShell parameters, the texts that modules share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.plugins.loader import fragment_loader
+from ansible.utils.plugin_docs import get_docstring
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[a-z]*.py"))
+BLOCK = re.compile(r'^(?:DOCUMENTATION|EXAMPLES|RETURN) = r"""\n(.*?)^"""', re.MULTILINE | re.DOTALL)
+
+# Whole files whose language is checked. The code of the modules and plugins/module_utils are not in this list yet.
+TEXTS = (
+    "README.md",
+    "galaxy.yml",
+    "meta/*.yml",
+    "changelogs/fragments/*.yml",
+    "playbooks/*.yml",
+    "plugins/doc_fragments/*.py",
+    "plugins/filter/*.py",
+    "extensions/molecule/**/*.yml",
+    "extensions/molecule/**/*.py",
+    "tests/demo/*",
+)
+
+# Idioms that are vague or unusual in reference documentation -> plain wording.
+IDIOMS = {
+    r"\b(tells?|told)\b": "return, report",
+    r"\banew\b": "recreate",
+    r"\b(looks?|looking) after\b": "manage, configure",
+    r"\b(gives?|given|giving) (way|out)\b": "replace; assign",
+    r"\b(is|are|was|were)(n't| not)? there\b": "exists, does not exist",
+    r"\bthere (is|are|was|were)(n't| not| no)?\b": "a sentence with the object as its subject",
+    r"\bwhere\b": "if, when, in which",
+    r"\bwhat\b(?! is nested virtualization\?| has changed \(or would)": "the name of the object instead of a clause",
+    r"\bfit to\b": "prepare … to",
+    r"\bmakes\b": "create, configure",
+    r"\bmade (of|from|by|anew|smaller|larger)\b": "created",
+    r"\b(puts?|putting)\b": "insert, assign, add",
+    r"\bstands? (on|in)\b": "is based on, has as its parent",
+    r"\b(off|it|them) hard\b": "without a guest shutdown",
+    r"\bways? out\b": "solution",
+    r"\bof use\b": "used",
+    r"\b(all|nothing|nobody|somebody) else\b": "the object",
+    r"\b(them|it) all\b": "the object",
+    r"\bleft in peace\b": "not changed",
+    r"\bleave\w* alone\b|\bleft alone\b": "not changed",
+    r"\btake\w* (away|it that|back)\b": "remove, assume",
+    r"\bcomes? (of|to nothing)\b": "takes effect",
+    r"\w+n't\b": "the full form",
+}
+
+# Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat and NetTCPIP (Windows Server
+# 2022); Wait-VM from Get-Help.
+CMDLETS: Mapping[str, str] = {
+    "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort Protocol",
+    "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
+    "Add-VMHardDiskDrive": "ControllerLocation ControllerNumber ControllerType Path",
+    "Add-VMNetworkAdapter": "Name",
+    "Checkpoint-VM": "SnapshotName",
+    "Connect-VMNetworkAdapter": "SwitchName",
+    "Disable-VMIntegrationService": "Name",
+    "Disable-VMTPM": "",
+    "Disconnect-VMNetworkAdapter": "",
+    "Enable-VMIntegrationService": "Name",
+    "Enable-VMTPM": "",
+    "New-NetIPAddress": "IPAddress PrefixLength",
+    "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
+    "New-VHD": "BlockSizeBytes Differencing Dynamic Fixed ParentPath Path SizeBytes",
+    "New-VM": "Generation Path Version",
+    "New-VMSwitch": "AllowManagementOS Name NetAdapterName Notes SwitchType",
+    "Remove-VM": "",
+    "Remove-VMSavedState": "",
+    "Remove-VMSnapshot": "IncludeAllChildSnapshots",
+    "Rename-VMNetworkAdapter": "NewName",
+    "Rename-VMSwitch": "NewName",
+    "Resize-VHD": "SizeBytes",
+    "Restart-VM": "",
+    "Restore-VMSnapshot": "",
+    "Save-VM": "",
+    "Set-VM": "AutomaticCheckpointsEnabled AutomaticStartAction AutomaticStartDelay AutomaticStopAction CheckpointType"
+    " Notes",
+    "Set-VMBios": "StartupOrder",
+    "Set-VMDvdDrive": "Path",
+    "Set-VMFirmware": "BootOrder EnableSecureBoot SecureBootTemplate",
+    "Set-VMKeyProtector": "NewLocalKeyProtector",
+    "Set-VMMemory": "Buffer DynamicMemoryEnabled MaximumBytes MinimumBytes Priority StartupBytes",
+    "Set-VMNetworkAdapter": "AllowTeaming DeviceNaming DhcpGuard DynamicMacAddress MacAddressSpoofing MaximumBandwidth"
+    " MinimumBandwidthAbsolute MinimumBandwidthWeight RouterGuard StaticMacAddress",
+    "Set-VMNetworkAdapterVlan": "Access AllowedVlanIdList NativeVlanId Trunk Untagged VlanId",
+    "Set-VMProcessor": "CompatibilityForMigrationEnabled Count ExposeVirtualizationExtensions HwThreadCountPerCore"
+    " Maximum RelativeWeight Reserve",
+    "Set-VMSwitch": "AllowManagementOS NetAdapterName Notes SwitchType",
+    "Set-VMSwitchTeam": "NetAdapterName",
+    "Start-VM": "",
+    "Stop-VM": "TurnOff",
+    "Suspend-VM": "",
+    "Wait-VM": "For Timeout",
+}
+CMDLET = re.compile(r"C\(([A-Z]\w+-[A-Z]\w+)(?: -(\w+))?\)")
+
+# Options without a PowerShell parameter -> the reason. Sections are described by their options.
+WITHOUT_CMDLET = {
+    **dict.fromkeys(("name", "id", "vm", "vm_id", "switch", "adapters"), "identifies an object"),
+    **dict.fromkeys(("allow_power_cycle", "discard_saved_state", "shutdown_timeout"), "is about the task"),
+    **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
+    **dict.fromkeys(("force", "delete_file", "delete_disks", "remove_checkpoints"), "permits a removal"),
+    "state": "several cmdlets, or none that the option adds to the others",
+    "static_mappings": "its suboptions",
+    "integration_services": "named by the section",
+    "type": "of a checkpoint: PowerShell sets the type of the VM only",
+}
+
+# Return values that differ between modules although they have one name: (module, key) -> the object.
+DIFFERENT_RETURNS = {
+    ("virtual_switch", "id"): "a switch",
+    ("virtual_switch", "name"): "a switch",
+    ("vm_network_adapter", "id"): "an adapter",
+    ("vm_network_adapter", "name"): "an adapter",
+    ("virtual_switch", "vms"): "names of VMs",
+    ("vm", "id"): "a VM that may not exist yet",
+}
+
+
+@cache
+def documentation(module: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Documentation (fragments included) and return values of a module, as ansible-doc reads them."""
+    path = ROOT / f"plugins/modules/{module}.py"
+    docs, _examples, returns, _meta = get_docstring(
+        str(path), fragment_loader, collection_name="nested.hyperv", plugin_type="module"
+    )
+    return docs, returns
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Path and text of everything whose language is checked."""
+    for path in sorted({path for pattern in TEXTS for path in ROOT.glob(pattern) if path.is_file()}):
+        yield str(path.relative_to(ROOT)), path.read_text()
+    for module in MODULES:
+        path = ROOT / f"plugins/modules/{module}.py"
+        yield str(path.relative_to(ROOT)), "\n".join(BLOCK.findall(path.read_text()))
+
+
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_documentation_is_written_in_plain_english(idiom: str) -> None:
+    hits = [
+        f"{path}: {line.strip()}"
+        for path, text in texts()
+        for line in text.splitlines()
+        if re.search(idiom, line, re.IGNORECASE)
+    ]
+    assert not hits, f"better: {IDIOMS[idiom]}\n" + "\n".join(hits)
+
+
+def options(module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every option of a module by its path, suboptions included."""
+
+    def walk(section: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for name, option in section.items():
+            yield f"{path}{name}", option
+            yield from walk(option.get("suboptions") or {}, f"{path}{name}.")
+
+    yield from walk(documentation(module)[0]["options"], "")
+
+
+def description(entry: Mapping[str, Any]) -> str:
+    text = entry["description"]
+    return text if isinstance(text, str) else " ".join(text)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_setting_names_the_powershell_parameter(module: str) -> None:
+    lacking = [
+        path
+        for path, option in options(module)
+        if not CMDLET.search(description(option))
+        and not option.get("suboptions")
+        and path.rpartition(".")[2] not in WITHOUT_CMDLET
+        and path.partition(".")[0] not in WITHOUT_CMDLET
+    ]
+    assert not lacking
+
+
+def test_the_powershell_parameters_exist_and_all_are_used() -> None:
+    named = {
+        match.groups("")
+        for module in MODULES
+        for _, option in options(module)
+        for match in CMDLET.finditer(description(option))
+    }
+    known = {(cmdlet, parameter) for cmdlet, names in CMDLETS.items() for parameter in names.split() or [""]}
+    without_parameter = {(cmdlet, "") for cmdlet in CMDLETS}
+    assert sorted(named - known - without_parameter) == []
+    assert sorted(known - named) == []
+
+
+def test_return_values_of_several_modules_have_one_text() -> None:
+    texts: dict[str, dict[tuple[Any, ...], list[str]]] = {}
+    for module in MODULES:
+        for key, entry in documentation(module)[1].items():
+            if (module, key) not in DIFFERENT_RETURNS:
+                text = (description(entry), entry["returned"], entry["type"])
+                texts.setdefault(key, {}).setdefault(text, []).append(module)
+    assert {key: list(of_key.values()) for key, of_key in texts.items() if len(of_key) > 1} == {}
