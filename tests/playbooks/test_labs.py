@@ -342,7 +342,7 @@ def test_another_folder_for_a_lab_that_is_there_is_refused(sim: simulator.Simula
         ("reset_lab", {"reset_lab_vms": "dc01"}, ["vms must be a list", "checkpoint must be"]),
         ("reset_lab", {**RESET, "reset_lab_vms": ["dc01", "DC01"]}, ["vms must be a list"]),
         ("create_nested_lab", {"create_nested_lab_vms": ["node01"]}, ["vms must be a list"]),
-        ("create_nested_lab", {"create_nested_lab_vms": [{"name": "a", "cpu": 2}]}, ["these keys only: name, "]),
+        ("create_nested_lab", {"create_nested_lab_vms": [{"name": "a", "cpu": 2}]}, ["vms supports the keys name, "]),
     ],
 )
 def test_wrong_variables(play: Play, playbook: str, variables: Mapping[str, Any], words: list[str]) -> None:
