@@ -119,8 +119,6 @@ def order(machine: Machine, system: Instance) -> list[str] | None:
 
 def check_order(vm: Vm, values: dict[str, Any]) -> None:
     """Paths of all current boot sources, each once. Kept without the owner's GUID, so that checkpoints can share it."""
-    if "BootSourceOrder" not in values:
-        return
     wanted = values.pop("BootSourceOrder")
     if not wanted:
         return  # an empty list changes nothing (Set-VMFirmware -BootOrder @(); over CIM: ASSUMPTIONS VM-06)
@@ -142,7 +140,7 @@ def check_order(vm: Vm, values: dict[str, Any]) -> None:
 
 def check_bios_order(vm: Vm, values: dict[str, Any]) -> None:
     """BootOrder of generation 1: floppy 0, CD 1, IDE 2, network 3, all four (Msvm_VirtualSystemSettingData docs)."""
-    if "BootOrder" in values and (vm.generation == 2 or sorted(values["BootOrder"] or ()) != [0, 1, 2, 3]):
+    if vm.generation == 2 or sorted(values["BootOrder"] or ()) != [0, 1, 2, 3]:
         raise Refused(INVALID_PARAMETER)
 
 

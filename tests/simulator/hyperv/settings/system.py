@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -111,28 +112,11 @@ class System(Setting):
             del values[name]
         if row is not vm.system and set(values) - {"ElementName", "Notes"}:
             raise Refused(INVALID_PARAMETER)  # a checkpoint can be renamed (captured); the rest: ASSUMPTIONS VM-07
-        if vm.busy or (vm.state != OFF and set(values) & NEED_OFF):
+        if vm.busy:
             raise vm.refusal("error_state", INVALID_STATE)
-        in_range(values, LIMITS)
-        if "ElementName" in values and not 1 <= len(values["ElementName"]) <= 100:
-            raise Refused(INVALID_PARAMETER)
-        if "Notes" in values:
-            values["Notes"] = values["Notes"][:1] or [""]  # more than one element: the first is kept (captured)
-        if "AutomaticCriticalErrorActionTimeout" in values:  # kept in whole minutes, rounded up (docs)
-            minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
-            values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
-        if values.get("VirtualNumaEnabled") and vm.memory["DynamicMemoryEnabled"]:
-            raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
-        template = values.get("SecureBootTemplateId")
-        if template is not None and template.upper() not in SECURE_BOOT_TEMPLATES.values():
-            raise Refused(INVALID_PARAMETER)
-        if values.get("SecureBootEnabled") and vm.generation == 1:
-            raise Refused(INVALID_PARAMETER)
-        if security.locked(vm) and {"SecureBootEnabled", "SecureBootTemplateId"} & set(values):
-            raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
-        boot.check_order(vm, values)
-        boot.check_bios_order(vm, values)
-        check_folders(vm, values)
+        for names, rule in RULES:
+            if not names.isdisjoint(values):
+                rule(vm, values)
 
 
 def defaults(machine: Machine, generation: int) -> dict[str, Any]:
@@ -184,6 +168,51 @@ def defaults(machine: Machine, generation: int) -> dict[str, Any]:
     return values
 
 
+def _needs_off(vm: Vm, values: dict[str, Any]) -> None:
+    if vm.state != OFF:
+        raise vm.refusal("error_state", INVALID_STATE)
+
+
+def _in_limits(vm: Vm, values: dict[str, Any]) -> None:
+    in_range(values, LIMITS)
+
+
+def _name_length(vm: Vm, values: dict[str, Any]) -> None:
+    if not 1 <= len(values["ElementName"]) <= 100:
+        raise Refused(INVALID_PARAMETER)
+
+
+def _first_note(vm: Vm, values: dict[str, Any]) -> None:
+    """Of several elements the first is kept (captured)."""
+    values["Notes"] = values["Notes"][:1] or [""]
+
+
+def _whole_minutes(vm: Vm, values: dict[str, Any]) -> None:
+    """Kept in whole minutes, rounded up (docs)."""
+    minutes = -(-values["AutomaticCriticalErrorActionTimeout"] // timedelta(minutes=1))
+    values["AutomaticCriticalErrorActionTimeout"] = timedelta(minutes=minutes)
+
+
+def _static_memory(vm: Vm, values: dict[str, Any]) -> None:
+    if values["VirtualNumaEnabled"] and vm.memory["DynamicMemoryEnabled"]:
+        raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
+
+
+def _known_template(vm: Vm, values: dict[str, Any]) -> None:
+    if values["SecureBootTemplateId"].upper() not in SECURE_BOOT_TEMPLATES.values():
+        raise Refused(INVALID_PARAMETER)
+
+
+def _generation_2(vm: Vm, values: dict[str, Any]) -> None:
+    if values["SecureBootEnabled"] and vm.generation == 1:
+        raise Refused(INVALID_PARAMETER)
+
+
+def _not_locked(vm: Vm, values: dict[str, Any]) -> None:
+    if security.locked(vm):
+        raise vm.refusal("error_secure_boot_locked", FAILED, in_job=True)
+
+
 def check_folders(vm: Vm, values: dict[str, Any]) -> None:
     """SnapshotDataRoot and SwapFileDataRoot can be written at any time; the host makes the folder (captured)."""
     try:
@@ -191,3 +220,20 @@ def check_folders(vm: Vm, values: dict[str, Any]) -> None:
             vm.machine.files.make_folder(values[name])
     except FileError as error:
         raise Refused(INVALID_PARAMETER, vm.machine.system_text(error.hresult)) from error
+
+
+# Checked in this order, each if one of its properties changes.
+RULES: tuple[tuple[set[str], Callable[[Vm, dict[str, Any]], None]], ...] = (
+    (NEED_OFF, _needs_off),
+    (set(LIMITS), _in_limits),
+    ({"ElementName"}, _name_length),
+    ({"Notes"}, _first_note),
+    ({"AutomaticCriticalErrorActionTimeout"}, _whole_minutes),
+    ({"VirtualNumaEnabled"}, _static_memory),
+    ({"SecureBootTemplateId"}, _known_template),
+    ({"SecureBootEnabled"}, _generation_2),
+    ({"SecureBootEnabled", "SecureBootTemplateId"}, _not_locked),
+    ({"BootSourceOrder"}, boot.check_order),
+    ({"BootOrder"}, boot.check_bios_order),
+    (FOLDERS, check_folders),
+)
