@@ -309,7 +309,7 @@ def _branch_disks(vm: Vm) -> None:
         assert parent.disk is not None
         extension = "avhd" if parent.disk.format == disks.VHD else "avhdx"
         path = f"{stem}_{disks.new_guid()}.{extension}"
-        disks.create(files, path, format_=parent.disk.format, type_=disks.DIFFERENCING, parent=parent.path)
+        disks.create(files, path, disks.Disk(parent.disk.format, disks.DIFFERENCING), parent.path)
         medium["HostResource"] = [path]
     if was_open:
         storage.open_media(vm)

@@ -56,10 +56,10 @@ class Disk:
 
     format: int
     type: int
-    size: int
+    size: int = 0
     block_size: int = 0
-    logical_sector: int = 512
-    physical_sector: int = 4096
+    logical_sector: int = 0
+    physical_sector: int = 0
     used: int = 0
     id: str = field(default_factory=new_guid)
     data_id: str = field(default_factory=new_guid)
@@ -87,53 +87,40 @@ def default_block(format_: int, type_: int) -> int:
     return 2 * MB if format_ == VHD or type_ == DIFFERENCING else 32 * MB
 
 
-def create(
-    files: Files,
-    path: str,
-    *,
-    format_: int,
-    type_: int,
-    size: int = 0,
-    parent: str = "",
-    block_size: int = 0,
-    logical_sector: int = 0,
-    physical_sector: int = 0,
-    disk_id: str = "",
-    used: int = 0,
-) -> HostFile:
-    """A new disk file; FileError for every reason Windows has to refuse it."""
-    if extension_of(path) not in EXTENSIONS[format_]:
+def create(files: Files, path: str, disk: Disk, parent: str = "") -> HostFile:
+    """Create the file of a new disk, whose zeros stand for defaults; FileError for every reason to refuse it."""
+    if extension_of(path) not in EXTENSIONS[disk.format]:
         raise FileError(BAD_PARAMETER, path)
-    base: HostFile | None = None
-    if type_ == DIFFERENCING:
-        base = need_disk(files, parent)
-        if base.disk.format != format_:  # type: ignore[union-attr]
-            raise FileError(BAD_PARAMETER, path)
-        if any(base.holders.values()):
-            raise FileError(SHARING_VIOLATION, parent)
-        size = size or base.disk.size  # type: ignore[union-attr]
-    sector = logical_sector or (base.disk.logical_sector if base and base.disk else 512)
-    size = -(-size // sector) * sector
-    low, high = LIMITS[format_]
-    if not low <= size <= high or (base and base.disk and size < base.disk.size):
+    base = _new_parent(files, path, disk.format, parent) if disk.type == DIFFERENCING else None
+    _complete(disk, base.disk if base else None)
+    low, high = LIMITS[disk.format]
+    if not low <= disk.size <= high or (base and base.disk and disk.size < base.disk.size):
         raise FileError(INVALID_SIZE, path)
-    if sector not in (512, 4096) or (physical_sector or 512) not in (512, 4096):
+    if {disk.logical_sector, disk.physical_sector} - {512, 4096}:
         raise FileError(BAD_PARAMETER, path)
-    disk = Disk(
-        format=format_,
-        type=type_,
-        size=size,
-        block_size=block_size or default_block(format_, type_),
-        logical_sector=sector,
-        physical_sector=physical_sector or (512 if format_ == VHD else 4096),
-        used=used,
-        minimum=size if type_ == DIFFERENCING else used,
-    )
-    disk.id = disk_id or disk.id
-    if base is not None and base.disk is not None:
+    if base:
         link(disk, base)
-        disk.minimum = base.disk.minimum
     return files.create(path, disk=disk)
+
+
+def _new_parent(files: Files, path: str, format_: int, parent: str) -> HostFile:
+    """The parent of a new differencing disk: of the same format, and not in use by a writer."""
+    base = need_disk(files, parent)
+    if base.disk is None or base.disk.format != format_:
+        raise FileError(BAD_PARAMETER, path)
+    if any(base.holders.values()):
+        raise FileError(SHARING_VIOLATION, parent)
+    return base
+
+
+def _complete(disk: Disk, base: Disk | None) -> None:
+    """Defaults of New-VHD; a differencing disk has size, sectors and partitions of its parent."""
+    disk.size = disk.size or (base.size if base else 0)
+    disk.logical_sector = disk.logical_sector or (base.logical_sector if base else 512)
+    disk.physical_sector = disk.physical_sector or (512 if disk.format == VHD else 4096)
+    disk.block_size = disk.block_size or default_block(disk.format, disk.type)
+    disk.size = -(-disk.size // disk.logical_sector) * disk.logical_sector
+    disk.minimum = base.minimum if base else disk.used
 
 
 def link(disk: Disk, parent: HostFile) -> None:
@@ -271,16 +258,14 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
     if kind:
         type_ = TYPES[spec.get("type") or ("differencing" if spec.get("parent") else "dynamic")]
         files.make_folder(path.rsplit("\\", 1)[0])
-        file = create(
-            files,
-            path,
-            format_=FORMATS[kind],
-            type_=type_,
+        disk = Disk(
+            FORMATS[kind],
+            type_,
             size=amount(spec.get("size")) or (0 if spec.get("parent") else 127 * GB),
-            parent=spec.get("parent") or "",
             used=amount(spec.get("used")),
-            disk_id=spec.get("disk_id") or "",
+            id=spec.get("disk_id") or new_guid(),
         )
+        file = create(files, path, disk, spec.get("parent") or "")
         if spec.get("minimum_size") and file.disk:
             file.disk.minimum = amount(spec["minimum_size"])
         if spec.get("stale") and file.disk:

@@ -329,18 +329,16 @@ def _state(machine: Machine, file: HostFile) -> Instance:
 
 
 def _create(machine: Machine, values: dict[str, Any], disk_type: int, format_: int) -> HostFile:
-    return disks.create(
-        machine.files,
-        values["Path"],
-        format_=format_,
-        type_=disk_type,
+    disk = disks.Disk(
+        format_,
+        disk_type,
         size=values.get("MaxInternalSize") or 0,
-        parent=values.get("ParentPath") or "",
         block_size=values.get("BlockSize") or 0,
         logical_sector=values.get("LogicalSectorSize") or 0,
         physical_sector=values.get("PhysicalSectorSize") or 0,
-        disk_id=(values.get("VirtualDiskId") or "").strip("{}").upper(),
+        id=(values.get("VirtualDiskId") or "").strip("{}").upper() or disks.new_guid(),
     )
+    return disks.create(machine.files, values["Path"], disk, values.get("ParentPath") or "")
 
 
 def _on_scsi(machine: Machine, file: HostFile) -> bool:
