@@ -23,6 +23,7 @@ from ...machine.network import (
     TENTATIVE,
     Adapter,
     Address,
+    Network,
     Route,
 )
 from ...machine.service import Service
@@ -312,41 +313,60 @@ def address_row(machine: Machine, address: Address, store: int) -> Instance:
 def _create_address(call: Call) -> tuple[int, dict[str, Any]]:
     """Without PolicyStore into both stores, so two rows come back (output of New-NetIPAddress)."""
     machine, network = call.machine, call.machine.network
-    adapter = _interface_of(call)
-    value = _ip(machine, call["IPAddress"])
-    bits = 32 if value.version == 4 else 128
-    family = call["AddressFamily"]
-    if family not in (None, IPV4 if value.version == 4 else IPV6) or (call["PrefixLength"] or 0) > bits:
-        raise _invalid(machine)
-    if value.is_multicast or value.is_unspecified or call["Type"] not in (None, 1):
-        raise _invalid(machine)
-    prefix = bits if call["PrefixLength"] is None else call["PrefixLength"]
-    stores = _stores(call)
-    for other in network.all_addresses():
-        if other.value == value and set(other.stores) & set(stores):
-            # On the same interface the provider finds the instance, elsewhere TCP/IP refuses the address.
-            if other.adapter is adapter:
-                raise WindowsError(INVALID_PARAMETER, machine.text("windows_instance_exists", cls=ADDRESS))
-            raise WindowsError(ALREADY_EXISTS, machine.text("windows_5010"))
-    gateway = call["DefaultGateway"]
-    if gateway:
-        default = "0.0.0.0/0" if value.version == 4 else "::/0"
-        if _ip(machine, gateway).version != value.version:
-            raise _invalid(machine)
-        if any(route.adapter is adapter and route.destination == default for route in network.routes):
-            raise WindowsError(INVALID_PARAMETER, machine.text("windows_instance_exists", cls="DefaultGateway"))
-    if adapter.dhcp and value.version == 4 and PERSISTENT in stores:
-        # A fixed IPv4 address turns DHCP off (New-NetIPAddress docs).
-        adapter.dhcp = False
-        leased = [one for one in network.addresses if one.adapter is adapter and one.origin == DHCP]
-        network.addresses = [one for one in network.addresses if one not in leased]
-        network.routes = [one for one in network.routes if one.adapter is not adapter or PERSISTENT in one.stores]
-    skip = bool(call["SkipAsSource"])
-    address = Address(adapter, str(value), prefix, machine.clock.now(), MANUAL, MANUAL, stores, skip)
+    address = _requested_address(call)
+    _check_unused(machine, address)
+    gateway = _requested_gateway(call, address)
+    _end_dhcp(network, address)
     network.addresses.append(address)
     if gateway:
-        network.routes.append(Route(adapter, default, str(_ip(machine, gateway)), 256, stores))
-    return 0, {"CmdletOutput": [address_row(machine, address, store) for store in stores]}
+        network.routes.append(gateway)
+    return 0, {"CmdletOutput": [address_row(machine, address, store) for store in address.stores]}
+
+
+def _requested_address(call: Call) -> Address:
+    machine, adapter = call.machine, _interface_of(call)
+    value = _ip(machine, call["IPAddress"])
+    bits, family = (32, IPV4) if value.version == 4 else (128, IPV6)
+    prefix = bits if call["PrefixLength"] is None else call["PrefixLength"]
+    if call["AddressFamily"] not in (None, family) or prefix > bits or call["Type"] not in (None, 1):
+        raise _invalid(machine)
+    if value.is_multicast or value.is_unspecified:
+        raise _invalid(machine)
+    skip = bool(call["SkipAsSource"])
+    return Address(adapter, str(value), prefix, machine.clock.now(), MANUAL, MANUAL, _stores(call), skip)
+
+
+def _check_unused(machine: Machine, address: Address) -> None:
+    """On the same interface the provider finds the instance; on another one TCP/IP refuses the address."""
+    for other in machine.network.all_addresses():
+        if other.value == address.value and set(other.stores) & set(address.stores):
+            if other.adapter is address.adapter:
+                raise WindowsError(INVALID_PARAMETER, machine.text("windows_instance_exists", cls=ADDRESS))
+            raise WindowsError(ALREADY_EXISTS, machine.text("windows_5010"))
+
+
+def _requested_gateway(call: Call, address: Address) -> Route | None:
+    """The default route through DefaultGateway, of which an interface has one."""
+    machine = call.machine
+    if not call["DefaultGateway"]:
+        return None
+    gateway = _ip(machine, call["DefaultGateway"])
+    if gateway.version != address.value.version:
+        raise _invalid(machine)
+    default = "0.0.0.0/0" if gateway.version == 4 else "::/0"
+    if any(route.adapter is address.adapter and route.destination == default for route in machine.network.routes):
+        raise WindowsError(INVALID_PARAMETER, machine.text("windows_instance_exists", cls="DefaultGateway"))
+    return Route(address.adapter, default, str(gateway), 256, address.stores)
+
+
+def _end_dhcp(network: Network, address: Address) -> None:
+    """A fixed IPv4 address turns DHCP off (New-NetIPAddress docs); leased addresses and routes go."""
+    adapter = address.adapter
+    if not adapter.dhcp or address.family != IPV4 or PERSISTENT not in address.stores:
+        return
+    adapter.dhcp = False
+    network.addresses = [one for one in network.addresses if one.adapter is not adapter or one.origin != DHCP]
+    network.routes = [one for one in network.routes if one.adapter is not adapter or PERSISTENT in one.stores]
 
 
 # --- routes
