@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +14,7 @@ from ..cim.schema import HYPERV, load
 from ..cim.values import CimClass, Instance, Reference, fits
 from ..hyperv import services as hyperv_services
 from ..hyperv import settings
+from ..hyperv.mac_addresses import MacAddresses
 from ..windows import programs
 from ..windows import services as windows_services
 from .accounts import User
@@ -57,8 +56,7 @@ class Machine:
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
-        self._macs = itertools.count()
-        self._returned_macs: list[str] = []
+        self.macs = MacAddresses(self)
         self.network = Network(self)
         for part in parts():
             part.install(self)
@@ -101,26 +99,6 @@ class Machine:
         """MB that VMs can still have."""
         used = sum(vm.guest.memory_assigned() for vm in self.vms.values() if vm.powered)
         return self.memory_total - OWN_MEMORY - used
-
-    @property
-    def mac_prefix(self) -> str:
-        """First ten digits of the addresses it gives to dynamic adapters: Microsoft's OUI and two bytes of its own."""
-        return f"00155D{zlib.crc32(self.name.lower().encode()) & 0xFFFF:04X}"
-
-    def next_mac(self) -> str:
-        """The next free address of the host's range; when the range is used up, one that is in use again.
-
-        Hyper-V doesn't start such a VM; a model with more running adapters than addresses gets duplicates instead.
-        """
-        settings = self.repository.row(
-            "Msvm_VirtualSystemManagementServiceSettingData", InstanceID=f"Microsoft:{self.name}"
-        )
-        low, high = (int(settings[name], 16) for name in ("MinimumMacAddress", "MaximumMacAddress"))
-        number, size = next(self._macs), high - low + 1
-        if number and number % size == 0:
-            taken = {row["Address"] for row in self.repository.rows("CIM_EthernetPortAllocationSettingData")}
-            self._returned_macs = [mac for mac in map(_mac, range(low, high + 1)) if mac not in taken]
-        return self._returned_macs.pop(0) if self._returned_macs else _mac(low + number % size)
 
     def switch_path(self, name: str) -> str:
         """WMI path of a switch by its name, as it stands in HostResource."""
@@ -355,10 +333,6 @@ def _services_of(cls: CimClass) -> tuple[Service, ...]:
 def _handler(cls: CimClass, name: str) -> Callable[..., Any] | None:
     """The function of that name in the first service of the class that defines it."""
     return next((getattr(one, name) for one in _services_of(cls) if name in public_names(type(one))), None)
-
-
-def _mac(number: int) -> str:
-    return f"{number:012X}"
 
 
 def all_machines(machines: Iterable[Machine]) -> Iterator[Machine]:

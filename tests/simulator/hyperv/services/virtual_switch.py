@@ -166,7 +166,7 @@ def add_port(machine: Machine, switch: str, values: dict[str, Any], port: str = 
                 network.hand_over(adapter, host_vnic)
                 break
     else:
-        row["Address"] = row["Address"] or machine.next_mac()
+        row["Address"] = row["Address"] or machine.macs.next()
         name = f"vEthernet ({row['ElementName']})"
         host_vnic = network.add_adapter(name, "Hyper-V Virtual Ethernet Adapter", row["Address"], physical=False)
         host_vnic.port = row["InstanceID"]

@@ -171,7 +171,7 @@ def assign_macs(vm: Vm) -> None:
     for cls in ADAPTERS:
         for row in vm.rows(cls):
             if not row["StaticMacAddress"] and row["Address"] == NO_MAC:
-                row["Address"] = vm.machine.next_mac()
+                row["Address"] = vm.machine.macs.next()
 
 
 def _check_adapter(row: Instance, values: dict[str, Any]) -> None:

@@ -137,7 +137,7 @@ def test_when_an_adapter_comes_and_goes(generation: int, state: str, cls: str, c
         assert machine.vm("vm0").rows(cls) == []
         return
     row = only(machine, cls)
-    assert row["Address"] == ("000000000000" if state == "off" else f"{machine.mac_prefix}00")
+    assert row["Address"] == ("000000000000" if state == "off" else f"{machine.macs.prefix}00")
     answer = call(machine, VSMS, "RemoveResourceSettings", ResourceSettings=[row.reference()])
     assert outcome(machine, answer)[0] == OK
     assert machine.vm("vm0").rows(cls) == []
@@ -180,7 +180,7 @@ def test_a_dynamic_address_is_given_at_the_first_start_and_kept() -> None:
     power(machine, "vm0", RUNNING)
     machine.clock.advance(10)
     given = row["Address"]
-    assert given.startswith(machine.mac_prefix)
+    assert given.startswith(machine.macs.prefix)
     assert outcome(machine, modify(machine, row, StaticMacAddress=True, Address="00155D0A0B0C"))[0] == INVALID_STATE
     power(machine, "vm0", OFF)
     machine.clock.advance(10)
