@@ -15,11 +15,11 @@ import yaml
 from ..cim.schema import read_yaml
 from ..hyperv.states import STATE_NAMES
 from ..hyperv.vm import Vm
-from ..machine import network
 from ..machine.accounts import User
 from ..machine.clock import Clock
 from ..machine.files import FileError
 from ..machine.machine import Machine, all_machines, parts
+from . import network
 
 NAMESPACE = uuid.UUID("6f3d2b9e-5c0a-4d4f-9a44-0d3a5b8f7c11")  # of the ids a model doesn't give: the same in every run
 UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
