@@ -12,7 +12,7 @@ from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Ma
 
 VSMS = "Msvm_VirtualSystemManagementService"
 OK, JOB, FAILED, INVALID_PARAMETER, INVALID_STATE = 0, 4096, 32768, 32773, 32775
-RUNNING, OFF, SAVED, PAUSED = 2, 3, 6, 9
+
 TYPES = {"memory": "Msvm_MemorySettingData", "processor": "Msvm_ProcessorSettingData"}
 
 

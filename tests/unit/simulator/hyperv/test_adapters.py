@@ -8,24 +8,10 @@ import pytest
 
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, RUNNING
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
-from ..hosts import (
-    INVALID_PARAMETER,
-    INVALID_STATE,
-    JOB,
-    OFF,
-    OK,
-    RUNNING,
-    VSMS,
-    call,
-    embedded,
-    host,
-    modify,
-    outcome,
-    power,
-    rows,
-)
+from ..hosts import INVALID_PARAMETER, INVALID_STATE, JOB, OK, VSMS, call, embedded, host, modify, outcome, power, rows
 from ..networks import ADAPTER, CONNECTION, defined, settings, switch_path
 
 LEGACY = "Msvm_EmulatedEthernetPortSettingData"

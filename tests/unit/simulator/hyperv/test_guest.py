@@ -7,10 +7,11 @@ import pytest
 from ansible_collections.nested.hyperv.tests.simulator import model
 from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse_embedded
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import CIMV2, HYPERV
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, RUNNING, SAVED
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
-from ..hosts import JOB, OFF, RUNNING, SAVED, call, host, modify, outcome, power, rows
+from ..hosts import JOB, call, host, modify, outcome, power, rows
 
 
 def heartbeat(machine: Machine) -> list[int]:

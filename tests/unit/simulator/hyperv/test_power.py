@@ -6,22 +6,9 @@ from typing import Any
 
 import pytest
 
-from ..hosts import (
-    INVALID_PARAMETER,
-    INVALID_STATE,
-    JOB,
-    OFF,
-    OK,
-    PAUSED,
-    RUNNING,
-    SAVED,
-    call,
-    host,
-    modify,
-    outcome,
-    power,
-    rows,
-)
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, PAUSED, RUNNING, SAVED
+
+from ..hosts import INVALID_PARAMETER, INVALID_STATE, JOB, OK, call, host, modify, outcome, power, rows
 
 STATES = ("off", "running", "paused", "saved")
 # wanted: {state it is allowed from: state after it}

@@ -12,10 +12,11 @@ from ansible_collections.nested.hyperv.tests.simulator.cim.embedded import parse
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Reference
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, RUNNING
 from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Kind, Plan, Refused, how
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
-from ..hosts import JOB, OFF, RUNNING, call, host, modify, rows
+from ..hosts import JOB, call, host, modify, rows
 
 
 def start(machine: Machine, state: int = 2) -> Reference:

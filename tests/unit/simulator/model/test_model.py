@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.nested.hyperv.tests.simulator import model
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, PAUSED, RUNNING, SAVED
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
-from ..hosts import OFF, PAUSED, RUNNING, SAVED, host, rows
+from ..hosts import host, rows
 
 MODELS = sorted(Path(model.__file__).parent.glob("*.yml"))
 
