@@ -85,14 +85,14 @@ def test_a_trusted_certificate(serve, certificate):
 
 
 def test_a_certificate_signed_by_a_trusted_ca(serve, certificate, self_signed):
-    ca = self_signed("ca", names=(), addresses=())
+    ca = self_signed("ca", addresses=())
     context, _trusted = certificate(signer=ca)
     server = serve(ok, context)
     assert HttpTransport(https(server.port, ca_trust_path=str(ca))).send(b"<a/>") == SOAP
 
 
 def test_a_certificate_signed_by_another_ca(serve, certificate, self_signed):
-    context, _trusted = certificate(signer=self_signed("ca", names=(), addresses=()))
+    context, _trusted = certificate(signer=self_signed("ca", addresses=()))
     _context, other = certificate("other")
     server = serve(ok, context)
     error = failing(https(server.port, ca_trust_path=other))
