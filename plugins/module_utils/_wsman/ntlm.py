@@ -4,8 +4,9 @@
 """NTLM over HTTP with one request besides those of WS-Management (MS-NTHT, MS-NLMP, MS-WSMV 2.2.9.1).
 
 An empty POST carries the NEGOTIATE_MESSAGE. The first request of WS-Management carries the AUTHENTICATE_MESSAGE and is
-sealed already, since the keys exist once that message is computed. The Ruby library WinRM (WinRb) does the same.
-requests_ntlm, the choice of pywinrm, sends an anonymous request first, then two empty ones.
+sealed already, since the keys exist once that message is computed. The Ruby library WinRM (WinRb) did the same until
+version 2.3.0, which sends the AUTHENTICATE_MESSAGE alone for the sake of OMI on Linux. requests_ntlm, which pywinrm
+uses, sends an anonymous request first, then two that authenticate.
 """
 
 from __future__ import annotations
