@@ -29,7 +29,7 @@ __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
 
 @dataclass(frozen=True)
 class Address:
-    """Where a machine listens and who may log on; `certificate` is the PEM file clients can trust."""
+    """The endpoints of a machine and an account for them; `certificate` is the PEM file for clients to trust."""
 
     name: str
     http: str
@@ -86,7 +86,7 @@ class Simulation:
         )
         self._listeners[name] = (http, https)
         for endpoint in (http, https):
-            endpoint.start()  # also where the machine is down: it keeps its port
+            endpoint.start()  # reserves the port even if the machine is off
         first = next(iter(machine.users.values()), User(""))
         self.endpoints[name] = Address(
             name, http.url, https.url, first.name, first.password, str(_public_part(certificate)), machine.depth
@@ -103,7 +103,7 @@ class Simulation:
                 endpoint.stop()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: jobs end, guests boot, finished jobs are forgotten."""
+        """Advance the clock: jobs end, guests boot, finished jobs are removed."""
         self.clock.advance(seconds)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
@@ -130,7 +130,7 @@ class Simulation:
 
 
 def _public_part(pem: Path) -> Path:
-    """The certificate alone, without the key that stands before it."""
+    """The certificate without the key that precedes it."""
     _separator, begin, rest = pem.read_text("ascii").partition("-----BEGIN CERTIFICATE-----")
     path = pem.with_suffix(".crt")
     path.write_text(begin + rest, "ascii")

@@ -11,7 +11,7 @@ from .values import CimClass, Instance, from_text, to_text
 
 
 class EmbeddedError(ValueError):
-    """A text that the host can't take as an instance; `code` is what its provider answers."""
+    """A text that is not a valid embedded instance; `code` is the return code of the provider."""
 
     def __init__(self, code: int, message: str):
         super().__init__(message)
@@ -44,7 +44,7 @@ FAILED, INVALID_PARAMETER, WRONG_TYPE = 32768, 32773, 32776
 def parse_embedded(text: str) -> Embedded:
     """Parse `<INSTANCE CLASSNAME=…>`.
 
-    Inside the text a real host refuses the entity `&amp;` (32768) and `&lt;` (32773) and takes `&#38;` and `&#60;`
+    Inside the text a real host refuses the entity `&amp;` (32768) and `&lt;` (32773) and accepts `&#38;` and `&#60;`
     (captured from a Windows 11 host with CDATA; see ASSUMPTIONS HV-04).
     """
     if "&amp;" in text:
@@ -77,9 +77,9 @@ def _embedded_property(node: ElementTree.Element) -> EmbeddedProperty:
 
 
 def typed_values(embedded: Embedded, cls: CimClass) -> dict[str, Any]:
-    """Values to change, by the class. A property without VALUE is NULL and means "not changed", so it isn't there.
+    """Values to change, typed by the class; a property without VALUE means "not changed" and is left out.
 
-    Wrong TYPE, and datetimes in ISO form, make a real host fail with 32768; a scalar where an array belongs with
+    Wrong TYPE, and datetimes in ISO form, fail with 32768 on a real host; a scalar instead of an array with
     32773 (captured from a Windows 11 host). Unknown properties and other integer types: ASSUMPTIONS HV-03, HV-05.
     """
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The CIM repository of one machine: stored rows, rows made on demand, live properties, associations by rule."""
+"""The CIM repository of one machine: stored rows, computed rows, live properties, association rules."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Pair = tuple  # (end, end) or (end, end, {further properties})
 class Association:
     """A rule that yields the pairs of an association class.
 
-    `ends` are its two reference properties; `pairs()` yields all pairs, `of(row)` those one row takes part in (given
-    where a search through all pairs would be slow).
+    `ends` are its two reference properties; `pairs()` yields all pairs, `of(row)` those of one row (set
+    if a search through all pairs would be slow).
     """
 
     class_name: str
@@ -31,7 +31,7 @@ class Association:
 
 
 class Repository:
-    """Rows by class and key. What it hands to the protocol are copies; services change the rows themselves."""
+    """Rows by class and key. The protocol gets copies; services change the rows themselves."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -60,7 +60,7 @@ class Repository:
         return self.store(self.new(class_name, values, namespace), owner=owner)
 
     def store(self, row: Instance, *, owner: str | None = None) -> Instance:
-        """Store a row made by new(). `owner` is the GUID it dies with; a VM's rows are found by owned()."""
+        """Store a row made by new(). `owner` is the GUID whose rows owned() lists and disown() removes."""
         rows = self._rows.setdefault(row.cls, {})
         identity = row.identity()
         if identity in rows:
@@ -94,11 +94,11 @@ class Repository:
         self._live.setdefault(cls, {})[cls.spelling[prop.lower()]] = function
 
     def provide(self, class_name: str, function: Callable[[], Iterable[Instance]], namespace: str = HYPERV) -> None:
-        """Let a function make the rows of a class at each reading (made with new())."""
+        """Compute the rows of a class with a function at each reading; it creates them with new()."""
         self._providers[self.cls(class_name, namespace)] = function
 
     def associate(self, rule: Association) -> None:
-        """Add a rule; a class may have several, each for other kinds of ends."""
+        """Add a rule; a class may have several, for different kinds of ends."""
         self._rules.setdefault(self.cls(rule.class_name, rule.namespace), []).append(rule)
 
     def rows(self, class_name: str, namespace: str = HYPERV, *, deep: bool = True) -> Iterator[Instance]:
@@ -163,7 +163,7 @@ class Repository:
     def references(
         self, reference: Reference, result_class: str | None = None, role: str | None = None
     ) -> list[Instance]:
-        """REFERENCES OF {…}: the association instances an object takes part in."""
+        """REFERENCES OF {…}: the association instances that refer to an object."""
         return [link for link, _rest in self._links(reference, result_class, role)]
 
     def associators(

@@ -28,12 +28,12 @@ STATIC_METHODS = {
     ("Win32_Service", "Create"),
 }
 
-# The system class that lists what lies below a namespace; every namespace has it (WMI docs). HV-24
+# The system class that lists the child namespaces; every namespace has it (WMI docs). HV-24
 _NAMESPACE: dict[str, Any] = {"keys": ["Name"], "properties": {"Name": "string"}}
 
 
 class Schema:
-    """All classes of one Windows build, without what later builds brought (`type@build` in the data; HV-19)."""
+    """All classes of one Windows build, without what later builds added (`type@build` in the data; HV-19)."""
 
     def __init__(self, build: int) -> None:
         self._classes: dict[tuple[str, str], CimClass] = {}

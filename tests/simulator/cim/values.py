@@ -41,7 +41,7 @@ class CimMethod:
 
 @dataclass(eq=False)
 class CimClass:
-    """A class with everything it inherits; properties stand in the order WinRM writes them (alphabetical, caseless)."""
+    """A class with everything it inherits; properties are in the order of WinRM (alphabetical, ignoring case)."""
 
     name: str
     namespace: str
@@ -119,7 +119,7 @@ class Instance:
 
     def __init__(self, cls: CimClass, values: Mapping[str, Any] | None = None, live: Mapping[str, Live] | None = None):
         self.cls = cls
-        self.live = {} if live is None else live  # shared with the class: what is registered later counts too
+        self.live = {} if live is None else live  # shared with the class, so that later registrations apply
         self.values: dict[str, Any] = {}
         for name, value in (values or {}).items():
             self.values[name if name in cls.properties else self._spell(name)] = value
@@ -146,7 +146,7 @@ class Instance:
         self.values[self._spell(name)] = value
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value, or the default where it is NULL or the class has no such property."""
+        """The value, or the default if it is NULL or the class has no such property."""
         if name not in self or (value := self[name]) is None:
             return default
         return value
@@ -224,7 +224,7 @@ def format_datetime(value: datetime | timedelta) -> str:
 
 
 def from_text(type_name: str, text: str) -> Any:
-    """One value of a CIM type from its CIM-XML text (DSP0201 VALUE). ValueError when it is no such value."""
+    """One value of a CIM type from its CIM-XML text (DSP0201 VALUE). ValueError if the text is not one."""
     if type_name in INTEGERS:
         number = int(text.strip(), 0)
         low, high = INTEGERS[type_name]

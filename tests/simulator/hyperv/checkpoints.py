@@ -1,4 +1,4 @@
-r"""Checkpoints of a VM: copies of its settings under a GUID of their own, and the .avhdx chains beneath them.
+r"""Checkpoints of a VM: copies of its settings under a new GUID, and their chains of .avhdx files.
 
 Forms captured from a Windows 11 host: InstanceID `Microsoft:<checkpoint>`, ConfigurationID the same GUID,
 VirtualSystemIdentifier the VM's, VirtualSystemType "Microsoft:Hyper-V:Snapshot:Realized", Notes inherited, Parent a
@@ -28,7 +28,7 @@ SNAPSHOT, REALIZED = "Microsoft:Hyper-V:Snapshot:Realized", "Microsoft:Hyper-V:S
 DISABLED, PRODUCTION, PRODUCTION_ONLY, STANDARD = 2, 3, 4, 5
 FULL, DISK_ONLY, RECOVERY = 2, 3, 32768  # CreateSnapshot.SnapshotType
 APPLICATION_CONSISTENT = 1  # Msvm_VirtualSystemSnapshotSettingData.ConsistencyLevel
-# What belongs to the VM or to the checkpoint itself and isn't copied back when a checkpoint is applied.
+# Properties of the VM or the checkpoint itself, not copied back when a checkpoint is applied.
 OWN = {
     "InstanceID",
     "ElementName",
@@ -93,7 +93,7 @@ def default_name(vm: Vm, now: datetime, *, automatic: bool) -> str:
 
 
 def kind_of(vm: Vm, level: int | None) -> int:
-    """What the VM's setting says, or the ConsistencyLevel of the call: ASSUMPTIONS VM-24."""
+    """The checkpoint type by the VM's setting or the ConsistencyLevel of the call: ASSUMPTIONS VM-24."""
     setting = vm.system["UserSnapshotType"]
     if level is None or setting == DISABLED or (setting == PRODUCTION_ONLY and level == APPLICATION_CONSISTENT):
         return setting
@@ -101,7 +101,7 @@ def kind_of(vm: Vm, level: int | None) -> int:
 
 
 def holds_memory(vm: Vm, snapshot_type: int, level: int | None = None) -> bool:
-    """A running or paused VM's memory goes into a standard checkpoint, a saved VM's state into any.
+    """A standard checkpoint contains the memory of a running or paused VM; every kind the state of a saved VM.
 
     Production checkpoints use VSS in the guest; without it "production" falls back to standard (Set-VM docs).
     """
@@ -114,7 +114,7 @@ def holds_memory(vm: Vm, snapshot_type: int, level: int | None = None) -> bool:
 
 
 def why_not(vm: Vm, snapshot_type: int, level: int | None = None) -> Refused | None:
-    """Disabled checkpoints, or production only and nobody in the guest to prepare one."""
+    """The refusal if checkpoints are disabled, or production only and the guest has no VSS."""
     kind = kind_of(vm, level)
     if kind == DISABLED and snapshot_type != RECOVERY:
         return vm.refusal("error_snapshots_disabled", FAILED, in_job=True)
@@ -131,7 +131,7 @@ def why_not(vm: Vm, snapshot_type: int, level: int | None = None) -> Refused | N
 def take(
     vm: Vm, *, saved: bool, automatic: bool = False, name: str = "", created: datetime | None = None
 ) -> Checkpoint:
-    """Copy the settings, freeze the disks and let the VM go on with new differencing disks."""
+    """Copy the settings and give the VM new differencing disks on top of the present ones."""
     guid, now = disks.new_guid(), created or vm.machine.clock.now()
     copies = list(_copies(vm, vm.rows("CIM_SettingData"), vm.id, guid))
     system = next(row for row in copies if row.cls.name == SYSTEM)
@@ -157,7 +157,7 @@ def take(
 
 
 def apply(checkpoint: Checkpoint) -> None:
-    """Give the VM the checkpoint's settings, disks and memory; what it was before is gone."""
+    """Replace settings, disks and memory of the VM by those of the checkpoint."""
     vm, repository = checkpoint.vm, checkpoint.vm.machine.repository
     leaves = [storage.path_of(medium) for medium in storage.media(vm)]
     before = {(row.cls.name, row["InstanceID"].lower()): row for row in vm.rows("CIM_SettingData")}
@@ -183,7 +183,7 @@ def apply(checkpoint: Checkpoint) -> None:
 
 
 def remove(checkpoint: Checkpoint) -> None:
-    """Forget a checkpoint; what stood on it stands on its parent. Its disks are merged later, by merge()."""
+    """Remove a checkpoint and attach its children to its parent. merge() merges its disks later."""
     vm = checkpoint.vm
     above = checkpoint.system["Parent"]
     for child in checkpoint.children:
@@ -201,14 +201,14 @@ def remove(checkpoint: Checkpoint) -> None:
 
 
 def tree(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
-    """The checkpoint and all that stand on it, leaves first."""
+    """The checkpoint and its descendants, leaves first."""
     for child in checkpoint.children:
         yield from tree(child)
     yield checkpoint
 
 
 def merge_later(vm: Vm) -> None:
-    """Merge in the background, in a job of its own that keeps the VM from nothing (docs: also while it runs)."""
+    """Merge in a background job that does not block the VM (docs: also while it runs)."""
     if vm.unmerged:
         vm.machine.jobs.start("merge", Plan(work=lambda: merge(vm), vm=vm), "SYSTEM")
 
@@ -219,7 +219,7 @@ def merging(vm: Vm) -> bool:
 
 
 def merge(vm: Vm) -> None:
-    """Join the disks of removed checkpoints with the only file that stands on them; delete those none stands on."""
+    """Merge the disk of each removed checkpoint with its only child; delete disks without children."""
     files = vm.machine.files
     was_open = bool(files.held_by(vm.id))
     files.release(vm.id)
@@ -261,7 +261,7 @@ def _merge_one(vm: Vm, path: str) -> bool:
 
 
 def before_start(vm: Vm) -> None:
-    """An automatic checkpoint is made when the VM starts (Microsoft Learn, "Checkpoints", automatic checkpoints).
+    """Take an automatic checkpoint when the VM starts (Microsoft Learn, "Checkpoints", automatic checkpoints).
 
     A VM without disks gets none: ASSUMPTIONS VM-12.
     """
@@ -271,7 +271,7 @@ def before_start(vm: Vm) -> None:
 
 
 def after_stop(vm: Vm) -> None:
-    """… and merged when it stops."""
+    """Remove and merge automatic checkpoints when the VM stops."""
     for checkpoint in [one for one in vm.checkpoints.values() if one.automatic]:
         remove(checkpoint)
     merge_later(vm)
@@ -281,7 +281,7 @@ def after_stop(vm: Vm) -> None:
 
 
 def _copies(vm: Vm, rows: list[Instance], old: str, new: str) -> Iterator[Instance]:
-    """Rows with every mention of the old owner in InstanceID and Parent turned into the new one."""
+    """Copies of rows, with the new owner instead of the old one in InstanceID and Parent."""
     pattern = re.compile(f"Microsoft:{old}", re.IGNORECASE)
     for row in rows:
         if "InstanceID" not in row or not pattern.match(row.values.get("InstanceID") or ""):

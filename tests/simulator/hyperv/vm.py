@@ -73,7 +73,7 @@ class Vm:
 
     @property
     def powered(self) -> bool:
-        """It has a worker process: running or paused."""
+        """Running or paused: the VM has a worker process."""
         return self.state in (RUNNING, PAUSED)
 
     @property
@@ -110,7 +110,7 @@ class Vm:
         return row is not None and row["EnabledState"] == 2
 
     def refusal(self, key: str, code: int, *, in_job: bool = False, hresult: int = 0, **words: Any) -> Refused:
-        """A refusal in the words of the host: "'web01' failed to … (Virtual machine ID …)"."""
+        """A refusal with a text of the host: "'web01' failed to … (Virtual machine ID …)"."""
         return Refused(code, self.machine.text(key, vm=self.name, id=self.id, **words), in_job=in_job, hresult=hresult)
 
     def check_free(self) -> None:
@@ -198,7 +198,7 @@ class Vm:
         self.guest.power_on()
 
     def _arrive(self, state: int) -> None:
-        """Be in a state; books time, worker process and guest."""
+        """Enter a state; updates uptime, worker process and guest."""
         if state == self.state:
             return
         if self.state == RUNNING:
@@ -234,7 +234,7 @@ class Vm:
             self._arrive(OFF)
 
     def host_stopped(self, *, graceful: bool) -> None:
-        """The host itself goes down: AutomaticShutdownAction 2 turn off, 3 save, 4 shut down; a crash leaves it off."""
+        """The host shuts down: AutomaticShutdownAction 2 turn off, 3 save, 4 shut down; a crash leaves it off."""
         self.transition, self.job = None, None
         if self.powered:
             self._arrive(SAVED if graceful and self.system["AutomaticShutdownAction"] == 3 else OFF)
@@ -247,7 +247,7 @@ class Vm:
             self.guest.power_on()
 
     def set_state(self, state: int) -> None:
-        """Put it into a state without asking anyone: for the model and for tests."""
+        """Set a state without any checks, for the model and for tests."""
         if state == SAVED and self.state == OFF:
             self.state, self.state_changed = SAVED, self.machine.clock.now()
             return

@@ -1,4 +1,4 @@
-"""Virtual hard disks (VHD, VHDX): what their headers say, how they grow, how differencing chains hold together."""
+"""Virtual hard disks (VHD, VHDX): headers, sizes and chains of differencing disks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def new_guid() -> str:
 class Disk:
     """`data_id` changes with each writer that opens the disk (MS-VHDX 2.2.2 DataWriteGuid); a child remembers it.
 
-    Sizes are bytes; `used` is what blocks of this file hold, `minimum` (MinInternalSize) what the partitions need.
+    Sizes are bytes; `used` is allocated in this file, `minimum` (MinInternalSize) is the size of its partitions.
     """
 
     format: int
@@ -124,7 +124,7 @@ def _complete(disk: Disk, base: Disk | None) -> None:
 
 
 def link(disk: Disk, parent: HostFile) -> None:
-    """Let a differencing disk remember which state of which parent it stands on."""
+    """Record in a differencing disk its parent and the state of the parent."""
     assert parent.disk is not None
     disk.parent, disk.parent_id, disk.parent_time = parent.path, parent.disk.data_id, parent.modified
 
@@ -138,14 +138,14 @@ def need_disk(files: Files, path: str) -> HostFile:
 
 
 def touch(files: Files, file: HostFile) -> None:
-    """Somebody opened the disk for writing: its children no longer fit it."""
+    """Change the identifier of the data, as a writer does; children no longer match."""
     if file.disk is not None:
         file.disk.data_id = new_guid()
         file.modified = files.clock.now()
 
 
 def chain(files: Files, path: str, *, check: bool = True) -> list[HostFile]:
-    """The disk and its parents, child first. FileError for a chain that is broken or, with `check`, doesn't match."""
+    """The disk and its parents, child first. FileError if the chain is broken or, with `check`, does not match."""
     found = [need_disk(files, path)]
     while (disk := found[-1].disk) is not None and disk.type == DIFFERENCING:
         parent = files.get(disk.parent)
@@ -177,7 +177,7 @@ def open_chain(files: Files, owner: str, path: str) -> None:
 
 
 def merge(files: Files, source: HostFile, target: HostFile) -> None:
-    """Write what a child (and those between) holds into a parent, delete the merged files, join what stands on them."""
+    """Merge a child and the disks between into a parent; the children of the merged files are attached to it."""
     between = chain(files, source.path)
     if target not in between[1:]:
         raise FileError(BAD_PARAMETER, source.path)
@@ -215,7 +215,7 @@ FILE_KEYS = {
 }
 FILE_KEYS |= {"created", "modified"}
 
-# Where Hyper-V puts things unless told otherwise (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
+# Default folders of Hyper-V (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 DISK_ROOT = r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks"
 
@@ -249,7 +249,7 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
 
 
 def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:
-    """A file of the model's `files` list: a disk where it has a format, by its extension or by name."""
+    """A file of the model's `files` list: a disk if its extension or `format` says so."""
     check_keys(spec, FILE_KEYS, str(spec.get("path")))
     path = spec["path"]
     kind = spec.get("format") or {".vhd": "vhd", ".vhdx": "vhdx", ".avhdx": "vhdx", ".avhd": "vhd"}.get(

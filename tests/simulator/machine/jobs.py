@@ -30,7 +30,7 @@ NOT_READY, MACHINE_LOCKED, IN_PROGRESS = 32780, 32781, 32782
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of work. `when` says what a real host does: "now", "job", or "running" (a job only while the VM runs)."""
+    """A kind of work. `when` is a real host's answer: "now", "job", or "running" (a job only while the VM runs)."""
 
     job_type: int
     text: str
@@ -40,7 +40,7 @@ class Kind:
 
 STORAGE_JOB = "Msvm_StorageJob"
 
-# JobType: Msvm_ConcreteJob docs, resume 21 as in microsoft/wmi. What is no capture about `when` is ASSUMPTIONS HV-01.
+# JobType: Msvm_ConcreteJob docs, resume 21 as in microsoft/wmi. `when` without a capture: ASSUMPTIONS HV-01.
 KINDS = {
     "define": Kind(1, "job_define", "now"),
     "modify_system": Kind(2, "job_modify_system", "now"),
@@ -68,7 +68,7 @@ KINDS = {
     "clear_state": Kind(73, "job_clear_state"),
     "merge": Kind(50, "job_merge"),
     "security": Kind(2, "job_modify_system"),
-    # Ethernet switches: a private one is made at once, one is deleted in a job (captured); the rest: NET-01.
+    # Ethernet switches: a private one is created at once, any is deleted in a job (captured); the rest: NET-01.
     "define_switch": Kind(130, "job_define_switch", "now"),
     "define_external": Kind(130, "job_define_switch"),
     "modify_switch": Kind(131, "job_modify_switch", "now"),
@@ -90,7 +90,7 @@ KINDS = {
 
 
 class Refused(Exception):
-    """The host won't do it. `code` is the ReturnValue, or the ErrorCode of a job where `in_job` is set.
+    """A refusal. `code` is the ReturnValue or, with `in_job`, the ErrorCode of a job.
 
     `text` is the ErrorDescription, already in the host's language; `hresult` the JobCompletionStatusCode.
     """
@@ -102,7 +102,7 @@ class Refused(Exception):
 
 @dataclass
 class Plan:
-    """What a call will do once it is allowed. `work` runs at the end of the job; it may still raise Refused.
+    """The work of an accepted call. `work` runs at the end of the job; it may still raise Refused.
 
     `begin` runs when a job starts and `cancelled` when it is terminated. `own_time` gets the job instead of a timer and
     ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected` and,
@@ -314,7 +314,7 @@ class Jobs:
         )
 
     def affected(self) -> Iterator[tuple[Reference, Job, int]]:
-        """(element, job, effect): the VM with effect 0 (unknown), what the finished job made with 5 (create).
+        """(element, job, effect): the VM with effect 0 (unknown), created elements of a finished job with 5 (create).
 
         Captured from a Windows 11 host: one row while the job runs, the row with 5 only after its completion.
         """

@@ -85,7 +85,7 @@ class Address:
 
 @dataclass(eq=False)
 class Route:
-    """A route somebody set; the ones that come with an address are made by Network.all_routes()."""
+    """A configured route; Network.all_routes() adds those that an address implies."""
 
     adapter: Adapter
     destination: str
@@ -100,7 +100,7 @@ class Route:
 
 
 class Network:
-    """Built from the model's `network_adapters`; switches add and take host vNICs, VMs give their guests adapters."""
+    """The model's `network_adapters`; switches add and remove host vNICs, a guest has the adapters of its VM."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -129,7 +129,7 @@ class Network:
         self.configure(adapter, spec["addresses"], dhcp=spec["dhcp"], gateway=spec["gateway"])
 
     def configure(self, adapter: Adapter, addresses: list[str], *, dhcp: bool, gateway: str | None = None) -> None:
-        """Addresses as the model writes them ("10.0.0.5/24"), old enough to be past duplicate detection."""
+        """Add addresses of the model ("10.0.0.5/24"), for which duplicate detection has ended."""
         adapter.dhcp = dhcp
         for text in addresses:
             interface = ipaddress.ip_interface(text)
@@ -160,7 +160,7 @@ class Network:
         speed: int = 10_000_000_000,
         physical: bool = True,
     ) -> Adapter:
-        """A new adapter with a name and a description of its own: Windows numbers what would be there twice."""
+        """Add an adapter; Windows numbers names and descriptions that exist already."""
         seed = f"{self.machine.name}/{name}/{mac}"
         adapter = Adapter(
             index=self._next_index,
@@ -205,7 +205,7 @@ class Network:
         return None
 
     def _plug(self) -> None:
-        """A guest has the adapters of its VM. They come and go with those; their addresses are the VM's (KVP)."""
+        """A guest has the adapters of its VM. Their addresses are those of the VM (KVP)."""
         vm = self.machine.inside
         if vm is None:
             return
@@ -228,14 +228,14 @@ class Network:
     # --- binding to a switch
 
     def park(self, adapter: Adapter) -> None:
-        """An adapter that a switch takes loses its IP configuration (Microsoft: creating an external switch)."""
+        """Store the IP configuration that an adapter loses to a switch (Microsoft: creating an external switch)."""
         adapter.parked += [one for one in self.addresses if one.adapter is adapter]
         adapter.parked_routes += [one for one in self.routes if one.adapter is adapter]
         self.addresses = [one for one in self.addresses if one.adapter is not adapter]
         self.routes = [one for one in self.routes if one.adapter is not adapter]
 
     def hand_over(self, source: Adapter, target: Adapter) -> None:
-        """What was parked on `source` goes to `target`: to the host vNIC, or back to the adapter itself."""
+        """Move the stored configuration of `source` to `target`: the host vNIC, or the adapter itself."""
         for one in (*source.parked, *source.parked_routes):
             one.adapter = target
         self.addresses += source.parked
@@ -244,7 +244,7 @@ class Network:
         source.parked, source.parked_routes = [], []
 
     def take_back(self, source: Adapter, target: Adapter) -> None:
-        """The host vNIC `source` goes; its configuration waits on the physical adapter `target`."""
+        """Store the configuration of a host vNIC that is removed on its physical adapter."""
         self.park(source)
         target.parked += source.parked
         target.parked_routes += source.parked_routes
@@ -262,7 +262,7 @@ class Network:
                 yield Address(adapter, ip, 64, self.machine.created, WELL_KNOWN, LINK_LAYER, (ACTIVE,))
 
     def all_routes(self) -> Iterator[Route]:
-        """Set routes, and what Windows adds for each address: its network, itself, the broadcast address."""
+        """Configured routes, and those that Windows adds for each address: network, host and broadcast."""
         yield from self.routes
         multicast: set[tuple[int, int]] = set()
         for address in self.all_addresses():

@@ -1,4 +1,4 @@
-"""Base classes of what a machine consists of: named hooks that its files override."""
+"""Base classes of the parts of a machine, with the hooks that a part may override."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Part:
         """Add the rows, live properties, providers and association rules that every machine has."""
 
     def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
-        """Add the rows of a new VM; `spec` is its part of the model, or what DefineSystem was given."""
+        """Add the rows of a new VM; `spec` is its part of the model, or of DefineSystem."""
 
     def remove_vm(self, vm: Vm) -> None:
         """Called before the rows of a VM are removed."""

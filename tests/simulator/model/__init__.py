@@ -1,4 +1,4 @@
-"""Model files: what hosts, VMs and guests exist at the start (form: README.md)."""
+"""Model files: the hosts, VMs and guests at the start (form: README.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from ..machine.files import FileError
 from ..machine.machine import Machine, all_machines, parts
 from . import network
 
-NAMESPACE = uuid.UUID("6f3d2b9e-5c0a-4d4f-9a44-0d3a5b8f7c11")  # of the ids a model doesn't give: the same in every run
+NAMESPACE = uuid.UUID(
+    "6f3d2b9e-5c0a-4d4f-9a44-0d3a5b8f7c11"
+)  # of ids that the model does not set: the same in every run
 UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 HOST = {
@@ -45,7 +47,7 @@ HOST = {
     "switches": [],
     "vms": [],
 }
-# Parts of a host and of a VM that the files of services/ and settings/ read for themselves; absent when not given.
+# Parts of a host and of a VM that services and settings read themselves; absent if not set.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
 HOST_PARTS += ("hgs", "guardians")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
@@ -109,7 +111,7 @@ GUEST_OS = {
 
 
 class ModelError(ValueError):
-    """The model file is wrong; the message says where."""
+    """The model file is invalid; the message names the place."""
 
 
 def read(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def read(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(document: Mapping[str, Any], clock: Clock) -> list[Machine]:
-    """Make the machines of a model; those of guests hang below their VMs. ModelError for what isn't understood."""
+    """Create the machines of a model and, below their VMs, those of guests; ModelError for invalid parts."""
     unknown = set(document) - {"hosts", "faults", "description"}
     if unknown:
         raise ModelError(f"model: unknown {', '.join(sorted(unknown))}")
@@ -137,7 +139,7 @@ def build(document: Mapping[str, Any], clock: Clock) -> list[Machine]:
 
 
 def by_name(machines: list[Machine]) -> dict[str, Machine]:
-    """All machines, guests' too, by name; a guest whose name is taken as host/name."""
+    """All machines, guests' too, by name; a guest whose name is in use as host/name."""
     found: dict[str, Machine] = {}
     for machine in all_machines(machines):
         key = machine.name
@@ -151,7 +153,7 @@ def by_name(machines: list[Machine]) -> dict[str, Machine]:
 
 @contextmanager
 def _place(where: str) -> Iterator[None]:
-    """Name the place of what a part of the model was refused for."""
+    """Add the place in the model to an error."""
     try:
         yield
     except ModelError:
@@ -160,7 +162,7 @@ def _place(where: str) -> Iterator[None]:
         raise ModelError(f"{where}: {error}") from error
 
 
-# --- one part each
+# --- parts
 
 
 def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | None = None) -> Machine:
@@ -254,7 +256,7 @@ def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str,
 
 
 def new_vm_spec(**given: Any) -> dict[str, Any]:
-    """The complete spec of a VM for make_vm() from nothing but what differs (DefineSystem)."""
+    """The complete spec of a VM for make_vm() with the defaults for what is not given (DefineSystem)."""
     memory = vm_memory({"dynamic": True})
     return {
         **copy.deepcopy(VM),
@@ -267,7 +269,7 @@ def new_vm_spec(**given: Any) -> dict[str, Any]:
 
 
 def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
-    """The Windows in a VM: what it doesn't say, it has from its VM and its host."""
+    """The Windows in a VM, with defaults from its VM and its host."""
     host = vm.machine
     given = {
         "name": guest["hostname"] or vm.name,
@@ -345,7 +347,7 @@ def _adapter(given: Mapping[str, Any], where: str, seed: tuple[str, ...]) -> dic
 
 
 def windows(given: str | Mapping[str, Any], where: str = "os") -> dict[str, Any]:
-    """A product of data/windows.yml, or a mapping with `product` and what differs from it."""
+    """A product of data/windows.yml, or a mapping with `product` and changes to it."""
     products = read_yaml("windows.yml")
     changes = {"product": given} if isinstance(given, str) else dict(given)
     product = changes.pop("product", "server2022")

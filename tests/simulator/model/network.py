@@ -48,9 +48,9 @@ SWITCH_TYPES = ("private", "internal", "external", "default")
 
 
 def complete(machine_name: str, spec: dict[str, Any], *, guest: bool = False) -> dict[str, Any]:
-    """`network_adapters`, `switches` and `nats` of a host in the model, checked and with every key; ValueError else.
+    """`network_adapters`, `switches` and `nats` of a host in the model, checked and completed; ValueError otherwise.
 
-    A host has one adapter when the model doesn't say, a guest those of its VM: from its start, so its own external
+    A host has one adapter by default, a guest those of its VM from its start; its own external
     switches name them as Windows does ("Ethernet", "Ethernet 2").
     """
     adapters = [

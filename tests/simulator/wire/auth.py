@@ -1,4 +1,4 @@
-"""Who is calling: Basic, Negotiate with NTLM, CredSSP, client certificates; and the sealing of messages.
+"""Authentication (Basic, Negotiate with NTLM, CredSSP, client certificates) and sealed messages.
 
 The state belongs to a connection, as with WinRM: NTLM authenticates the TCP connection, not the request.
 """
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
 
 class Authenticator:
-    """What one endpoint offers, and its accounts."""
+    """Authentication methods and accounts of one endpoint."""
 
     def __init__(
         self, machine: Machine, settings: Settings, *, tls: bool, certificates: Mapping[str, str] | None = None
@@ -64,7 +64,7 @@ class Authenticator:
         self._directory.cleanup()
 
     def challenges(self) -> tuple[str, ...]:
-        """WWW-Authenticate of a 401: Basic only where the password wouldn't travel in the clear, or that is allowed."""
+        """WWW-Authenticate of a 401: Basic only over TLS, or if unencrypted traffic is allowed."""
         offered = []
         if self.settings.negotiate:
             # A real host offers Kerberos in a workgroup, too.
@@ -81,7 +81,7 @@ class Authenticator:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """What may stand before the name of an account (ASSUMPTIONS PROTO-17)."""
+        """Accepted domain names of an account (ASSUMPTIONS PROTO-17)."""
         domain = self.machine.spec.get("domain") or "WORKGROUP"
         return ("", ".", self.machine.name, domain, domain.partition(".")[0])
 
@@ -141,7 +141,7 @@ class Session:
         self.user: User | None = None
 
     def authenticate(self, header: str | None, certificate: bytes | None = None) -> Outcome:
-        """Take an Authorization header; without one, whoever this connection has been authenticated as."""
+        """Process an Authorization header; without one, return the user of this connection."""
         if not header:
             if self.user is not None:
                 return Outcome(self.user)
@@ -192,7 +192,7 @@ class Session:
                     else:
                         os.environ[_USER_FILE] = before
         except (spnego.exceptions.SpnegoError, ValueError, LookupError, ArithmeticError, StopIteration, struct.error):
-            # Besides its own errors pyspnego lets those of reading a malformed token through.
+            # pyspnego does not convert the errors of parsing a malformed token.
             return self._refuse()
         headers = (f"{scheme} {base64.b64encode(answer).decode()}",) if answer else ()
         if not self.context.complete:
@@ -207,7 +207,7 @@ class Session:
         return CREDSSP_PROTOCOL if self.scheme == "credssp" else SPNEGO_PROTOCOL
 
     def unseal(self, body: bytes) -> bytes:
-        """The message of a multipart/encrypted body; ValueError when it isn't one or was tampered with."""
+        """The message of a multipart/encrypted body; ValueError if it is malformed or was modified."""
         if self.context is None or self.user is None:
             raise ValueError("no security context")
         parts = [part for part in re.split(rb"--\s*Encrypted Boundary(?:--)?\r\n", body) if part]

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def make_certificate(directory: Path, name: str, addresses: Iterable[str] = ("127.0.0.1", "::1")) -> Path:
-    """A self-signed server certificate with its key in one PEM file, as `New-SelfSignedCertificate` would make."""
+    """A self-signed server certificate with its key in one PEM file, as `New-SelfSignedCertificate` creates."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -43,7 +43,7 @@ def make_certificate(directory: Path, name: str, addresses: Iterable[str] = ("12
 
 
 def tls_context(certificate: Path, client_certificates: Iterable[Path] = ()) -> ssl.SSLContext:
-    """Server context; asks for a client certificate and trusts exactly the given ones."""
+    """Server context; requests a client certificate and trusts exactly the given ones."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     trusted = list(client_certificates)

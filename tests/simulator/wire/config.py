@@ -1,4 +1,4 @@
-"""What `winrm get winrm/config` says of a machine, and what the service does with it."""
+"""Settings of the WinRM service (`winrm get winrm/config`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Settings:
     """
 
     max_envelope_kb: int = 500
-    # One page of an enumeration: 150 KB of UTF-16, where every full page captured from Windows Server 2012 ends,
+    # One page of an enumeration: 150 KB of UTF-16, the size of every full page captured from Windows Server 2012,
     # though its client asked for 512,000.
     page_characters: int = 76_800
     max_timeout: float = 60.0
@@ -32,7 +32,7 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any] | None) -> Settings:
-        """From the `winrm` part of a model file; ValueError names what it doesn't know."""
+        """From the `winrm` part of a model file; ValueError names unknown settings."""
         unknown = set(values or {}) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown winrm settings: {', '.join(sorted(unknown))}")

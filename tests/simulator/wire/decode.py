@@ -18,7 +18,7 @@ FindClass = Callable[[str, str], CimClass]
 def parameters(body: Element | None, method: CimMethod, cls: CimClass, find: FindClass) -> dict[str, Any]:
     """Values of `Method_INPUT` by parameter name, typed by the signature; SchemaValidationError for anything else.
 
-    WinRM doesn't look at the namespace of the wrapper (virt-who sends another one), only at its name.
+    WinRM ignores the namespace of the wrapper (virt-who sends a different one).
     """
     if body is None:
         if method.inputs:
@@ -30,7 +30,7 @@ def parameters(body: Element | None, method: CimMethod, cls: CimClass, find: Fin
 
 
 def properties(body: Element | None, cls: CimClass, find: FindClass) -> dict[str, Any]:
-    """Properties of the instance that Put or Create carries; InvalidRepresentation when it is another class's."""
+    """Properties of the instance that Put or Create carries; InvalidRepresentation for another class."""
     if body is None or body.tag.lower() != f"{{{cls.uri}}}{cls.name}".lower():
         raise fault("InvalidRepresentation")
     return _values(body, cls.find_property, cls, find)
@@ -76,7 +76,7 @@ def _value(element: Element, prop: CimProperty, cls: CimClass, find: FindClass) 
 
 
 def scalar(type_name: str, text: str) -> Any:
-    """One value from its XML Schema text; ValueError when it is none."""
+    """One value from its XML Schema text; ValueError if it is invalid."""
     if type_name == "boolean":
         word = text.strip().lower()
         if word not in ("true", "false", "1", "0"):

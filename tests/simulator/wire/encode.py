@@ -14,7 +14,7 @@ Write = Callable[[Any], str]
 
 
 class _Row(NamedTuple):
-    """How one property of a class is written; `nil` is what stands for NULL (nothing for arrays)."""
+    """How one property of a class is written; `nil` represents NULL (empty for arrays)."""
 
     name: str
     write: Write

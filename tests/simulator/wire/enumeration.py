@@ -30,7 +30,7 @@ ENVELOPE = 1000
 
 @dataclass
 class Enumeration:
-    """An open enumeration: what is left of its items, already in XML or still to come."""
+    """An open enumeration with its remaining items, in XML or still to be encoded."""
 
     items: Iterator[str]
     owner: str
@@ -83,8 +83,8 @@ class Enumerations:
         enumeration = Enumeration(items, user.name, self.machine.clock.seconds())
         if "OptimizeEnumeration" not in wanted:
             return _enumerate_response(self._keep(enumeration, user), "")
-        # Captured from Windows Server 2012: everything at once when there is at most one item, otherwise one item and
-        # a context, however many elements the client would take.
+        # Captured from Windows Server 2012: everything at once if there is at most one item, otherwise one item and
+        # a context, whatever MaxElements is.
         page, last = enumeration.page(1, self.limits(request))
         text = f"<w:Items>{''.join(page)}</w:Items>"
         if last:
@@ -138,7 +138,7 @@ class Enumerations:
         return found
 
     def _expire(self) -> None:
-        """Drop what nobody pulled for EnumerationTimeoutms."""
+        """Close enumerations that were not pulled for EnumerationTimeoutms."""
         oldest = self.machine.clock.seconds() - self.settings.enumeration_timeout
         for context in [key for key, one in self._open.items() if one.used < oldest]:
             del self._open[context]
@@ -160,7 +160,7 @@ class Enumerations:
             return map(mode, self._class(namespace, class_name, user))
         dialect = filter_element.get("Dialect", "")
         if dialect == WQL:
-            # WQL goes with `…/*` alone, without keys (captured: CannotProcessFilter on a class URI).
+            # WQL is accepted with `…/*` only, without keys (captured: CannotProcessFilter on a class URI).
             if class_name != "*" or selectors:
                 raise fault("CannotProcessFilter")
             return self._query(namespace, filter_element.text or "", user, mode)

@@ -1,4 +1,4 @@
-"""Rules that make a simulated host misbehave: at the k-th matching request, by host, operation, class or method."""
+"""Rules that make a simulated host fail: at the k-th matching request, by host, operation, class or method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIONS = ("drop", "lose", "delay", "refuse", "fault", "fail_job")
 
 @dataclass(frozen=True)
 class Rule:
-    """What to do, and to which requests.
+    """An action and the requests that it applies to.
 
     drop: close the connection before anything is done; lose: do it and close the connection instead of answering;
     delay: wait `seconds` first (past the client's OperationTimeout that is a TimedOut fault); refuse: HTTP `status`
@@ -49,7 +49,7 @@ class Rule:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Rule:
-        """From a mapping of a model file; ValueError names what it doesn't know."""
+        """From a mapping of a model file; ValueError names unknown keys."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"fault rule: unknown {', '.join(sorted(unknown))}")
@@ -121,7 +121,7 @@ class FaultRules:
         return found
 
     def apply(self, due: Iterable[Rule], timeout: float) -> None:
-        """What happens before the request is looked at; raises Fault, Dropped or Refused."""
+        """Apply the rules before the request is processed; raises Fault, Dropped or Refused."""
         self._thread.job = None
         for rule in due:
             match rule.do:

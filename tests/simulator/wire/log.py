@@ -1,4 +1,4 @@
-"""The request log: one entry per HTTP request, in memory and, when asked for, as JSON lines in a file."""
+"""The request log: one entry per HTTP request, in memory and optionally as JSON lines in a file."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _connections = itertools.count(1)
 
 
 class Endpoint:
-    """One listener of a machine. It can be started again after stop(), on the same port."""
+    """One listener of a machine. Can be restarted on the same port after stop()."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The host as it stands in a URL."""
+        """The host in the form of a URL."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
@@ -79,7 +79,7 @@ class Endpoint:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and cut every open connection, as a machine does that goes down."""
+        """Stop listening and cut every open connection, like a machine that shuts down."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -147,7 +147,7 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Broken connections are the client's affair; anything else is a bug and goes to stderr."""
+        """Ignore broken connections; report anything else, a bug, on stderr."""
         if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(self.timeout)
         if self.endpoint.context is not None:
-            # Here and not at accept(): a slow handshake must not hold up other clients.
+            # Not at accept(): a slow handshake must not block other clients.
             self.request = self.endpoint.context.wrap_socket(plain, server_side=True)
         self.server.track(self.request)
         super().setup()
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.request.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The request log has it."""
+        """Not needed: the request log has an entry."""
 
     def do_GET(self) -> None:
         self._reply(405 if self.path.partition("?")[0].lower().rstrip("/") == PATH else 404)
@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ssl.SSLError):
             raise
         except Exception:
-            # A bug of the simulator: tell whoever runs it, and let the client see that it is the server's.
+            # A bug of the simulator: report it on stderr, and 500 to the client.
             traceback.print_exc()
             self._reply(500)
 
@@ -279,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         lines.append(f"Content-Length: {len(body)}")
         if self.command == "POST":
-            # Before the answer is out, so that whoever has it finds its entry.
+            # Before the answer is sent, so that its recipient finds the entry.
             self._record(status, len(body), user)
         self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 

@@ -62,7 +62,7 @@ def parse(text: str, namespace: str) -> Select | Related:
 
 
 def unquote(literal: str) -> str:
-    r"""Value of a WQL string literal: `\\`, `\'` and `\"` are escapes, another backslash stands for itself.
+    r"""Value of a WQL string literal: `\\`, `\'` and `\"` are escapes, any other backslash is literal.
 
     os-win runs `LIKE '%\Default'` against Windows with a single backslash, virt-who doubles it.
     """
@@ -229,7 +229,7 @@ _KEY = re.compile(r"""\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w+-]
 
 
 def object_path(text: str, namespace: str, query: str) -> Reference:
-    """The object path between the braces of ASSOCIATORS OF; INVALID_OBJECT_PATH when it is none."""
+    """The object path between the braces of ASSOCIATORS OF; INVALID_OBJECT_PATH if it is malformed."""
     match = _PATH.fullmatch(text)
     if not match:
         raise _error(query, errors.INVALID_OBJECT_PATH)
@@ -255,7 +255,7 @@ def _path_value(text: str) -> str:
 
 
 def columns(query: Select, cls: CimClass, text: str) -> tuple[str, ...] | None:
-    """The columns in the spelling of the class; INVALID_QUERY for one that it doesn't have."""
+    """The columns in the spelling of the class; INVALID_QUERY for an unknown one."""
     if query.columns is None:
         return None
     names = [cls.find_property(name) for name in query.columns if not name.startswith("__")]
@@ -265,7 +265,7 @@ def columns(query: Select, cls: CimClass, text: str) -> tuple[str, ...] | None:
 
 
 def predicate(condition: tuple | None, cls: CimClass, text: str) -> Test | None:
-    """A test over instances of the class; None when there is no condition."""
+    """A test over instances of the class; None without a condition."""
     return None if condition is None else _compile(condition, cls, text)
 
 
@@ -299,14 +299,14 @@ def _reader(name: str, cls: CimClass, text: str) -> tuple[Callable[[Instance], A
         return lambda item: item.cls.name, "string"
     prop = cls.find_property(name)
     if prop is None or prop.array:
-        # Array properties can't stand in a WHERE clause (Win32 "WHERE Clause").
+        # Array properties are not allowed in a WHERE clause (Win32 "WHERE Clause").
         raise _error(text)
     spelled = prop.name
     return lambda item: item[spelled], prop.type
 
 
 def _coerce(literal: Any, type_name: str, text: str) -> Any:
-    """The literal as a value of the property's type; WMI takes numbers and booleans as strings too."""
+    """The literal as a value of the property's type; WMI accepts numbers and booleans as strings too."""
     if literal is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""WS-Management of one machine: a request in, the answer of WinRM out."""
+"""The WS-Management service of one machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, as the log tells it."""
+    """One request and its answer, as logged."""
 
     request: Request = field(default_factory=Request)
     status: int = 200
@@ -98,7 +98,7 @@ class Service:
     # --- quotas
 
     def _enter(self, user: User, request: Request) -> None:
-        """Count an operation; Pull and Release belong to one that counts already, the open enumeration."""
+        """Count an operation; Pull and Release belong to an enumeration, which is counted already."""
         waiting = self.enumerations.open_count(user)
         new = request.action not in (f"{ENUMERATION}/Pull", f"{ENUMERATION}/Release")
         with self._lock:

@@ -1,4 +1,4 @@
-"""Msvm_SyntheticEthernetPort: the adapter of a VM as a device of its own, there while the VM runs."""
+"""Msvm_SyntheticEthernetPort: the adapter of a VM as a device, which exists while the VM runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEVICE, SYSTEM = "Msvm_SyntheticEthernetPort", "Msvm_ComputerSystem"
 
 class AdapterPorts(Service):
     def install(self, machine: Machine) -> None:
-        """Device and settings are tied as for other devices: Msvm_SystemDevice, Msvm_SettingsDefineState."""
+        """Associate device and settings as for other devices: Msvm_SystemDevice, Msvm_SettingsDefineState."""
 
         def devices(vm: Vm) -> Iterator[Pair]:
             for row in _adapters(vm):

@@ -1,4 +1,4 @@
-"""Association classes by rule: no stored rows, so a thousand VMs cost nothing (ends as in the association's docs)."""
+"""Association classes by rule, without stored rows: a thousand VMs stay cheap (ends: docs of each class)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Templates of new devices: Microsoft:Definition\<pool>\Default|Minimum|Maximum|Increment, and who refers to them."""
+r"""Templates of new devices: Microsoft:Definition\<pool>\Default|Minimum|Maximum|Increment, and their associations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES = "Microsoft:VirtualSystemManagementCapabilities"
 
-# Pool GUID, ResourceType, ResourceSubType, class, and what the rows differ in from the class's own defaults.
+# Pool GUID, ResourceType, ResourceSubType, class, and the values that differ from the defaults of the class.
 # GUIDs printed from a real host; values: "Default" as captured for new VMs, bounds by the docs of Set-VM… cmdlets.
 POOLS = (
     (

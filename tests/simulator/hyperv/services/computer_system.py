@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CLASS = "Msvm_ComputerSystem"
 
-# What a VM's row shows, from the state of the VM (captured off and running, Windows 11 host; other states: docs).
+# Live properties of a VM's row (captured off and running, Windows 11 host; other states: docs).
 OF_VM: dict[str, Callable[[Vm], Any]] = {
     "ElementName": lambda vm: vm.name,
     "Caption": lambda vm: vm.machine.text("vm_caption"),
@@ -44,7 +44,7 @@ def _status(vm: Vm) -> list[int]:
     return [11, 32772] if checkpoints.merging(vm) else [2]
 
 
-# What every VM's row shows alike (captured).
+# Constant properties of a VM's row (captured).
 VM_VALUES = {
     "CreationClassName": CLASS,
     "Description": "Microsoft Virtual Machine",
@@ -93,7 +93,7 @@ class ComputerSystem(Service):
         vm.machine.repository.add(CLASS, {**VM_VALUES, "Name": vm.id}, owner=vm.id)
 
     def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
-        """Power. A wrong state, and "already there", is 32775 (os-win and libhvee count on it)."""
+        """Change the power state. A wrong state and the present one are 32775 (os-win and libhvee rely on it)."""
         vm = call.machine.vm_of(call.row)
         wanted = call["RequestedState"]
         if vm is None or wanted is None:

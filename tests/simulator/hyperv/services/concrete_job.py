@@ -1,4 +1,4 @@
-"""Msvm_ConcreteJob, Msvm_StorageJob and what they affect."""
+"""Msvm_ConcreteJob, Msvm_StorageJob and the elements that they affect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ConcreteJob(Service):
         return 0, {"Errors": list(call.machine.jobs.errors(call.row["InstanceID"]))}
 
     def request_state_change(self, call: Call) -> int:
-        """4 terminate, 5 kill; a finished job can't be."""
+        """4 terminates, 5 kills a job; a finished job is refused."""
         job = call.machine.jobs.running[call.row["InstanceID"]]
         if call["RequestedState"] not in (TERMINATE, KILL):
             return INVALID_PARAMETER

@@ -51,10 +51,10 @@ class ImageManagement(Service):
     def get_virtual_hard_disk_state(self, call: Call) -> Answer:
         return _read(call, "State", lambda file: embedded_text(_state(call.machine, file)))
 
-    # --- making and changing
+    # --- creating and changing
 
     def create_virtual_hard_disk(self, call: Call) -> Answer:
-        """Always a job (captured), which finds out what is wrong with the file."""
+        """Always a job (captured); errors of the file are errors of the job."""
 
         def plan() -> Plan:
             values = _settings(call)
@@ -85,7 +85,7 @@ class ImageManagement(Service):
         return call.machine.jobs.perform(call, "create_floppy", plan)
 
     def resize_virtual_hard_disk(self, call: Call) -> Answer:
-        """Growing: not for a differencing VHD. Shrinking: only VHDX, and not below what its partitions need (docs).
+        """Expanding: not a differencing VHD. Shrinking: only VHDX, not below the size of its partitions (docs).
 
         While a VM uses it: only VHDX, and only on a SCSI controller (Resize-VHD docs).
         """
@@ -113,7 +113,7 @@ class ImageManagement(Service):
         return call.machine.jobs.perform(call, "resize_disk", lambda: _plan(call, "error_resize_disk", path, work))
 
     def set_virtual_hard_disk_setting_data(self, call: Call) -> Answer:
-        """Exactly one of ParentPath, PhysicalSectorSize and VirtualDiskId, of a disk nobody uses (docs)."""
+        """Exactly one of ParentPath, PhysicalSectorSize and VirtualDiskId; the disk must not be in use (docs)."""
 
         def plan() -> Plan:
             values = _settings(call)
@@ -153,7 +153,7 @@ class ImageManagement(Service):
         return call.machine.jobs.perform(call, "set_disk", lambda: _plan(call, "error_set_disk", child, work))
 
     def convert_virtual_hard_disk(self, call: Call) -> Answer:
-        """A copy of what the chain holds, as another type or format, in a new file."""
+        """Copy the content of the chain into a new file of another type or format."""
         source = call["SourcePath"] or ""
 
         def plan() -> Plan:
@@ -388,7 +388,7 @@ def _writable(machine: Machine, path: str) -> HostFile:
 
 
 def _plan(call: Call, key: str, path: str, work: Callable[[], Any]) -> Plan:
-    """Do the work at the end of the job; what goes wrong with a file becomes the job's error."""
+    """Do the work at the end of the job; a FileError becomes the error of the job."""
 
     def guarded() -> None:
         try:

@@ -117,7 +117,7 @@ class ManagementService(Service):
     # --- reading
 
     def get_summary_information(self, call: Call) -> Answer:
-        """SettingData NULL: every VM. What wasn't requested is NULL. A reference that names nothing: 32773."""
+        """Of all VMs if SettingData is NULL. Properties not requested are NULL; an unknown reference is 32773."""
         machine = call.machine
         vms: list[Vm] = list(machine.vms.values())
         if call["SettingData"]:

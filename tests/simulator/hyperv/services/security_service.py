@@ -43,7 +43,7 @@ class SecurityService(Service):
         return call.machine.jobs.perform(call, "security", plan)
 
     def get_key_protector(self, call: Call) -> Answer:
-        """Four zero bytes when there is none."""
+        """Four zero bytes if the VM has none."""
         try:
             vm, _rest, _rest = _target(call)
         except Refused as refused:
@@ -51,7 +51,7 @@ class SecurityService(Service):
         return 0, {"KeyProtector": list(vm.tpm.protector)}
 
     def set_key_protector(self, call: Call) -> Answer:
-        """A new protector is taken as it is; a virtual TPM that was used before can't be opened with it any more."""
+        """Any protector is accepted; a virtual TPM used before cannot be opened with a new one."""
 
         def plan() -> Plan:
             vm, _rest, _rest = _target(call)
@@ -84,7 +84,7 @@ class SecurityService(Service):
         return call.machine.jobs.perform(call, "security", plan)
 
     def set_security_policy(self, call: Call) -> Answer:
-        """Accepted for a VM that is off and has a key protector (shielded VMs); its content isn't read."""
+        """Accepted for a VM that is off and has a key protector (shielded VMs); its content is ignored."""
 
         def plan() -> Plan:
             vm, _rest, _rest = _target(call)
@@ -114,7 +114,7 @@ def _element(vm: Vm) -> Instance:
 
 
 def _target(call: Call) -> tuple[Vm, Instance, dict[str, Any]]:
-    """The row that the embedded Msvm_SecuritySettingData names, and what it would change."""
+    """The row that the embedded Msvm_SecuritySettingData names, and the values that differ."""
     cls, values = settings.read(call.machine, call["SecuritySettingData"] or "")
     row = call.machine.repository.row(security.SECURITY, InstanceID=values.pop("InstanceID", None))
     vm = call.machine.vm_of(row)

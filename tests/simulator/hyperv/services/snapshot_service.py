@@ -88,7 +88,7 @@ class SnapshotService(Service):
     # --- methods
 
     def create_snapshot(self, call: Call) -> Answer:
-        """A job without ResultingSnapshot; the new one shows in Msvm_AffectedJobElement when it is done (captured)."""
+        """A job without ResultingSnapshot; afterwards Msvm_AffectedJobElement names the checkpoint (captured)."""
         machine = call.machine
 
         def plan() -> Plan:
@@ -141,7 +141,7 @@ class SnapshotService(Service):
         return _destroy(call, "SnapshotSettingData", lambda checkpoint: list(checkpoints.tree(checkpoint)))
 
     def clear_snapshot_state(self, call: Call) -> Answer:
-        """Throw away the memory state of a checkpoint (docs: "clears save state from an existing snapshot")."""
+        """Delete the memory state of a checkpoint (docs: "clears save state from an existing snapshot")."""
 
         def plan() -> Plan:
             checkpoint = _checkpoint(call.machine, call["SnapshotSettingData"])
@@ -156,7 +156,7 @@ class SnapshotService(Service):
 
 
 def _destroy(call: Call, parameter: str, which: Any) -> Answer:
-    """Any state of the VM; its disks are merged afterwards, in the background."""
+    """Works in any state of the VM; the disks are merged afterwards, in the background."""
 
     def plan() -> Plan:
         checkpoint = _checkpoint(call.machine, call[parameter])
@@ -211,7 +211,7 @@ def _of_system(vm: Vm) -> Iterator[Pair]:
 
 
 def _most_current(vm: Vm) -> Iterator[Pair]:
-    """The checkpoint the VM's present state stands on."""
+    """The checkpoint that the present state of the VM is based on."""
     current = checkpoints.at(vm, vm.system["Parent"])
     if current is not None:
         yield vm.reference, current.system

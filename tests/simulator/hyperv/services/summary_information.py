@@ -63,7 +63,7 @@ def _memory(vm: Vm) -> int | None:
 
 
 def _headroom(vm: Vm) -> int | None:
-    """MemoryAvailable: what the guest has left, in percent of what it has."""
+    """MemoryAvailable: free memory of the guest in percent."""
     if not vm.powered or not vm.memory["DynamicMemoryEnabled"]:
         return None
     assigned = vm.guest.memory_assigned()
@@ -133,7 +133,7 @@ def summary_row(vm: Vm) -> Instance:
 
 
 def summaries(machine: Machine, vms: Iterable[Vm], codes: Iterable[int]) -> list[Instance]:
-    """One instance per VM with the requested properties; all others NULL. Unknown codes ask for nothing."""
+    """One instance per VM with the requested properties, others NULL; unknown codes are ignored."""
     cls = machine.repository.cls(CLASS)
     wanted = [CODES[code] for code in codes if code in CODES and CODES[code] in cls.properties]
     return [Instance(cls, {name: OF_VM[name](vm) if name in OF_VM else None for name in wanted}) for vm in vms]

@@ -1,4 +1,4 @@
-"""Msvm_VirtualEthernetSwitchManagementService: making, changing and removing virtual switches."""
+"""Msvm_VirtualEthernetSwitchManagementService: create, change and remove virtual switches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLASS = "Msvm_VirtualEthernetSwitchManagementService"
 Answer = tuple[int, dict[str, Any]]
 
-# What can't change after the switch was made (New-VMSwitch and Set-VMSwitch docs; over WMI: ASSUMPTIONS NET-03).
+# Fixed when the switch is created (New-VMSwitch and Set-VMSwitch docs; over WMI: ASSUMPTIONS NET-03).
 AT_CREATION = {"IOVPreferred", "BandwidthReservationMode", "TeamingEnabled", "PacketDirectEnabled"}
 CHANGEABLE = {"ElementName", "Notes"}
 # Members of an embedded team (Microsoft: "Switch Embedded Teaming").
@@ -41,7 +41,7 @@ class SwitchManagementService(Service):
     # --- the switch
 
     def define_system(self, call: Call) -> Answer:
-        """A private switch is made at once (captured); with a physical adapter it takes a job (ASSUMPTIONS NET-01)."""
+        """A private switch is created at once (captured), one with a physical adapter in a job (ASSUMPTIONS NET-01)."""
         external = any("Msvm_ExternalEthernetPort" in text for text in call["ResourceSettings"] or ())
         return call.machine.jobs.perform(
             call, "define_external" if external else "define_switch", lambda: _define(call)
@@ -254,7 +254,7 @@ def _add_features(call: Call) -> Plan:
 
 
 def _switch_feature(machine: Machine, row: Instance) -> Instance | None:
-    """The switch whose port has the feature; None for a feature of a VM's connection, which is not this service's."""
+    """The switch whose port has the feature; None for a VM's connection, which belongs to the management service."""
     return switches.settings_of(machine, settings.owner_id(row["InstanceID"]))
 
 
@@ -288,7 +288,7 @@ def _check_settings(machine: Machine, values: dict[str, Any]) -> None:
 
 
 def _read_port(machine: Machine, text: str, switch_name: str) -> dict[str, Any]:
-    """A port to be: without HostResource, or with one that isn't there, 32773 (captured)."""
+    """The values of a new port; without HostResource, or with an unknown one, 32773 (captured)."""
     values = _read(machine, text, switches.CONNECTION)
     values.pop("InstanceID", None)
     values["HostResource"] = [_host(machine, values.get("HostResource"))]
@@ -301,7 +301,7 @@ def _read_port(machine: Machine, text: str, switch_name: str) -> dict[str, Any]:
 
 
 def _host(machine: Machine, hosts: list[str] | None) -> str:
-    """What a port connects to, as the host writes its path: itself, or a physical adapter by all four keys."""
+    """The target of a port in the host's spelling: the host itself, or a physical adapter by all four keys."""
     if not hosts or len(hosts) != 1:
         raise Refused(INVALID_PARAMETER)
     try:
@@ -326,7 +326,7 @@ def _behind(machine: Machine, path: str) -> Adapter | None:
 def _check_ports(
     machine: Machine, new: list[dict[str, Any]], team: bool, present: list[Instance] | None = None
 ) -> None:
-    """One physical adapter, or up to eight different ones in a team; a bound one is 32773 whatever else is right."""
+    """One physical adapter, or up to eight different ones in a team; a bound adapter is always 32773."""
     _check_free(machine, new)
     adapters = [_behind(machine, port["HostResource"][0]) for port in new]
     taking = [one for one in adapters if one is not None]

@@ -1,4 +1,4 @@
-"""Msvm_VirtualSystemManagementService: making and deleting virtual machines."""
+"""Msvm_VirtualSystemManagementService: create and delete virtual machines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CLASS = "Msvm_VirtualSystemManagementService"
 Answer = tuple[int, dict[str, Any]]
-# What a VM has from its first settings and keeps (read-only afterwards).
+# Properties that DefineSystem sets and that are read-only afterwards.
 AT_CREATION = system.FOLDERS | {"VirtualSystemSubType", "Version", "ElementName"}
 NAME = "New Virtual Machine"
 
@@ -131,7 +131,7 @@ def _set_system(vm: Vm, values: dict[str, Any]) -> None:
 
 def _set_resource(vm: Vm, cls: Any, values: dict[str, Any]) -> None:
     r"""Memory, processor and integration services replace their defaults, whatever InstanceID they bring (templates:
-    `Microsoft:Definition\…\Default`, as libhvee sends them); everything else is added.
+    `Microsoft:Definition\…\Default`, as libhvee sends them); other devices are added.
     """
     if not cls.is_a("CIM_ResourceAllocationSettingData"):
         raise Refused(INVALID_PARAMETER)

@@ -93,7 +93,7 @@ def _model_port(switch: str, name: str) -> str:
 
 
 def _default_switch(machine: Machine) -> None:
-    """The switch of client Hyper-V: internal, with an address its own NAT gives (Microsoft: Default Switch)."""
+    """The switch of client Hyper-V: internal, with an address from its own NAT (Microsoft: Default Switch)."""
     name = machine.text("default_switch")
     add_switch(machine, DEFAULT_SWITCH, name)
     values = {"HostResource": [host_path(machine)], "ElementName": name}
@@ -138,7 +138,7 @@ def add_switch(machine: Machine, guid: str, name: str, values: dict[str, Any] | 
 
 
 def add_port(machine: Machine, switch: str, values: dict[str, Any], port: str = "") -> Instance:
-    """A port of the switch's own, with what it does to the host: a new host vNIC, or a physical adapter taken."""
+    """Add a port to the switch: it creates a host vNIC or binds a physical adapter."""
     port = (port or str(uuid.uuid4())).upper()
     row = machine.repository.add(
         CONNECTION,
@@ -178,7 +178,7 @@ def add_port(machine: Machine, switch: str, values: dict[str, Any], port: str = 
 
 
 def remove_port(machine: Machine, row: Instance) -> None:
-    """Take a port away: its host vNIC goes, its physical adapter is free and has its addresses back."""
+    """Remove a port with its host vNIC, or release its physical adapter, which gets its addresses back."""
     network = machine.network
     switch = switch_id(row)
     adapter, host_vnic = physical_of(machine, row), vnic(machine, row)
@@ -203,9 +203,9 @@ def remove_port(machine: Machine, row: Instance) -> None:
 
 
 def remove_switch(machine: Machine, guid: str) -> None:
-    """A switch goes even while VMs use it; their adapters are disconnected, its name is kept (ASSUMPTIONS NET-04)."""
+    """Also while VMs use the switch: their adapters are disconnected and keep its name (ASSUMPTIONS NET-04)."""
     name = settings_of(machine, guid)["ElementName"]
-    # Host vNICs first: what they were given goes back to the physical adapter before that one is free.
+    # Host vNICs first, so that their addresses return to the physical adapter before it is released.
     for row in sorted(own_ports(machine, guid), key=lambda row: physical_of(machine, row) is not None):
         remove_port(machine, row)
     for row in vm_connections(machine):
@@ -222,7 +222,7 @@ def rename(machine: Machine, guid: str, name: str) -> None:
             row["LastKnownSwitchName"] = name
 
 
-# --- who is what
+# --- lookup
 
 
 def settings_of(machine: Machine, guid: str) -> Instance:
@@ -356,7 +356,7 @@ def _port(machine: Machine, row: Instance, switch: str) -> Instance:
 
 
 def _vm_ports(machine: Machine, vm: Vm) -> Iterator[tuple[Instance, str]]:
-    """A VM's ports are there while it runs (ASSUMPTIONS NET-06)."""
+    """A VM's ports exist while it runs (ASSUMPTIONS NET-06)."""
     if vm.powered:
         for row in vm.rows(CONNECTION):
             if switch := connected_switch(row):
@@ -397,7 +397,7 @@ def _rules(machine: Machine) -> Iterable[Association]:
                 yield switches[switch], _port(machine, row, switch)
 
     def devices_of(row: Instance) -> Iterable[Pair]:
-        """Only a switch, a port or the host itself take part; a VM's row has nothing to search here."""
+        """Only switches, ports and the host take part; a VM's row needs no search."""
         if row.cls.name in (SWITCH, PORT, INTERNAL, EXTERNAL) or row["Name"] == machine.name:
             return devices()
         return ()

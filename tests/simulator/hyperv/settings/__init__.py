@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...machine.machine import Machine
     from ..vm import Vm
 
-FIRST = ("system", "memory", "processor")  # a new VM has vm.system and so on when the other files make their rows
+FIRST = ("system", "memory", "processor")  # the other kinds read vm.system, vm.memory and vm.processor
 _OWNER = re.compile(r"^Microsoft:(?:GuestNetwork\\)?([0-9a-f]{8}-[0-9a-f-]{27})", re.IGNORECASE)
 
 
@@ -80,7 +80,7 @@ def owner_id(instance_id: str) -> str:
 
 
 def read(machine: Machine, text: str) -> tuple[CimClass, dict[str, Any]]:
-    """Class and typed values of an embedded instance; Refused with what a host answers to a bad one."""
+    """Class and typed values of an embedded instance; Refused with the return code for an invalid one."""
     try:
         embedded = parse_embedded(text)
         cls = machine.schema.find(HYPERV, embedded.class_name)

@@ -93,7 +93,7 @@ class Adapter(Setting):
             assign_macs(vm)
 
     def with_it(self, vm: Vm, row: Instance) -> list[Instance]:
-        r"""An adapter takes its connection along, a connection its features: all that starts with its InstanceID\."""
+        r"""The connection of an adapter, the features of a connection: rows whose InstanceID starts with its own."""
         prefix = row["InstanceID"].lower() + "\\"
         return [other for other in vm.rows("CIM_SettingData") if other["InstanceID"].lower().startswith(prefix)]
 
@@ -161,7 +161,7 @@ def _plan_connection(vm: Vm, values: dict[str, Any]) -> list[Instance]:
 
 
 def _check_hot(vm: Vm) -> None:
-    """Adapters come and go while the VM is off, in generation 2 also while it runs; never while it is saved."""
+    """Adapters can be added and removed while the VM is off, in generation 2 also while it runs; never while saved."""
     if vm.state == SAVED or (vm.powered and vm.generation == 1):
         raise vm.refusal("error_state", INVALID_STATE)
 
@@ -175,7 +175,7 @@ def assign_macs(vm: Vm) -> None:
 
 
 def _check_adapter(row: Instance, values: dict[str, Any]) -> None:
-    """An address has 12 hex digits and no multicast bit; a static one isn't all zeros; a dynamic one is given later."""
+    """12 hex digits without the multicast bit; a static address is not all zeros, a dynamic one is assigned later."""
     if "Address" in values:
         values["Address"] = values["Address"].upper()
         if not re.fullmatch(r"[0-9A-F]{12}", values["Address"]) or int(values["Address"][:2], 16) & 1:

@@ -1,6 +1,6 @@
 r"""Boot sources of generation 2 VMs: one per drive and adapter (`<device>\B`), in the order of BootSourceOrder.
 
-They are made from the devices at each reading, so a new device stands at the end of the order by itself (captured:
+They are computed from the devices at each reading, so that a new device is last in the order (captured:
 adding an adapter or a DVD drive appends to BootSourceOrder).
 """
 
@@ -107,7 +107,7 @@ def sources(machine: Machine, owner: str) -> Iterator[tuple[Instance, Instance |
 
 
 def order(machine: Machine, system: Instance) -> list[str] | None:
-    """Paths in the stored order, then what isn't in it yet; None for generation 1."""
+    """Paths in the stored order, followed by new devices; None for generation 1."""
     owner = owner_id(system["InstanceID"])
     if not owner or not str(system.values.get("VirtualSystemSubType") or "").endswith("2"):
         return None

@@ -94,7 +94,7 @@ class Feature(Setting):
 
 
 def _check_switch(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """What the switch that the port is connected to must be able to do."""
+    """Check the values against the switch that the port is connected to."""
     if row.cls.name != BANDWIDTH:
         return
     connection_id = row["InstanceID"].rpartition("\\")[0]
@@ -112,7 +112,7 @@ def check_values(row: Instance, values: dict[str, Any]) -> None:
 
 
 def _check_vlan(vlan: dict[str, Any]) -> None:
-    """What each mode needs (Set-VMNetworkAdapterVlan docs; the code for a bad combination: ASSUMPTIONS NET-09)."""
+    """Values that each mode requires (Set-VMNetworkAdapterVlan docs; the code of a refusal: ASSUMPTIONS NET-09)."""
     mode = vlan["OperationMode"]
     many = [*(vlan["TrunkVlanIdArray"] or ()), *(vlan["SecondaryVlanIdArray"] or ()), *(vlan["PruneVlanIdArray"] or ())]
     valid = all(1 <= one <= 4094 for one in many)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 CLASS = "Msvm_MemorySettingData"
 DEVICE = "4764334d-e001-4176-82ee-5594ec9b530e"
-MAXIMUM = 1048576  # MB; what Limit reads on a static VM
+MAXIMUM = 1048576  # MB; Limit of a VM with static memory
 SMALLEST = 32
 AMOUNTS = ("VirtualQuantity", "Reservation", "Limit")
-# Everything else needs the VM off (Msvm_MemorySettingData docs, Set-VMMemory docs).
+# Other changes need the VM off (Msvm_MemorySettingData docs, Set-VMMemory docs).
 WHILE_RUNNING = {"TargetMemoryBuffer", "Weight", "ElementName", *AMOUNTS}
 LIMITS = {"TargetMemoryBuffer": (5, 2000), "Weight": (0, 10000)}
 
@@ -52,11 +52,11 @@ class Memory(Setting):
             # Set-VMMemory turns virtual NUMA off first; the two exclude each other (Hyper-V virtual NUMA overview).
             raise vm.refusal("error_memory_numa", INVALID_PARAMETER)
         if not wanted["DynamicMemoryEnabled"] and "VirtualQuantity" in values:
-            values["Reservation"] = values["VirtualQuantity"]  # a static VM reads its startup memory there
+            values["Reservation"] = values["VirtualQuantity"]  # with static memory it equals the startup memory
 
 
 def _check_running(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
-    """Microsoft, nested virtualization: no change while a hypervisor runs inside (as what it fails: HV-14)."""
+    """Microsoft, nested virtualization: no change while a hypervisor runs inside (the error: HV-14)."""
     if not set(values) <= WHILE_RUNNING:
         raise vm.refusal("error_state", INVALID_STATE)
     if vm.guest.hypervisor_running:

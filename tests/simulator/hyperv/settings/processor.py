@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CLASS = "Msvm_ProcessorSettingData"
 DEVICE = "b637f346-6a0e-4dec-af52-bd70cb80a21d"
-# Set-VMProcessor docs: reserve, limit and weight may change while the VM runs; all else needs it off.
+# Set-VMProcessor docs: reserve, limit and weight may change while the VM runs; other changes need it off.
 WHILE_RUNNING = {"Reservation", "Limit", "Weight", "CpuGroupId", "ElementName"}
 LIMITS = {"Limit": (0, 100000), "Reservation": (0, 100000), "Weight": (0, 10000)}
 # Nesting: host build and configuration version by processor vendor (Microsoft Learn, "Enable nested virtualization";
@@ -53,7 +53,7 @@ class Processor(Setting):
 
 
 def check_nesting(vm: Vm) -> None:
-    """ "failed to modify device 'Processor' … Cannot modify property." where host or VM version can't nest (HV-09)."""
+    """ "… Cannot modify property." if the host or the version of the VM does not support nesting (HV-09)."""
     build, version = NESTING.get(vm.machine.cpu["vendor"], (10**9, (0, 0)))
     if vm.machine.os["build"] < build or vm.version < version or not vm.machine.cpu["virtualization"]:
         raise vm.refusal(

@@ -1,4 +1,4 @@
-r"""Msvm_SecuritySettingData: virtual TPM, shielding and state encryption of a VM, and the key protector behind them."""
+r"""Msvm_SecuritySettingData: virtual TPM, shielding and state encryption of a VM, and its key protector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..vm import Vm
 
 SECURITY = "Msvm_SecuritySettingData"
-DEVICE = "A2B8B2E5-4E5B-4C0C-8A0E-6C0F9E2B7D31"  # the real tail isn't known: ASSUMPTIONS VM-08
+DEVICE = "A2B8B2E5-4E5B-4C0C-8A0E-6C0F9E2B7D31"  # the real GUID is unknown: ASSUMPTIONS VM-08
 DEFAULTS = {
     "TpmEnabled": False,
     "KsdEnabled": False,
@@ -88,5 +88,5 @@ def why_not_start(vm: Vm) -> Refused | None:
 
 
 def locked(vm: Vm) -> bool:
-    """The secure boot template can't change any more once the virtual TPM has been used."""
+    """True once the virtual TPM has been used; the secure boot template is fixed from then on."""
     return bool(vm.tpm.sealed_with)

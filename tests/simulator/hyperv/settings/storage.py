@@ -1,4 +1,4 @@
-r"""Controllers, drives and what is in them: RASDs and SASDs of a VM.
+r"""Controllers, drives and media of a VM (RASDs and SASDs).
 
 Three levels: controller `Microsoft:<VM>\<controller>\<n>`, drive `<controller>\<slot>\D` and medium
 `<controller>\<slot>\L`.
@@ -47,7 +47,7 @@ TYPES = {
 MEDIUM_OF = {DISK_DRIVE: HARD_DISK, DVD_DRIVE: DVD_DISK}
 SLOTS = {IDE: 2, SCSI: 64}  # Add-VMScsiController docs: 64 per SCSI controller; 2 per IDE controller
 MAX_SCSI = 4
-# Keys of a drive in the model file: where it stands, and what its file is (disks.FILE_KEYS).
+# Keys of a drive in the model file: its place, and its file (disks.FILE_KEYS).
 PLACE_KEYS = {"controller", "controller_number", "location", "empty", "missing"}
 DISK_KEYS = disks.FILE_KEYS | PLACE_KEYS
 DVD_KEYS = {"path"} | PLACE_KEYS
@@ -182,7 +182,7 @@ class Storage(Setting):
 
 
 def _templates(machine: Machine) -> Iterator[Pair]:
-    """Who looks for the template of a device comes from its pool's capabilities (libhvee)."""
+    """Clients find the template of a device through the capabilities of its pool (libhvee)."""
     for sub_type, pool in POOLS.items():
         group = machine.repository.row("Msvm_AllocationCapabilities", InstanceID=f"Microsoft:{pool}")
         for number, kind in enumerate(("Default", "Minimum", "Maximum", "Increment")):
@@ -202,9 +202,9 @@ def _default_bus(spec: dict[str, Any]) -> str:
 
 
 def _from_model(vm: Vm, spec: dict[str, Any], one: dict[str, Any], drive_type: str) -> None:
-    """A drive of the model with its medium; a disk or ISO file that isn't there yet is made, unless `missing`.
+    """A drive of the model with its medium; a disk or ISO file that does not exist is created, unless `missing`.
 
-    A disk without a path gets one by its VM and place; `empty` makes the drive alone.
+    A disk without a path gets one by VM and number; `empty` creates the drive without a medium.
     """
     check_keys(one, DISK_KEYS if drive_type == DISK_DRIVE else DVD_KEYS, f"{vm.name}: disks and DVD drives")
     bus = one.get("controller") or _default_bus(spec)
@@ -310,7 +310,7 @@ def path_of(medium: Instance) -> str:
 
 
 def open_media(vm: Vm) -> Refused | None:
-    """Open what a starting VM needs: disks for writing, parents and ISO files for reading. None when all went well."""
+    """Open disks for writing, parents and ISO files for reading; returns the refusal, or None."""
     files = vm.machine.files
     files.release(vm.id)
     for medium in vm.rows(SASD):
@@ -341,7 +341,7 @@ def file_refusal(vm: Vm, error: FileError, key: str, medium: Instance) -> Refuse
 
 
 def _plan_controller(vm: Vm, values: dict[str, Any]) -> Instance:
-    """SCSI controllers come and go only while the VM is off (Add-VMScsiController docs); IDE controllers never do."""
+    """SCSI controllers are added and removed while the VM is off (Add-VMScsiController docs), IDE controllers never."""
     if vm.state != OFF:
         raise vm.refusal("error_state", INVALID_STATE)
     if len(controllers(vm, SCSI)) >= MAX_SCSI:
@@ -386,7 +386,7 @@ def _plan_medium(vm: Vm, sub_type: str, values: dict[str, Any]) -> Instance:
 
 
 def _check_file(vm: Vm, medium: Instance, path: str) -> None:
-    """The file is there, is what it should be, is not in this VM already and, while the VM runs, can be opened."""
+    """The file exists, has the right type, is not attached to this VM and, while the VM runs, can be opened."""
     files = vm.machine.files
     try:
         if medium["ResourceSubType"] == DVD_DISK:

@@ -120,7 +120,7 @@ class System(Setting):
 
 
 def defaults(machine: Machine, generation: int) -> dict[str, Any]:
-    """What a new VM has (captured default values of a generation 2 VM on a Windows 11 host; docs for generation 1)."""
+    """Values of a new VM (captured default values of a generation 2 VM on a Windows 11 host; docs for generation 1)."""
     client = machine.os["product_type"] == 1
     values: dict[str, Any] = {
         "VirtualSystemType": REALIZED,
@@ -214,7 +214,7 @@ def _not_locked(vm: Vm, values: dict[str, Any]) -> None:
 
 
 def check_folders(vm: Vm, values: dict[str, Any]) -> None:
-    """SnapshotDataRoot and SwapFileDataRoot can be written at any time; the host makes the folder (captured)."""
+    """SnapshotDataRoot and SwapFileDataRoot can be written at any time; the host creates the folder (captured)."""
     try:
         for name in FOLDERS & set(values):
             vm.machine.files.make_folder(values[name])

@@ -52,7 +52,7 @@ class HostFiles(Service):
     # --- methods of both classes
 
     def delete(self, call: Call) -> int:
-        """0, or what stands in the way; a directory goes with everything in it."""
+        """Returns 0 or the reason of the failure; a directory is deleted with its content."""
         row = call.row
         assert row is not None
         files = call.machine.files

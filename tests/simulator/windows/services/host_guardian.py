@@ -1,7 +1,7 @@
 """Host Guardian client (root/Microsoft/Windows/Hgs): guardians and key protectors, static methods of CDXML classes.
 
-The namespace comes with the feature HostGuardianServiceClient; `hgs: false` in the model takes it away. The bytes of a
-protector are the simulator's own: clients pass them on unread.
+The namespace comes with the feature HostGuardianServiceClient; `hgs: false` in the model removes it. The bytes of a
+protector are the simulator's own: clients do not interpret them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HostGuardian(Service):
     # --- MSFT_HgsGuardian
 
     def new_by_generate_certificates(self, call: Call) -> Answer:
-        """New-HgsGuardian -Name … -GenerateCertificates; a name that is taken is an error."""
+        """New-HgsGuardian -Name … -GenerateCertificates; a name in use is an error."""
         if not call["Name"] or not call["GenerateCertificates"]:
             raise _refuse(call, BAD_PARAMETER)
         if call.machine.repository.row(GUARDIAN, NAMESPACE, Name=call["Name"]) is not None:
@@ -81,7 +81,7 @@ class HostGuardian(Service):
     # --- MSFT_HgsClientConfiguration
 
     def get(self, call: Call) -> Answer:
-        """A host that attests to nobody: local mode, not guarded."""
+        """A host without attestation: local mode, not guarded."""
         return 0, {
             "cmdletOutput": call.machine.repository.new(
                 CLIENT, {"IsHostGuarded": False, "Mode": LOCAL_MODE, "AttestationStatus": 0}, NAMESPACE
@@ -112,7 +112,7 @@ def _refuse(call: Call, code: int) -> WindowsError:
 
 
 def _guardian(call: Call, given: Any) -> Instance:
-    """The stored guardian that an embedded instance stands for: by its name."""
+    """The stored guardian that an embedded instance names."""
     name = given.get("Name") if isinstance(given, Instance) else None
     row = call.machine.repository.row(GUARDIAN, NAMESPACE, Name=name) if name else None
     if row is None:

@@ -1,6 +1,6 @@
 """WinNAT in root/StandardCimv2: MSFT_NetNat, its static mappings and external addresses.
 
-Made, changed and removed by WS-Transfer, as New-NetNat does it with CreateInstance (ASSUMPTIONS NET-07).
+Created, changed and removed by WS-Transfer, as New-NetNat does it with CreateInstance (ASSUMPTIONS NET-07).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Nat(Service):
         return make(machine, given).reference()
 
     def put_instance(self, machine: Machine, row: Instance, values: dict[str, Any], user: User | None) -> Instance:
-        """Set-NetNat changes timeouts and filters, not names and prefixes; mappings can't be changed at all (docs)."""
+        """Set-NetNat changes timeouts and filters, not names and prefixes; mappings cannot be changed (docs)."""
         changes = {name: value for name, value in values.items() if value is not None and value != row[name]}
         if row.cls.name == GLOBAL:
             allowed = {"InterRoutingDomainHairpinningMode"}
@@ -90,7 +90,7 @@ class Nat(Service):
         return row
 
     def delete_instance(self, machine: Machine, row: Instance, user: User | None) -> None:
-        """With a NAT go its mappings and external addresses."""
+        """Delete a NAT together with its mappings and external addresses."""
         if row.cls.name == GLOBAL:
             raise CimError(errors.NOT_SUPPORTED, parameter_info=GLOBAL)
         if row.cls.name == NAT:
@@ -129,12 +129,12 @@ def _create_nat(machine: Machine, values: Mapping[str, Any]) -> Instance:
 
 
 def _create_mapping(machine: Machine, values: Mapping[str, Any]) -> Instance:
-    """A taken port is error 32, "… being used by another process" (reports of Add-NetNatStaticMapping)."""
+    """A port in use is error 32, "… being used by another process" (reports of Add-NetNatStaticMapping)."""
     nat = _row(machine, NAT, Name=values.get("NatName") or "")
     if nat is None:
         raise WindowsError(NOT_FOUND, machine.text("windows_1168"))
     protocol, port = values.get("Protocol"), values.get("ExternalPort")
-    # "0.0.0.0/24" is taken for 0.0.0.0 (output of Add-NetNatStaticMapping).
+    # "0.0.0.0/24" means 0.0.0.0 (output of Add-NetNatStaticMapping).
     external = str(_address(machine, (values.get("ExternalIPAddress") or "").partition("/")[0]))
     internal = _address(machine, values.get("InternalIPAddress"))
     if protocol not in (TCP, UDP) or not port:
@@ -225,7 +225,7 @@ def _check_timeouts(machine: Machine, values: Mapping[str, Any]) -> None:
 
 
 def _prefix(machine: Machine, text: str | None) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Bits behind the prefix are taken as they come: networks of containers have 172.21.80.1/20 there."""
+    """Host bits are kept: networks of containers have 172.21.80.1/20."""
     try:
         network = ipaddress.ip_network(text or "", strict=False)
     except ValueError as error:

@@ -119,7 +119,7 @@ class TcpIp(Service):
         return machine.repository.find(row.reference()) or row
 
     def delete_instance(self, machine: Machine, row: Instance, user: User | None) -> None:
-        """A row is one store's: the other store keeps the address until its own row is deleted (ASSUMPTIONS NET-11)."""
+        """A row belongs to one store; the other keeps the address until its own row is deleted (ASSUMPTIONS NET-11)."""
         if row.cls.name == ADDRESS:
             found: Address | Route = _address_of(machine, row)
         elif row.cls.name == ROUTE:
@@ -212,7 +212,7 @@ def _adapter_of(call: Call) -> Adapter:
 
 
 def _interfaces(machine: Machine) -> Iterator[Instance]:
-    """One row per family and store; an adapter that a switch holds has no TCP/IP bound to it."""
+    """One row per family and store; an adapter bound to a switch has no TCP/IP."""
     for adapter in (machine.network.loopback, *machine.network.adapters):
         for family in (IPV4, IPV6) if not adapter.switch else ():
             for store in BOTH:
@@ -277,7 +277,7 @@ def _addresses(machine: Machine) -> Iterator[Instance]:
 
 
 def address_row(machine: Machine, address: Address, store: int) -> Instance:
-    """AddressState: tentative first, then preferred; what is only kept reads invalid (output of New-NetIPAddress)."""
+    """AddressState: tentative, then preferred; in the persistent store invalid (output of New-NetIPAddress)."""
     state = INVALID
     if store == ACTIVE:
         state = TENTATIVE_STATE if machine.clock.since(address.since) < TENTATIVE else PREFERRED
@@ -311,7 +311,7 @@ def address_row(machine: Machine, address: Address, store: int) -> Instance:
 
 
 def _create_address(call: Call) -> tuple[int, dict[str, Any]]:
-    """Without PolicyStore into both stores, so two rows come back (output of New-NetIPAddress)."""
+    """Without PolicyStore in both stores, hence two rows (output of New-NetIPAddress)."""
     machine, network = call.machine, call.machine.network
     address = _requested_address(call)
     _check_unused(machine, address)
@@ -423,7 +423,7 @@ def _address_of(machine: Machine, row: Instance) -> Address:
     for address in machine.network.addresses:
         if (address.adapter.index, address.ip) == (row["InterfaceIndex"], row["IPAddress"]):
             return address
-    raise _invalid(machine)  # the link-local address isn't anybody's to change
+    raise _invalid(machine)  # the link-local address is fixed
 
 
 def _route_of(machine: Machine, row: Instance) -> Route:
@@ -431,7 +431,7 @@ def _route_of(machine: Machine, row: Instance) -> Route:
     for route in machine.network.routes:
         if (route.adapter.index, route.destination, route.gateway) == wanted:
             return route
-    raise _invalid(machine)  # it goes with its address
+    raise _invalid(machine)  # implied by an address
 
 
 # --- help
