@@ -34,8 +34,8 @@ class Embedded:
     properties: tuple[EmbeddedProperty, ...]
 
     def text(self, name: str) -> str | None:
-        found = next((p.value for p in self.properties if p.name.lower() == name.lower()), None)
-        return found if isinstance(found, str) else None
+        value = next((p.value for p in self.properties if p.name.lower() == name.lower()), None)
+        return value if isinstance(value, str) else None
 
 
 FAILED, INVALID_PARAMETER, WRONG_TYPE = 32768, 32773, 32776

@@ -44,10 +44,10 @@ class Repository:
     # --- for services
 
     def cls(self, class_name: str, namespace: str = HYPERV) -> CimClass:
-        found = self.schema.find(namespace, class_name)
-        if found is None:
+        cls = self.schema.find(namespace, class_name)
+        if cls is None:
             raise CimError(errors.INVALID_CLASS, parameter_info=class_name)
-        return found
+        return cls
 
     def new(self, class_name: str, values: Mapping[str, Any] | None = None, namespace: str = HYPERV) -> Instance:
         """An instance with the live properties of its class that is stored nowhere (for providers)."""
@@ -104,13 +104,13 @@ class Repository:
     def rows(self, class_name: str, namespace: str = HYPERV, *, deep: bool = True) -> Iterator[Instance]:
         """The rows themselves, not copies; derived classes too."""
         cls = self.cls(class_name, namespace)
-        for one in self.schema.family(cls) if deep else (cls,):
-            yield from tuple(self._rows.get(one, {}).values())
-            if one in self._providers:
-                yield from self._providers[one]()
-            for rule in self._rules.get(one, ()):
+        for derived in self.schema.family(cls) if deep else (cls,):
+            yield from tuple(self._rows.get(derived, {}).values())
+            if derived in self._providers:
+                yield from self._providers[derived]()
+            for rule in self._rules.get(derived, ()):
                 for pair in rule.pairs():
-                    yield self._association(rule, one, pair)
+                    yield self._association(rule, derived, pair)
 
     def row(self, class_name: str, namespace: str = HYPERV, /, **keys: Any) -> Instance | None:
         return self.find(Reference(namespace, class_name, keys))
@@ -124,8 +124,8 @@ class Repository:
         names = [name.lower() for name in cls.keys]
         if set(given) == set(names):
             identity = tuple(_lower(given[name]) for name in names)
-            for one in self.schema.family(cls):
-                stored = self._rows.get(one, {}).get(identity)
+            for derived in self.schema.family(cls):
+                stored = self._rows.get(derived, {}).get(identity)
                 if stored is not None:
                     return stored
             return next((row for row in self._made(cls) if row.identity() == identity), None)
@@ -139,12 +139,12 @@ class Repository:
         return hits[0] if len(hits) == 1 else None
 
     def _made(self, cls: CimClass) -> Iterator[Instance]:
-        for one in self.schema.family(cls):
-            if one in self._providers:
-                yield from self._providers[one]()
-            for rule in self._rules.get(one, ()):
+        for derived in self.schema.family(cls):
+            if derived in self._providers:
+                yield from self._providers[derived]()
+            for rule in self._rules.get(derived, ()):
                 for pair in rule.pairs():
-                    yield self._association(rule, one, pair)
+                    yield self._association(rule, derived, pair)
 
     # --- for the protocol
 
@@ -175,15 +175,15 @@ class Repository:
         result_role: str | None = None,
     ) -> list[Instance]:
         """ASSOCIATORS OF {…}: the objects at the other ends, each once."""
-        found: dict[tuple, Instance] = {}
+        objects: dict[tuple, Instance] = {}
         for _link, others in self._links(reference, assoc_class, role):
             for name, end in others.items():
                 if result_role and name.lower() != result_role.lower():
                     continue
                 row = end if isinstance(end, Instance) else self.find(end)
                 if row is not None and (not result_class or row.cls.is_a(result_class)):
-                    found[(row.cls.name, *row.identity())] = row.copy()
-        return list(found.values())
+                    objects[(row.cls.name, *row.identity())] = row.copy()
+        return list(objects.values())
 
     def _links(
         self, reference: Reference, assoc_class: str | None, role: str | None
@@ -217,10 +217,10 @@ class Repository:
 
 def _other_ends(own: Reference, role: str | None, ends: dict[str, End]) -> dict[str, Instance | Reference] | None:
     """The ends of a link apart from `own`, or None when `own` has no (such) end of it."""
-    mine = [name for name, end in ends.items() if end is not None and _reference(end) == own]
-    if not mine or (role and role.lower() not in (name.lower() for name in mine)):
+    own_ends = [name for name, end in ends.items() if end is not None and _reference(end) == own]
+    if not own_ends or (role and role.lower() not in (name.lower() for name in own_ends)):
         return None
-    return {name: end for name, end in ends.items() if name != mine[0] and end is not None}
+    return {name: end for name, end in ends.items() if name != own_ends[0] and end is not None}
 
 
 def _reference(end: Instance | Reference) -> Reference:

@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def children(self) -> list[Checkpoint]:
-        return [one for one in self.vm.checkpoints.values() if one.parent is self]
+        return [checkpoint for checkpoint in self.vm.checkpoints.values() if checkpoint.parent is self]
 
     @property
     def automatic(self) -> bool:
@@ -74,8 +74,8 @@ class Checkpoint:
 
 def at(vm: Vm, path: str | None) -> Checkpoint | None:
     """The checkpoint that a Parent names."""
-    found = re.search(r'Microsoft:([0-9A-Fa-f-]{36})"', path or "")
-    return vm.checkpoints.get(found[1].upper()) if found else None
+    match = re.search(r'Microsoft:([0-9A-Fa-f-]{36})"', path or "")
+    return vm.checkpoints.get(match[1].upper()) if match else None
 
 
 def default_name(vm: Vm, now: datetime, *, automatic: bool) -> str:
@@ -241,7 +241,7 @@ def _merge_one(vm: Vm, path: str) -> bool:
     if any(storage.path_of(row).lower() == path for row in media):
         return False
     own = {storage.path_of(row).lower() for row in media} | vm.unmerged
-    standing = [one for one in disks.children(files, file) if one.path.lower() in own]
+    standing = [child for child in disks.children(files, file) if child.path.lower() in own]
     if not standing and disks.extension_of(path) in (".avhdx", ".avhd"):
         files.delete(path)
         vm.unmerged.discard(path)
@@ -272,7 +272,7 @@ def before_start(vm: Vm) -> None:
 
 def after_stop(vm: Vm) -> None:
     """Remove and merge automatic checkpoints when the VM stops."""
-    for checkpoint in [one for one in vm.checkpoints.values() if one.automatic]:
+    for checkpoint in [taken for taken in vm.checkpoints.values() if taken.automatic]:
         remove(checkpoint)
     merge_later(vm)
 

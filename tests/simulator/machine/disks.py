@@ -146,21 +146,21 @@ def touch(files: Files, file: HostFile) -> None:
 
 def chain(files: Files, path: str, *, check: bool = True) -> list[HostFile]:
     """The disk and its parents, child first. FileError if the chain is broken or, with `check`, does not match."""
-    found = [need_disk(files, path)]
-    while (disk := found[-1].disk) is not None and disk.type == DIFFERENCING:
+    links = [need_disk(files, path)]
+    while (disk := links[-1].disk) is not None and disk.type == DIFFERENCING:
         parent = files.get(disk.parent)
         if parent is None or parent.disk is None:
-            raise FileError(PARENT_NOT_FOUND, found[-1].path)
-        if parent in found:
-            raise FileError(CHAIN_CYCLE, found[-1].path)
+            raise FileError(PARENT_NOT_FOUND, links[-1].path)
+        if parent in links:
+            raise FileError(CHAIN_CYCLE, links[-1].path)
         if check and disk.parent_id != parent.disk.data_id:
             # A VHD keeps the parent's time too, and says so (VHD Image Format Specification, "Parent Time Stamp").
             newer = disk.format == VHD and disk.parent_time is not None and parent.modified != disk.parent_time
-            raise FileError(TIMESTAMP_MISMATCH if newer else ID_MISMATCH, found[-1].path)
+            raise FileError(TIMESTAMP_MISMATCH if newer else ID_MISMATCH, links[-1].path)
         if check and parent.disk.size > disk.size:
-            raise FileError(SIZE_MISMATCH, found[-1].path)
-        found.append(parent)
-    return found
+            raise FileError(SIZE_MISMATCH, links[-1].path)
+        links.append(parent)
+    return links
 
 
 def children(files: Files, file: HostFile) -> list[HostFile]:
@@ -239,12 +239,12 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
         files.make_folder(folder)
     waiting = list(spec.get("files") or ())
     while waiting:
-        ready = [one for one in waiting if not one.get("parent") or files.get(one["parent"])]
+        ready = [entry for entry in waiting if not entry.get("parent") or files.get(entry["parent"])]
         if not ready:
             raise ValueError(f"the parent of {waiting[0]['path']} is not in the model")
-        for one in ready:
-            from_model(files, one, clock.now())
-            waiting.remove(one)
+        for entry in ready:
+            from_model(files, entry, clock.now())
+            waiting.remove(entry)
     return files
 
 

@@ -159,8 +159,8 @@ class Machine:
     def text(self, key: str, **words: Any) -> str:
         """A text of Windows in this machine's language; English where the table has no other."""
         table = strings()
-        found = table.get(self.locale, {}).get(key) or table["en-US"][key]
-        return found.format(**words) if words else found
+        template = table.get(self.locale, {}).get(key) or table["en-US"][key]
+        return template.format(**words) if words else template
 
     def system_text(self, hresult: int) -> str:
         """A system error with its code, as Hyper-V quotes it: "The file exists. (0x80070050)"."""
@@ -332,7 +332,7 @@ def _services_of(cls: CimClass) -> tuple[Service, ...]:
 
 def _handler(cls: CimClass, name: str) -> Callable[..., Any] | None:
     """The function of that name in the first service of the class that defines it."""
-    return next((getattr(one, name) for one in _services_of(cls) if name in public_names(type(one))), None)
+    return next((getattr(service, name) for service in _services_of(cls) if name in public_names(type(service))), None)
 
 
 def all_machines(machines: Iterable[Machine]) -> Iterator[Machine]:

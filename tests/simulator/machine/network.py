@@ -165,8 +165,8 @@ class Network:
         adapter = Adapter(
             index=self._next_index,
             guid=(guid or str(uuid.uuid5(uuid.NAMESPACE_OID, seed))).upper().strip("{}"),
-            name=_unique(name, {one.name.lower() for one in self._adapters}, "{} {}"),
-            description=_unique(description, {one.description.lower() for one in self._adapters}, "{} #{}"),
+            name=_unique(name, {other.name.lower() for other in self._adapters}, "{} {}"),
+            description=_unique(description, {other.description.lower() for other in self._adapters}, "{} #{}"),
             mac=mac,
             speed=speed,
             physical=physical,
@@ -178,30 +178,30 @@ class Network:
 
     def remove_adapter(self, adapter: Adapter) -> None:
         self._adapters.remove(adapter)
-        self.addresses = [one for one in self.addresses if one.adapter is not adapter]
-        self.routes = [one for one in self.routes if one.adapter is not adapter]
+        self.addresses = [address for address in self.addresses if address.adapter is not adapter]
+        self.routes = [route for route in self.routes if route.adapter is not adapter]
 
     @property
     def adapters(self) -> list[Adapter]:
         """All but the loopback interface."""
         self._plug()
-        return [one for one in self._adapters if one is not self.loopback]
+        return [adapter for adapter in self._adapters if adapter is not self.loopback]
 
     @property
     def physical(self) -> list[Adapter]:
-        return [one for one in self.adapters if one.physical]
+        return [adapter for adapter in self.adapters if adapter.physical]
 
     def find(self, *, index: int | None = None, name: str | None = None, guid: str | None = None) -> Adapter | None:
         """An adapter (or the loopback interface) by index, connection name or GUID."""
         self._plug()
-        for one in self._adapters:
-            if index is not None and one.index != index:
+        for adapter in self._adapters:
+            if index is not None and adapter.index != index:
                 continue
-            if name is not None and one.name.lower() != name.lower():
+            if name is not None and adapter.name.lower() != name.lower():
                 continue
-            if guid is not None and one.guid.lower() != guid.strip("{}").lower():
+            if guid is not None and adapter.guid.lower() != guid.strip("{}").lower():
                 continue
-            return one
+            return adapter
         return None
 
     def _plug(self) -> None:
@@ -211,9 +211,9 @@ class Network:
             return
         rows = {row["InstanceID"].lower(): row for row in vm.rows("CIM_EthernetPortAllocationSettingData")}
         rows = {key: row for key, row in rows.items() if row.cls.name.endswith("EthernetPortSettingData")}
-        for adapter in [one for one in self._adapters if one.device and one.device not in rows]:
+        for adapter in [other for other in self._adapters if other.device and other.device not in rows]:
             self.remove_adapter(adapter)
-        known = {one.device: one for one in self._adapters if one.device}
+        known = {other.device: other for other in self._adapters if other.device}
         for key, row in rows.items():
             adapter = known.get(key)
             if adapter is None:
@@ -229,15 +229,15 @@ class Network:
 
     def park(self, adapter: Adapter) -> None:
         """Store the IP configuration that an adapter loses to a switch (Microsoft: creating an external switch)."""
-        adapter.parked += [one for one in self.addresses if one.adapter is adapter]
-        adapter.parked_routes += [one for one in self.routes if one.adapter is adapter]
-        self.addresses = [one for one in self.addresses if one.adapter is not adapter]
-        self.routes = [one for one in self.routes if one.adapter is not adapter]
+        adapter.parked += [address for address in self.addresses if address.adapter is adapter]
+        adapter.parked_routes += [route for route in self.routes if route.adapter is adapter]
+        self.addresses = [address for address in self.addresses if address.adapter is not adapter]
+        self.routes = [route for route in self.routes if route.adapter is not adapter]
 
     def hand_over(self, source: Adapter, target: Adapter) -> None:
         """Move the stored configuration of `source` to `target`: the host vNIC, or the adapter itself."""
-        for one in (*source.parked, *source.parked_routes):
-            one.adapter = target
+        for entry in (*source.parked, *source.parked_routes):
+            entry.adapter = target
         self.addresses += source.parked
         self.routes += source.parked_routes
         target.dhcp = source.dhcp

@@ -140,15 +140,15 @@ def build(document: Mapping[str, Any], clock: Clock) -> list[Machine]:
 
 def by_name(machines: list[Machine]) -> dict[str, Machine]:
     """All machines, guests' too, by name; a guest whose name is in use as host/name."""
-    found: dict[str, Machine] = {}
+    named: dict[str, Machine] = {}
     for machine in all_machines(machines):
         key = machine.name
-        if key in found and machine.host:
+        if key in named and machine.host:
             key = f"{machine.host.name}/{machine.name}"
-        if key in found:
+        if key in named:
             raise ModelError(f"two machines are called {key}")
-        found[key] = machine
-    return found
+        named[key] = machine
+    return named
 
 
 @contextmanager
@@ -192,8 +192,8 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     with _place(where):
         machine = Machine(name, clock, spec, inside, accounts)
     for index, vm in enumerate(spec["vms"]):
-        for one in _repeated(_complete(vm, VM, f"{where}.vms[{index}]", VM_PARTS)):
-            _vm(machine, one, f"{where}.vms[{index}]", index)
+        for single in _repeated(_complete(vm, VM, f"{where}.vms[{index}]", VM_PARTS)):
+            _vm(machine, single, f"{where}.vms[{index}]", index)
     return machine
 
 
@@ -203,10 +203,10 @@ def _repeated(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield spec
         return
     for number in range(1, spec["count"] + 1):
-        one = {**spec, "name": spec["name"].format(n=number)}
+        numbered = {**spec, "name": spec["name"].format(n=number)}
         if "{" in spec["id"]:
-            one["id"] = spec["id"].format(n=number)
-        yield one
+            numbered["id"] = spec["id"].format(n=number)
+        yield numbered
 
 
 def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:

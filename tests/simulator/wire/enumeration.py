@@ -116,7 +116,7 @@ class Enumerations:
         """Open enumerations of a user; they count as operations of his (MS-WSMV 2.2.4.10)."""
         with self._lock:
             self._expire()
-            return sum(one.owner == user.name for one in self._open.values())
+            return sum(enumeration.owner == user.name for enumeration in self._open.values())
 
     # --- contexts
 
@@ -140,7 +140,7 @@ class Enumerations:
     def _expire(self) -> None:
         """Close enumerations that were not pulled for EnumerationTimeoutms."""
         oldest = self.machine.clock.seconds() - self.settings.enumeration_timeout
-        for context in [key for key, one in self._open.items() if one.used < oldest]:
+        for context in [key for key, enumeration in self._open.items() if enumeration.used < oldest]:
             del self._open[context]
 
     # --- items

@@ -121,10 +121,10 @@ class ManagementService(Service):
         machine = call.machine
         vms: list[Vm] = list(machine.vms.values())
         if call["SettingData"]:
-            found = [machine.vm_of(_find(machine, reference)) for reference in call["SettingData"]]
-            if None in found:
+            named = [machine.vm_of(_find(machine, reference)) for reference in call["SettingData"]]
+            if None in named:
                 return INVALID_PARAMETER, {}
-            vms = found
+            vms = named
         return 0, {
             "SummaryInformation": summary_information.summaries(machine, vms, call["RequestedInformation"] or [])
         }

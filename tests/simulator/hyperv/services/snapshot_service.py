@@ -57,28 +57,28 @@ class SnapshotService(Service):
         """Take the model's checkpoints in order; `children` are based on their parent, the VM is at `current`."""
         current: list[Checkpoint] = []
 
-        def take(one: dict[str, Any]) -> None:
-            check_keys(one, KEYS, f"{vm.name}: checkpoints")
+        def take(wanted: dict[str, Any]) -> None:
+            check_keys(wanted, KEYS, f"{vm.name}: checkpoints")
             made = checkpoints.take(
                 vm,
-                saved=bool(one.get("saved")),
-                automatic=bool(one.get("automatic")),
-                name=str(one.get("name") or ""),
-                created=times(one, "created", vm.machine.clock.now()),
+                saved=bool(wanted.get("saved")),
+                automatic=bool(wanted.get("automatic")),
+                name=str(wanted.get("name") or ""),
+                created=times(wanted, "created", vm.machine.clock.now()),
             )
-            if one.get("current"):
+            if wanted.get("current"):
                 current.append(made)
-            children = one.get("children") or ()
+            children = wanted.get("children") or ()
             for number, child in enumerate(children):
                 if number:
                     checkpoints.apply(made)
                 take(child)
 
         tops = spec.get("checkpoints") or ()
-        for number, one in enumerate(tops):
+        for number, top in enumerate(tops):
             if number:
                 raise ValueError(f"{vm.name}: a VM has one root checkpoint; others are its children")
-            take(one)
+            take(top)
         if current:
             checkpoints.apply(current[-1])
             vm.last_applied = ""
@@ -164,8 +164,8 @@ def _destroy(call: Call, parameter: str, which: Any) -> Answer:
         vm.check_free()
 
         def work() -> None:
-            for one in which(checkpoint):
-                checkpoints.remove(one)
+            for leaving in which(checkpoint):
+                checkpoints.remove(leaving)
             checkpoints.merge_later(vm)
 
         return Plan(work=work, vm=vm, exclusive=True)
@@ -196,10 +196,10 @@ def _checkpoint(machine: Machine, reference: Reference | None) -> Checkpoint:
     if row is None or row.cls.name != SYSTEM:
         raise Refused(INVALID_PARAMETER)
     vm = machine.vm_of(row)
-    found = vm.checkpoints.get(settings.owner_id(row["InstanceID"])) if vm is not None else None
-    if found is None:
+    checkpoint = vm.checkpoints.get(settings.owner_id(row["InstanceID"])) if vm is not None else None
+    if checkpoint is None:
         raise Refused(INVALID_PARAMETER)
-    return found
+    return checkpoint
 
 
 # --- associations (ends: docs of each class)

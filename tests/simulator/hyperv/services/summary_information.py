@@ -104,7 +104,7 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "MemorySpansPhysicalNumaNodes": lambda vm: False,
     "IntegrationServicesVersionState": lambda vm: 1 if vm.guest.component("Heartbeat") else 0,
     "VirtualSystemSubType": lambda vm: vm.system["VirtualSystemSubType"],
-    "Snapshots": lambda vm: [one.system.copy() for one in vm.checkpoints.values()] or None,
+    "Snapshots": lambda vm: [checkpoint.system.copy() for checkpoint in vm.checkpoints.values()] or None,
     "AsynchronousTasks": lambda vm: vm.machine.jobs.instances_of(vm),
 }
 

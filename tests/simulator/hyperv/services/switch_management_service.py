@@ -329,11 +329,11 @@ def _check_ports(
     """One physical adapter, or up to eight different ones in a team; a bound adapter is always 32773."""
     _check_free(machine, new)
     adapters = [_behind(machine, port["HostResource"][0]) for port in new]
-    taking = [one for one in adapters if one is not None]
-    there = [one for row in present or () if (one := switches.physical_of(machine, row))]
-    if len({id(one) for one in taking}) != len(taking):
+    taking = [adapter for adapter in adapters if adapter is not None]
+    bound = [adapter for row in present or () if (adapter := switches.physical_of(machine, row))]
+    if len({id(adapter) for adapter in taking}) != len(taking):
         raise Refused(INVALID_PARAMETER)
-    if len(taking) + len(there) > (TEAM if team else 1) or (team and present is None and not taking):
+    if len(taking) + len(bound) > (TEAM if team else 1) or (team and present is None and not taking):
         raise Refused(INVALID_PARAMETER)
 
 

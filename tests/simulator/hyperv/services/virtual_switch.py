@@ -187,13 +187,13 @@ def remove_port(machine: Machine, row: Instance) -> None:
         if feature["InstanceID"].lower().startswith(row["InstanceID"].lower() + "\\"):
             machine.repository.remove(feature)
     if host_vnic is not None:
-        taken = next((one for port in own_ports(machine, switch) if (one := physical_of(machine, port))), None)
+        taken = next((bound for port in own_ports(machine, switch) if (bound := physical_of(machine, port))), None)
         if taken is not None:
             network.take_back(host_vnic, taken)
         network.remove_adapter(host_vnic)
     elif adapter is not None:
         adapter.switch = ""
-        others = [one for port in own_ports(machine, switch) if (one := vnic(machine, port))]
+        others = [other_vnic for port in own_ports(machine, switch) if (other_vnic := vnic(machine, port))]
         if others and not any(physical_of(machine, port) for port in own_ports(machine, switch)):
             network.park(others[0])
             adapter.parked += others[0].parked
@@ -261,7 +261,9 @@ def physical_of(machine: Machine, row: Instance) -> Adapter | None:
 
 def vnic(machine: Machine, row: Instance) -> Adapter | None:
     """The host's adapter behind an internal port."""
-    return next((one for one in machine.network.adapters if one.port and one.port == row["InstanceID"]), None)
+    return next(
+        (adapter for adapter in machine.network.adapters if adapter.port and adapter.port == row["InstanceID"]), None
+    )
 
 
 def host_reference(machine: Machine) -> Reference:

@@ -121,9 +121,9 @@ def read_change(machine: Machine, text: str, base: str) -> Change:
     return Change(vm, row, different)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(first: Any, second: Any) -> bool:
     """Empty and NULL arrays are one thing on the wire."""
-    return one == other or (one in (None, []) and other in (None, []))
+    return first == second or (first in (None, []) and second in (None, []))
 
 
 def in_range(values: dict[str, Any], limits: dict[str, tuple[int, int]]) -> None:

@@ -50,7 +50,10 @@ class Boot(Setting):
 
     def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
         check_keys(spec.get("firmware") or {}, {"files"}, f"{vm.name}: firmware")
-        vm.boot_files = {str(one): f"{uuid.uuid4()}".upper() for one in (spec.get("firmware") or {}).get("files") or ()}
+        vm.boot_files = {
+            str(description): f"{uuid.uuid4()}".upper()
+            for description in (spec.get("firmware") or {}).get("files") or ()
+        }
 
 
 def _owners(machine: Machine) -> Iterator[str]:
@@ -113,8 +116,8 @@ def order(machine: Machine, system: Instance) -> list[str] | None:
         return None
     paths = {row["InstanceID"].lower(): row.reference().path(machine.name) for row, _rest in sources(machine, owner)}
     tail = f"microsoft:{owner.lower()}"
-    first = [f"{tail}{one}" for one in system.values.get("BootSourceOrder") or () if f"{tail}{one}" in paths]
-    return [paths.pop(one) for one in first] + list(paths.values())
+    first = [f"{tail}{suffix}" for suffix in system.values.get("BootSourceOrder") or () if f"{tail}{suffix}" in paths]
+    return [paths.pop(device) for device in first] + list(paths.values())
 
 
 def check_order(vm: Vm, values: dict[str, Any]) -> None:
@@ -135,7 +138,7 @@ def check_order(vm: Vm, values: dict[str, Any]) -> None:
     if len(set(given)) != len(given) or set(given) != known:
         raise Refused(INVALID_PARAMETER)
     prefix = f"microsoft:{vm.id.lower()}"
-    values["BootSourceOrder"] = [one.removeprefix(prefix) for one in given]
+    values["BootSourceOrder"] = [source.removeprefix(prefix) for source in given]
 
 
 def check_bios_order(vm: Vm, values: dict[str, Any]) -> None:

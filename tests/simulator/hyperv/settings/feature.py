@@ -115,7 +115,7 @@ def _check_vlan(vlan: dict[str, Any]) -> None:
     """Values that each mode requires (Set-VMNetworkAdapterVlan docs; the code of a refusal: ASSUMPTIONS NET-09)."""
     mode = vlan["OperationMode"]
     many = [*(vlan["TrunkVlanIdArray"] or ()), *(vlan["SecondaryVlanIdArray"] or ()), *(vlan["PruneVlanIdArray"] or ())]
-    valid = all(1 <= one <= 4094 for one in many)
+    valid = all(1 <= number <= 4094 for number in many)
     if mode == ACCESS:
         valid = valid and vlan["AccessVlanId"] >= 1
     elif mode == TRUNK:

@@ -95,16 +95,16 @@ class Storage(Setting):
                 store(row, owner=vm.id)
             store(new_row(vm, DISKETTE, f"Microsoft:{vm.id}\\{DISKETTE_DEVICE}"), owner=vm.id)
         wanted = [*(spec.get("disks") or ()), *(spec.get("dvd_drives") or ())]
-        on_scsi = [one for one in wanted if (one.get("controller") or _default_bus(spec)) == "scsi"]
+        on_scsi = [entry for entry in wanted if (entry.get("controller") or _default_bus(spec)) == "scsi"]
         # New-VM gives a VM of generation 2 one SCSI controller, DefineSystem none (captured).
         check_keys(spec.get("controllers") or {}, {"scsi"}, f"{vm.name}: controllers")
         count = int((spec.get("controllers") or {}).get("scsi", spec["generation"] - 1))
-        for _turn in range(max([count, *(int(one.get("controller_number") or 0) + 1 for one in on_scsi)])):
+        for _turn in range(max([count, *(int(entry.get("controller_number") or 0) + 1 for entry in on_scsi)])):
             store(new_row(vm, SCSI, f"Microsoft:{vm.id}\\{disks.new_guid()}\\0"), owner=vm.id)
-        for one in spec.get("disks") or ():
-            _from_model(vm, spec, one, DISK_DRIVE)
-        for one in spec.get("dvd_drives") or ():
-            _from_model(vm, spec, one, DVD_DRIVE)
+        for entry in spec.get("disks") or ():
+            _from_model(vm, spec, entry, DISK_DRIVE)
+        for entry in spec.get("dvd_drives") or ():
+            _from_model(vm, spec, entry, DVD_DRIVE)
 
     # --- rules
 
@@ -137,7 +137,7 @@ class Storage(Setting):
         values.pop("InstanceID", None)
         values.pop("ResourceType", None)
         named = (values.pop("ResourceSubType", None) or "").lower()
-        sub_type = next((one for one in TYPES if one.lower() == named), "")
+        sub_type = next((known for known in TYPES if known.lower() == named), "")
         values = {name: value for name, value in values.items() if value not in (None, "", [])}
         if sub_type in (HARD_DISK, DVD_DISK):
             if cls.name != SASD:
@@ -201,29 +201,29 @@ def _default_bus(spec: dict[str, Any]) -> str:
     return "ide" if spec["generation"] == 1 else "scsi"
 
 
-def _from_model(vm: Vm, spec: dict[str, Any], one: dict[str, Any], drive_type: str) -> None:
+def _from_model(vm: Vm, spec: dict[str, Any], entry: dict[str, Any], drive_type: str) -> None:
     """A drive of the model with its medium; a disk or ISO file that does not exist is created, unless `missing`.
 
     A disk without a path gets one by VM and number; `empty` creates the drive without a medium.
     """
-    check_keys(one, DISK_KEYS if drive_type == DISK_DRIVE else DVD_KEYS, f"{vm.name}: disks and DVD drives")
-    bus = one.get("controller") or _default_bus(spec)
-    controller = controllers(vm, IDE if bus == "ide" else SCSI)[int(one.get("controller_number") or 0)]
-    slot = one.get("location")
+    check_keys(entry, DISK_KEYS if drive_type == DISK_DRIVE else DVD_KEYS, f"{vm.name}: disks and DVD drives")
+    bus = entry.get("controller") or _default_bus(spec)
+    controller = controllers(vm, IDE if bus == "ide" else SCSI)[int(entry.get("controller_number") or 0)]
+    slot = entry.get("location")
     drive = _new_drive(vm, controller, drive_type, free_slot(vm, controller) if slot is None else int(slot))
     vm.machine.repository.store(drive, owner=vm.id)
-    path = str(one.get("path") or "").replace("{name}", vm.name)
+    path = str(entry.get("path") or "").replace("{name}", vm.name)
     if not path and drive_type == DISK_DRIVE:
-        number = spec["disks"].index(one)
+        number = spec["disks"].index(entry)
         path = f"{disks.DISK_ROOT}\\{vm.name}{f'_{number}' if number else ''}.vhdx"
-    if not path or one.get("empty"):
+    if not path or entry.get("empty"):
         return
     files = vm.machine.files
-    if files.get(path) is None and not one.get("missing"):
+    if files.get(path) is None and not entry.get("missing"):
         if drive_type == DVD_DRIVE:
             files.create(path, bytes=4 << 30, folders=True)
         else:
-            content = {name: value for name, value in one.items() if name not in PLACE_KEYS}
+            content = {name: value for name, value in entry.items() if name not in PLACE_KEYS}
             disks.from_model(files, {**content, "path": path}, vm.created)
     vm.machine.repository.store(_new_medium(vm, drive, path), owner=vm.id)
 

@@ -55,7 +55,7 @@ class HostGuardian(Service):
     def new_by_guardians(self, call: Call) -> Answer:
         """New-HgsKeyProtector -Owner … [-Guardian …] -AllowUntrustedRoot; self-signed guardians need the switch."""
         owner = _guardian(call, call["Owner"])
-        guardians = [_guardian(call, one) for one in call["Guardian"] or ()]
+        guardians = [_guardian(call, given) for given in call["Guardian"] or ()]
         if not call["AllowUntrustedRoot"]:
             raise WindowsError(0x0109, call.machine.text("error_untrusted_root"))
         if not owner["HasPrivateSigningKey"]:
@@ -75,7 +75,11 @@ class HostGuardian(Service):
             GUARDIAN, stranger, NAMESPACE
         )
         guardians = [row for name in content["guardians"] if (row := find(GUARDIAN, NAMESPACE, Name=name)) is not None]
-        values = {"Owner": owner.copy(), "Guardians": [one.copy() for one in guardians] or None, "RawData": list(raw)}
+        values = {
+            "Owner": owner.copy(),
+            "Guardians": [guardian.copy() for guardian in guardians] or None,
+            "RawData": list(raw),
+        }
         return 0, {"cmdletOutput": Instance(call.machine.repository.cls(PROTECTOR, NAMESPACE), values)}
 
     # --- MSFT_HgsClientConfiguration
@@ -121,10 +125,10 @@ def _guardian(call: Call, given: Any) -> Instance:
 
 
 def _protector(machine: Machine, owner: Instance, guardians: list[Instance], stamp: float) -> Instance:
-    content = {"owner": owner["Name"], "guardians": [one["Name"] for one in guardians], "made": stamp}
+    content = {"owner": owner["Name"], "guardians": [guardian["Name"] for guardian in guardians], "made": stamp}
     raw = MAGIC + json.dumps(content, ensure_ascii=False).encode()
     raw += hashlib.sha512(raw + bytes(owner["SigningCertificate"] or ())).digest() * 16  # keys, wrapped: about 1 KB
     return Instance(
         machine.repository.cls(PROTECTOR, NAMESPACE),
-        {"Owner": owner.copy(), "Guardians": [one.copy() for one in guardians] or None, "RawData": list(raw)},
+        {"Owner": owner.copy(), "Guardians": [guardian.copy() for guardian in guardians] or None, "RawData": list(raw)},
     )

@@ -207,7 +207,7 @@ def _row(machine: Machine, class_name: str, **wanted: str) -> Instance | None:
         (
             row
             for row in _rows(machine, class_name)
-            if all(row[key].lower() == one.lower() for key, one in wanted.items())
+            if all(row[key].lower() == value.lower() for key, value in wanted.items())
         ),
         None,
     )

@@ -121,15 +121,15 @@ class TcpIp(Service):
     def delete_instance(self, machine: Machine, row: Instance, user: User | None) -> None:
         """A row belongs to one store; the other keeps the address until its own row is deleted (ASSUMPTIONS NET-11)."""
         if row.cls.name == ADDRESS:
-            found: Address | Route = _address_of(machine, row)
+            configured: Address | Route = _address_of(machine, row)
         elif row.cls.name == ROUTE:
-            found = _route_of(machine, row)
+            configured = _route_of(machine, row)
         else:
             raise CimError(errors.NOT_SUPPORTED, parameter_info=row.cls.name)
-        found.stores = tuple(store for store in found.stores if store != row["Store"])
+        configured.stores = tuple(store for store in configured.stores if store != row["Store"])
         network = machine.network
-        network.addresses = [one for one in network.addresses if one.stores]
-        network.routes = [one for one in network.routes if one.stores]
+        network.addresses = [address for address in network.addresses if address.stores]
+        network.routes = [route for route in network.routes if route.stores]
 
 
 def encoded(*parts: Any) -> str:
@@ -248,7 +248,7 @@ def _profiles(machine: Machine) -> Iterator[Instance]:
     """A profile per working adapter with an IPv4 address: "Network", or an unidentified one without a gateway."""
     network = machine.network
     gateways = {route.adapter.index for route in network.routes if route.destination == "0.0.0.0/0"}
-    addressed = {one.adapter.index for one in network.addresses if one.family == IPV4}
+    addressed = {address.adapter.index for address in network.addresses if address.family == IPV4}
     for adapter in network.adapters:
         if adapter.working and not adapter.switch and (adapter.port or adapter.index in addressed):
             known = adapter.index in gateways
@@ -365,8 +365,10 @@ def _end_dhcp(network: Network, address: Address) -> None:
     if not adapter.dhcp or address.family != IPV4 or PERSISTENT not in address.stores:
         return
     adapter.dhcp = False
-    network.addresses = [one for one in network.addresses if one.adapter is not adapter or one.origin != DHCP]
-    network.routes = [one for one in network.routes if one.adapter is not adapter or PERSISTENT in one.stores]
+    network.addresses = [
+        address for address in network.addresses if address.adapter is not adapter or address.origin != DHCP
+    ]
+    network.routes = [route for route in network.routes if route.adapter is not adapter or PERSISTENT in route.stores]
 
 
 # --- routes
@@ -456,10 +458,10 @@ def _ip(machine: Machine, text: str | None) -> ipaddress.IPv4Address | ipaddress
 
 def _stores(call: Call) -> tuple[int, ...]:
     stores: dict[str, tuple[int, ...]] = {"": BOTH, "activestore": (ACTIVE,), "persistentstore": (PERSISTENT,)}
-    found = stores.get((call["PolicyStore"] or "").lower())
-    if found is None:
+    chosen = stores.get((call["PolicyStore"] or "").lower())
+    if chosen is None:
         raise _invalid(call.machine)
-    return found
+    return chosen
 
 
 def _invalid(machine: Machine) -> WindowsError:
