@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import selectors
 import socket
 from datetime import timedelta
 from xml.etree import ElementTree
@@ -498,3 +499,19 @@ def test_an_element_of_the_body_survives_as_sent(talk, provider):
     inner = f"<p:ResourceSettings>{ElementTree.tostring(element, 'unicode')[3:-4]}</p:ResourceSettings>"
     talk.invoke(SERVICE, "ModifyResourceSettings", inner, SINGLETON)
     assert provider.calls[0]["ResourceSettings"] == [text]
+
+
+def test_an_endpoint_that_waits_for_requests_does_not_poll(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: list[float | None] = []
+    select = selectors.DefaultSelector.select
+
+    def recorded(self: selectors.BaseSelector, timeout: float | None = None) -> list:
+        timeouts.append(timeout)
+        return select(self, timeout)
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", recorded)
+    endpoint = serve()
+    assert Talk(endpoint).transfer("Get", SYSTEM, VM).status == 200
+    endpoint.stop()
+    assert timeouts
+    assert set(timeouts) == {None}
