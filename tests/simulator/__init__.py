@@ -22,7 +22,7 @@ from .wire.config import Settings
 from .wire.faultrules import FaultRules, Rule
 from .wire.log import RequestLog
 from .wire.server import Endpoint
-from .wire.wsman import Service
+from .wire.wsman import WinRm
 
 __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
 
@@ -70,7 +70,7 @@ class Simulation:
             raise
 
     def _open(self, name: str, machine: Machine, host: str, port: int) -> None:
-        service = Service(machine, Settings.of(machine.spec["winrm"]), self.faults)
+        service = WinRm(machine, Settings.of(machine.spec["winrm"]), self.faults)
         addresses = {"127.0.0.1", "::1", host} - {"localhost"}
         certificate = make_certificate(self.directory, name.replace("/", "_"), addresses)
         trusted = {Path(user["certificate"]): user["name"] for user in machine.spec["users"] if user.get("certificate")}

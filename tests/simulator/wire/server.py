@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .auth import Authenticator, Session
 from .faultrules import Dropped, Refused, operation_of
 from .log import Entry, RequestLog
-from .wsman import Exchange, Service
+from .wsman import Exchange, WinRm
 
 if TYPE_CHECKING:
     from ..machine.accounts import User
@@ -36,7 +36,7 @@ class Endpoint:
     def __init__(
         self,
         machine: Machine,
-        service: Service,
+        service: WinRm,
         log: RequestLog,
         *,
         host: str = "127.0.0.1",

@@ -35,7 +35,7 @@ class Exchange:
     fault: int | None = None
 
 
-class Service:
+class WinRm:
     """WinRM of one machine; its HTTP and HTTPS endpoints share it."""
 
     def __init__(self, machine: Machine, settings: Settings, rules: FaultRules) -> None:

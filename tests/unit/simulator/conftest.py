@@ -26,7 +26,7 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settin
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import RequestLog
 from ansible_collections.nested.hyperv.tests.simulator.wire.server import Endpoint
-from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service as WsMan
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import WinRm
 
 from .talk import vm_id
 
@@ -180,7 +180,7 @@ def serve(machine: Machine, rules: FaultRules, tmp_path: Any) -> Iterator[Callab
             trusted = [client_certificate] if client_certificate else []
             context = tls_context(make_certificate(tmp_path, "hv01"), trusted)
             certificates = {fingerprint(path): "Administrator" for path in trusted}
-        service = WsMan(machine, Settings.of(settings), rules)
+        service = WinRm(machine, Settings.of(settings), rules)
         endpoint = Endpoint(
             machine, service, RequestLog(), host=host, context=context, client_certificates=certificates
         )

@@ -12,7 +12,7 @@ import winrm
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settings
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
-from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import WinRm
 
 from .talk import NS, SYSTEM, V2, WQL, Answer, envelope
 
@@ -157,7 +157,7 @@ CLASSES = (
 def test_a_full_read_of_a_thousand_vms_takes_three_seconds_of_one_core():
     with simulator.start("thousand") as sim:
         machine = next(iter(sim.machines.values()))
-        service = Service(machine, Settings(), FaultRules())
+        service = WinRm(machine, Settings(), FaultRules())
         user = machine.find_user("administrator")
 
         def post(action, body):

@@ -34,7 +34,7 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settin
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules, Rule
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry, RequestLog
 from ansible_collections.nested.hyperv.tests.simulator.wire.server import Endpoint
-from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import Service
+from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import WinRm
 
 USER, PASSWORD = "administrator", "Passw0rd!"
 
@@ -44,7 +44,7 @@ class SimulatedHost:
     """One machine of the simulator with one endpoint, and clients for it."""
 
     machine: Machine
-    service: Service
+    service: WinRm
     endpoint: Endpoint
     log: RequestLog
     certificate: Path | None
@@ -160,7 +160,7 @@ def simulated(tmp_path: Path) -> Iterator[Callable[..., SimulatedHost]]:
             host: dict[str, Any] | None = None, tls: bool = False, client: Path | None = None, **settings: Any
         ) -> SimulatedHost:
             (machine,) = model.build({"hosts": [{"name": "HV01", **(host or {})}]}, Clock())
-            service, log = Service(machine, Settings(**settings), FaultRules()), RequestLog()
+            service, log = WinRm(machine, Settings(**settings), FaultRules()), RequestLog()
             certificate = make_certificate(tmp_path, "hv01") if tls else None
             endpoint = Endpoint(
                 machine,
