@@ -391,7 +391,7 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
 
 
 def main() -> int:
-    programs.PROGRAMS["powershell"] = powershell.program
+    programs.PROGRAMS.update(powershell.PROGRAMS)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="nested-hyperv-bench-") as folder:
         found = []

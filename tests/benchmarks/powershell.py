@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..simulator.windows.programs import SYSTEM, Program
+
 if TYPE_CHECKING:
     from ..simulator import Machine
+    from ..simulator.windows.programs.process import Context, Steps
 
 NESTING = """\
 $ErrorActionPreference = 'Stop'
@@ -100,9 +103,10 @@ $Ansible.Result = @{
 """
 
 
-def program(machine: Machine, arguments: tuple[str, ...], stdin: bytes) -> tuple[str, str, int]:
+def program(context: Context) -> Steps:
     """powershell.exe: what win_powershell's module prints; which script came is read from the module's arguments."""
-    script = stdin.decode(errors="replace")
+    machine = context.machine
+    script = (yield from context.read_all()).decode(errors="replace")
     everything = "Get-VM -Name '*'" in script
     result: Any = {"id": machine.vm("lab01").id, "name": "lab01"}
     if everything or "Get-VM -Name 'lab01'" in script:
@@ -123,7 +127,8 @@ def program(machine: Machine, arguments: tuple[str, ...], stdin: bytes) -> tuple
         "debug": [],
         "information": [],
     }
-    return json.dumps(answer, separators=(",", ":")) + "\r\n", "", 0
+    context.out(json.dumps(answer, separators=(",", ":")) + "\r\n")
+    return 0
 
 
 def _facts(vm: Any) -> dict[str, Any]:
@@ -197,3 +202,6 @@ def _host(machine: Machine) -> dict[str, Any]:
         "adapters": [{"name": "Ethernet", "description": "Intel(R) Ethernet Controller", "mac_address": "00-00-5E-00"}],
         "features": [{"name": "Microsoft-Hyper-V", "state": 1}],
     }
+
+
+PROGRAMS = {rf"{SYSTEM}windowspowershell\v1.0\powershell.exe": Program(program)}

@@ -95,7 +95,7 @@ class Simulation:
         self._follow(name, machine)
 
     def _follow(self, name: str, machine: Machine) -> None:
-        """A guest listens only while it runs."""
+        """A machine listens only while it runs."""
         for endpoint in self._listeners.get(name, ()):
             if machine.running:
                 endpoint.start()

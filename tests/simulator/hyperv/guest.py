@@ -33,9 +33,8 @@ class Guest:
         self.machine: Machine | None = None
         self.booted = False
         self.stopping = False
-        self._hypervisor_at_boot = False
+        self._exposed_at_boot = False
         self._run = object()  # changes with each boot, so that an old shutdown can't stop a new run
-        self._inner_running: set[str] = set()
 
     # --- what the host can see of it
 
@@ -56,7 +55,8 @@ class Guest:
     @property
     def hypervisor_running(self) -> bool:
         """A hypervisor runs inside now: it starts at boot, and only where the extensions were exposed then."""
-        return self.booted and self._hypervisor_at_boot and self.vm.powered
+        hyperv = self.machine.hyperv if self.machine else self.spec["hypervisor_running"]
+        return self.booted and self._exposed_at_boot and self.vm.powered and bool(hyperv)
 
     def os_name(self) -> str | None:
         """As the guest reports it through KVP; None while nothing comes through."""
@@ -128,9 +128,7 @@ class Guest:
         """The VM stops now. VMs inside are saved first when the guest could shut down, else they just lose power."""
         was_reachable = self.reachable
         if self.machine and self.booted:
-            self._inner_running = {vm.id for vm in self.machine.vms.values() if vm.powered}
-            for vm in self.machine.vms.values():
-                vm.host_stopped(graceful=graceful)
+            self.machine.stopped(graceful=graceful)
         self.booted, self.stopping, self._run = False, False, object()
         if self.machine and was_reachable:
             self.machine.changed()
@@ -145,6 +143,11 @@ class Guest:
             return MACHINE_LOCKED
         if self.spec["shutdown"] == "hang":
             return 0  # it says yes and never gets there
+        self.leave(reboot=reboot)
+        return 0
+
+    def leave(self, *, reboot: bool) -> None:
+        """Shut down, or restart, as the guest itself decides."""
         self.stopping = True
         run = self._run
         if self.machine:
@@ -155,15 +158,9 @@ class Guest:
                 self.vm.guest_stopped(reboot=reboot)
 
         self.vm.machine.clock.after(float(self.spec["shutdown_seconds"]), done)
-        return 0
 
     def _boot(self) -> None:
         self.booted = True
-        self._hypervisor_at_boot = bool(self.vm.processor["ExposeVirtualizationExtensions"]) and (
-            self.machine.hyperv if self.machine else self.spec["hypervisor_running"]
-        )
+        self._exposed_at_boot = bool(self.vm.processor["ExposeVirtualizationExtensions"])
         if self.machine:
-            self.machine.booted_at = self.vm.machine.clock.now()
-            for vm in self.machine.vms.values():
-                vm.host_started(was_running=vm.id in self._inner_running)
-            self.machine.changed()
+            self.machine.started()

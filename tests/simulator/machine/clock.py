@@ -44,12 +44,32 @@ class Clock:
                 self._offset += max(0.0, self._events[0][0] - self.seconds())
                 self.settle()
             self._offset += max(0.0, target - self.seconds())
+            self._wake.notify_all()
 
     def after(self, seconds: float, event: Callable[[], None]) -> None:
         """Run an event later; with 0 or less at the next settle(), never within this call."""
         with self._wake:
             heapq.heappush(self._events, (self.seconds() + seconds, next(self._order), event))
-            self._wake.notify()
+            self._wake.notify_all()
+
+    def notify(self) -> None:
+        """Let those in wait() look again."""
+        with self._wake:
+            self._wake.notify_all()
+
+    def wait(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """Wait, holding nothing, until `ready()` or until so much time has passed; False in that case."""
+        with self._wake:
+            deadline = self.seconds() + seconds
+            while True:
+                self.settle()
+                if ready():
+                    return True
+                left = deadline - self.seconds()
+                if left <= 0 or self._stopping:
+                    return False
+                due = self._events[0][0] - self.seconds() if self._events else left
+                self._wake.wait(max(0.001, min(left, due)))
 
     def settle(self) -> None:
         """Run what is due."""
@@ -64,7 +84,7 @@ class Clock:
     def stop(self) -> None:
         with self._wake:
             self._stopping = True
-            self._wake.notify()
+            self._wake.notify_all()
         if self._thread:
             self._thread.join(timeout=5)
 

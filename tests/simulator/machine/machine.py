@@ -15,7 +15,6 @@ from ..cim.values import CimClass, Instance, Reference, fits
 from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
-from ..windows import programs
 from ..windows import services as windows_services
 from .accounts import User
 from .disks import load_files
@@ -26,6 +25,7 @@ from .texts import strings
 
 if TYPE_CHECKING:
     from ..hyperv.vm import Vm
+    from ..windows.programs.process import Process
     from .clock import Clock
 
 HGS = "root/microsoft/windows/hgs"
@@ -44,6 +44,9 @@ class Machine:
     users: dict[str, User] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     watchers: list[Callable[[Machine], None]] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)  # those that run
+    up: bool = True  # Windows runs
+    boots: int = 0
 
     def __post_init__(self) -> None:
         self.os: dict[str, Any] = self.spec["os"]
@@ -57,6 +60,7 @@ class Machine:
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
         self.macs = MacAddresses(self)
+        self._running_vms: set[str] = set()
         self.network = Network(self)
         for part in parts():
             part.install(self)
@@ -148,13 +152,29 @@ class Machine:
 
     @property
     def running(self) -> bool:
-        """It can be reached over the network: always for a host, after its boot for a guest."""
-        return self.inside is None or self.inside.guest.reachable
+        """It can be reached over the network: a host while it is up, a guest after its boot."""
+        return self.up if self.inside is None else self.inside.guest.reachable
 
     def changed(self) -> None:
         """Tell those who watch (the server) that `running` may have changed."""
         for watcher in self.watchers:
             watcher(self)
+
+    def stopped(self, *, graceful: bool) -> None:
+        """Windows ends: programs with it, and VMs, which are saved if it could shut down, else just lose power."""
+        self.up = False
+        for process in tuple(self.processes):
+            process.kill()
+        self._running_vms = {vm.id for vm in self.vms.values() if vm.powered}
+        for vm in self.vms.values():
+            vm.host_stopped(graceful=graceful)
+
+    def started(self) -> None:
+        """Windows runs, again or for the first time."""
+        self.up, self.boots, self.booted_at = True, self.boots + 1, self.clock.now()
+        for vm in self.vms.values():
+            vm.host_started(was_running=vm.id in self._running_vms)
+        self.changed()
 
     def text(self, key: str, **words: Any) -> str:
         """A text of Windows in this machine's language; English where the table has no other."""
@@ -170,11 +190,6 @@ class Machine:
         r"""An account by its name; `HOST\name` and `name@host` are understood."""
         bare = name.rsplit("\\", 1)[-1].split("@", 1)[0]
         return self.users.get(bare.lower())
-
-    def run_program(self, line: str, arguments: Iterable[str] = (), stdin: bytes = b"") -> tuple[bytes, bytes, int]:
-        """Run a command line as WinRS does. Returns stdout, stderr and the exit code."""
-        with self._turn():
-            return programs.run(self, line, tuple(arguments), stdin)
 
     # --- what the protocol asks for
 
@@ -202,12 +217,12 @@ class Machine:
         return user is None or user.hyperv or cls.namespace != HYPERV
 
     def instances(self, cls: CimClass, user: User | None = None) -> Iterator[Instance]:
-        with self._turn():
+        with self.turn():
             self._check_read(cls, user)
             return iter(list(self.repository.instances(cls)) if self.may_read(cls, user) else ())
 
     def get(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> Instance:
-        with self._turn():
+        with self.turn():
             self._check_read(cls, user)
             if not self.may_read(cls, user):
                 raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=_path(cls, keys))
@@ -215,14 +230,14 @@ class Machine:
 
     def references(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
         """REFERENCES OF; conditions: result_class, role."""
-        with self._turn():
+        with self.turn():
             cls = self.find_class(reference.namespace, reference.class_name)
             self._check_read(cls, user)
             return self.repository.references(reference, **conditions) if self.may_read(cls, user) else []
 
     def associators(self, reference: Reference, user: User | None = None, **conditions: str | None) -> list[Instance]:
         """ASSOCIATORS OF; conditions: assoc_class, result_class, role, result_role."""
-        with self._turn():
+        with self.turn():
             cls = self.find_class(reference.namespace, reference.class_name)
             self._check_read(cls, user)
             return self.repository.associators(reference, **conditions) if self.may_read(cls, user) else []
@@ -240,7 +255,7 @@ class Machine:
         Some of the keys are enough where they name one object: hosts take CreationClassName alone for a service and
         Name alone for RequestStateChange (captured from a Windows 11 host).
         """
-        with self._turn():
+        with self.turn():
             signature = cls.find_method(method)
             if signature is None:
                 raise CimError(errors.INVALID_METHOD, operation="ExecMethod", parameter_info=f"{cls.name}::{method}")
@@ -261,25 +276,25 @@ class Machine:
             return code, {prop.name: outputs.get(prop.name) for prop in signature.outputs}
 
     def create(self, cls: CimClass, values: Mapping[str, Any], user: User | None = None) -> Reference:
-        with self._turn():
+        with self.turn():
             return self._transfer(cls, "create_instance", user)(self, cls, dict(values), user)
 
     def put(
         self, cls: CimClass, keys: Mapping[str, Any], values: Mapping[str, Any], user: User | None = None
     ) -> Instance:
         """`values` are the properties that were sent; what wasn't sent stays."""
-        with self._turn():
+        with self.turn():
             row = self._target(cls, keys)
             return self._transfer(cls, "put_instance", user)(self, row, dict(values), user).copy()
 
     def delete(self, cls: CimClass, keys: Mapping[str, Any], user: User | None = None) -> None:
-        with self._turn():
+        with self.turn():
             row = self._target(cls, keys)
             self._transfer(cls, "delete_instance", user)(self, row, user)
 
     # --- inside
 
-    def _turn(self) -> Any:
+    def turn(self) -> Any:
         """One request at a time over the whole simulation, after all that was due before it."""
         self.clock.settle()
         return self.clock.lock

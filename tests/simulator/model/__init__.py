@@ -241,6 +241,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
         vm = make_vm(machine, vm_id, complete, guest)
     if guest["machine"] is not None:
         vm.guest.machine = _inner_machine(vm, guest, f"{where}.guest.machine")
+        vm.guest.machine.up = spec["state"] in ("running", "paused")
     if spec["state"] not in STATE_NAMES:
         raise ModelError(f"{where}.state: {spec['state']} is none of {', '.join(STATE_NAMES)}")
     vm.set_state(STATE_NAMES[spec["state"]])
@@ -353,7 +354,7 @@ def windows(given: str | Mapping[str, Any], where: str = "os") -> dict[str, Any]
     product = changes.pop("product", "server2022")
     if product not in products:
         raise ModelError(f"{where}.os: {product} is none of {', '.join(products)}")
-    return {**products[product], **changes}
+    return {"revision": 1, **products[product], **changes}
 
 
 def _cpu(given: str | Mapping[str, Any], where: str) -> dict[str, Any]:

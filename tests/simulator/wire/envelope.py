@@ -66,6 +66,7 @@ class Request:
     message_id: str = ""
     resource_uri: str = ""
     selectors: list[tuple[str, str | Element]] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)  # by name in lower case
     timeout: float | None = None
     max_envelope_size: int | None = None
     body: Element | None = None
@@ -157,6 +158,8 @@ def _check_headers(request: Request, headers: dict[str, Element]) -> None:
     selector_set = headers.get(f"{{{WSMAN}}}SelectorSet")
     if selector_set is not None:
         request.selectors = read_selectors(selector_set)
+    for option in headers.get(f"{{{WSMAN}}}OptionSet", ()):
+        request.options[option.get("Name", "").lower()] = _text(option)
 
 
 def read_selectors(selector_set: Element) -> list[tuple[str, str | Element]]:

@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     number: int
     text: str
     detail: str = ""
+    plugin: bool = False  # it comes from the plug-in of the command shell
 
 
 _REQUEST = "The WS-Management service cannot process the request"
@@ -177,6 +178,19 @@ KINDS: dict[str, Kind] = {
         "removing the __cimnamespace selector or using a DMTF resource URI. If a non-DMTF resource URI is used with a "
         "__cimnamespace selector, the namespaces must match. ",
     ),
+    "Concurrency": Kind(
+        "s:Sender", "w:Concurrency", _WSMAN, 0x80338032,
+        "The WS-Management service cannot complete the WS-Addressing Action URI in the request because the resource "
+        "was already in use. ",
+    ),
+    "ShellParameter": Kind(
+        "s:Sender", "w:InvalidParameter", _WSMAN, 87, "The parameter is incorrect. ", "InvalidValue", plugin=True
+    ),
+    "BrokenPipe": _INTERNAL._replace(number=109, text="The pipe has been ended. ", plugin=True),
+    "OperationAborted": _INTERNAL._replace(
+        number=995,
+        text="The I/O operation has been aborted because of either a thread exit or an application request. ",
+    ),
     "InternalError": _INTERNAL._replace(
         number=0x80338083,
         text=f"{_REQUEST}. The data source failed to return results for the request. ",
@@ -185,19 +199,23 @@ KINDS: dict[str, Kind] = {
 
 
 class Fault(Exception):
-    """A request that ends in a SOAP fault; `cim` is the failure of the provider behind it."""
+    """A request that ends in a SOAP fault.
 
-    def __init__(self, kind: Kind, *, cim: CimError | None = None, namespace: str = "") -> None:
+    `cim` is the failure of the provider behind it, `message` what the detail says in place of the reason's text.
+    """
+
+    def __init__(self, kind: Kind, *, cim: CimError | None = None, namespace: str = "", message: str = "") -> None:
         super().__init__(kind.text or str(cim))
         self.kind = kind
         self.cim = cim
         self.namespace = namespace
+        self.message = message or kind.text
         self.relates_to = ""
 
 
-def fault(name: str, cim: CimError | None = None, namespace: str = "") -> Fault:
+def fault(name: str, cim: CimError | None = None, namespace: str = "", message: str = "") -> Fault:
     """A fault of KINDS; with the failure of the provider that caused it, where one did."""
-    return Fault(KINDS[name], cim=cim, namespace=namespace)
+    return Fault(KINDS[name], cim=cim, namespace=namespace, message=message)
 
 
 # What WinRM's WMI plug-in makes of a failed WMI call; every other code comes as w:InternalError with its own number.
@@ -251,8 +269,12 @@ def _escape(text: str) -> str:
 def _wsman_fault(problem: Fault, address: str, machine: str) -> str:
     kind, cim = problem.kind, problem.cim
     head = f'<f:WSManFault xmlns:f="{_FAULT_NS}" Code="{kind.number}" Machine="{_escape(address)}"><f:Message>'
+    if kind.plugin:
+        plugin = 'provider="Shell cmd plugin" path="%systemroot%\\system32\\winrscmd.dll"'
+        text = f"<f:ProviderFault {plugin}>{_escape(problem.message)}</f:ProviderFault>"
+        return f"{head}{text}</f:Message></f:WSManFault>"
     if cim is None:
-        return f"{head}{_escape(kind.text)}</f:Message></f:WSManFault>"
+        return f"{head}{_escape(problem.message)}</f:Message></f:WSManFault>"
     # The inner fault repeats the number of the outer one (both captures do); the code of WMI itself shows only where
     # the service has no number of its own for it. See ASSUMPTIONS PROTO-01.
     unknown_class = cim.status == errors.INVALID_CLASS and kind is KINDS["CannotProcessFilter"]

@@ -14,6 +14,7 @@ from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.benchmarks import __main__ as benchmark
 from ansible_collections.nested.hyperv.tests.benchmarks import powershell
 from ansible_collections.nested.hyperv.tests.benchmarks.__main__ import OURS, POWERSHELL, Bench, Row
+from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 
 
 def measured(case, subject, connection=benchmark.NTLM_HTTP, rtt=0.0, vms=10, **more):
@@ -58,14 +59,15 @@ def test_the_table_of_the_readme():
 
 
 @pytest.mark.parametrize("subject", [task[POWERSHELL] for task in benchmark.TASKS.values() if POWERSHELL in task])
-def test_the_host_answers_the_scripts(subject):
+def test_the_host_answers_the_scripts(subject, monkeypatch):
     """powershell.exe of the benchmark reads which script came from its standard input."""
+    monkeypatch.setattr(programs, "PROGRAMS", programs.PROGRAMS | powershell.PROGRAMS)
     with simulator.start(benchmark.model(3)) as sim:
         for task in subject:
-            script = task["ansible.windows.win_powershell"]["script"]
-            output, _error, code = powershell.program(sim.machines["hv01"], (), script.encode())
-            assert code == 0
-            assert json.loads(output)["result"]
+            process = programs.start(sim.machines["hv01"], "PowerShell -NoProfile -")
+            process.write(task["ansible.windows.win_powershell"]["script"].encode(), end=True)
+            assert process.exit_code == 0
+            assert json.loads(b"".join(output for _stream, output in process.context.output))["result"]
 
 
 def test_the_least_of_the_rounds_counts(monkeypatch):

@@ -129,13 +129,6 @@ def test_a_resize_of_a_nested_host_fails_while_its_hypervisor_runs(levels: dict[
     assert modify(levels["l0"], levels["l0"].vm("l1").memory, VirtualQuantity=16384)[0] == 32775
 
 
-def test_programs_run_in_the_language_of_the_shell(levels: dict[str, Machine]) -> None:
-    assert levels["l1"].run_program("HOSTNAME.EXE") == (b"l1\r\n", b"", 0)
-    _rest, error, code = levels["l1"].run_program("nonsense.exe", ["x"])
-    assert code == 9009
-    assert b"'nonsense.exe' is not recognized" in error
-
-
 @pytest.mark.parametrize(
     ("locale", "caption", "memory"),
     [("ja-JP", "仮想マシン", "メモリ"), ("de-DE", "Virtueller Computer", "Arbeitsspeicher")],

@@ -17,9 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from pypsrp.exceptions import AuthenticationError
 from pypsrp.exceptions import WSManFaultError as PsrpFault
+from pypsrp.shell import Process, SignalCode, WinRS
 from pypsrp.wsman import SelectorSet, WSMan
 from requests_credssp.exceptions import AuthenticationException, NTStatusException
 from winrm.exceptions import InvalidCredentialsError, WinRMTransportError, WSManFaultError
+
+from ansible_collections.nested.hyperv.tests.simulator.windows import programs
+from ansible_collections.nested.hyperv.tests.simulator.windows.programs.process import Context
 
 from ..conftest import add_vms
 from ..talk import NS, ROOT, SYSTEM, V2, WQL, envelope, vm_id
@@ -64,7 +68,18 @@ def run(url, **options):
     return result.status_code, result.std_out, result.std_err
 
 
-RESULT = (3, b"ipconfig /all\r\n", "Größe".encode())
+RESULT = (3, b"ipconfig /all\r\n", "Größe".encode("cp437"))
+
+
+def ipconfig(context: Context) -> int:
+    context.out(f"{context.command_line}\r\n")
+    context.err("Größe")
+    return 3
+
+
+@pytest.fixture(autouse=True)
+def program(monkeypatch):
+    monkeypatch.setitem(programs.PROGRAMS, f"{programs.SYSTEM}ipconfig.exe", programs.Program(ipconfig))
 
 
 def test_pywinrm_basic_over_http(serve):
@@ -305,3 +320,42 @@ def test_the_certificate_names_where_it_is_reached(serve, tmp_path):
         plain = socket.create_connection((url.hostname, url.port), timeout=10)
         with context.wrap_socket(plain, server_hostname=name) as tls:
             assert tls.version() in ("TLSv1.2", "TLSv1.3")
+
+
+@pytest.fixture
+def psrp(serve):
+    url = urlsplit(serve().url)
+    account = {"auth": "basic", "encryption": "never", "username": USER, "password": PASSWORD}
+    with WSMan(url.hostname, port=url.port, ssl=False, **account) as wsman:
+        yield wsman
+
+
+def test_pypsrp_runs_programs_in_a_shell(psrp):
+    """What pypsrp's own tests ask of a real host, with its answers."""
+    with WinRS(
+        psrp, environment={"env1": "var1", 1234: 5678}, working_directory="C:\\Windows", idle_time_out=60
+    ) as shell:
+        process = Process(shell, "cmd.exe", ["/c", "echo", "hi"])
+        process.invoke()
+        process.signal(SignalCode.CTRL_C)
+        assert (process.rc, process.stdout, process.stderr) == (0, b"hi\r\n", b"")
+        process = Process(shell, "cmd.exe", ["/c", "set"])
+        process.invoke()
+        process.signal(SignalCode.TERMINATE)
+        assert {"env1=var1", "1234=5678"} <= set(process.stdout.decode().splitlines())
+
+
+def test_pypsrp_meets_the_faults_of_a_shell(psrp):
+    with WinRS(psrp) as shell:
+        process = Process(shell, "cmd.exe", ["/c", "echo", "hi"])
+        with pytest.raises(PsrpFault) as early:
+            process.poll_invoke()
+        assert (early.value.code, early.value.provider) == (87, "Shell cmd plugin")
+        assert early.value.provider_path == "%systemroot%\\system32\\winrscmd.dll"
+        assert early.value.provider_fault == "The parameter is incorrect."
+        process.begin_invoke()
+        process.id = "87E77BEB-6761-4C48-9D70-A00266B8459A"
+        with pytest.raises(PsrpFault) as unknown:
+            process.poll_invoke()
+        assert unknown.value.code == 2150858843
+        assert "received a request to perform an operation on a command identifier" in unknown.value.reason

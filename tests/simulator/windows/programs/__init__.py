@@ -1,0 +1,105 @@
+"""Programs of Windows that a shell, or another program, can start: one file per program or family.
+
+A program is a function of its Context (process.py) that returns its exit code. It reads context.arguments, changes the
+state of context.machine and writes with context.out() and context.err(). A program that waits is a generator:
+    yield 2.5            lets time pass on the simulator's clock
+    data = yield READ    waits for input; b"" at its end
+It runs under the simulation's lock between two yields, and holds nothing while it waits. A signal is raised at the
+yield as Interrupted; a program that doesn't catch it ends with CONTROL_C_EXIT. A new program is a file here and a row
+of PROGRAMS.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import cmd, identity
+from .process import Context, Main, Process
+
+if TYPE_CHECKING:
+    from ...machine.accounts import User
+    from ...machine.machine import Machine
+
+WINDOWS = r"c:\windows" + "\\"
+SYSTEM = r"c:\windows\system32" + "\\"
+# OEM code pages (Microsoft, "Code page identifiers"): of a console that no client chose one for.
+OEM_CODE_PAGES = {"en-US": 437, "de-DE": 850, "ja-JP": 932}
+
+
+class Program(NamedTuple):
+    """`since` is the first build of Windows that has it."""
+
+    main: Main
+    since: int = 0
+
+
+# By path in lower case. What isn't below the Windows folder is there while a file of that path is.
+PROGRAMS: dict[str, Program] = {
+    f"{SYSTEM}cmd.exe": Program(cmd.main),
+    f"{SYSTEM}hostname.exe": Program(identity.hostname),
+    f"{SYSTEM}whoami.exe": Program(identity.whoami),
+}
+
+
+def find(machine: Machine, path: str) -> Main | None:
+    """The program of a path on this machine."""
+    program = PROGRAMS.get(path.lower())
+    if program is None or machine.os["build"] < program.since:
+        return None
+    return program.main if path.lower().startswith(WINDOWS) or machine.files.get(path) else None
+
+
+def code_page(machine: Machine, number: str | None) -> str:
+    """Python's name of a code page, that of the machine's console without a number; LookupError if there is none."""
+    name = "utf-8" if number == "65001" else f"cp{number or OEM_CODE_PAGES[machine.locale]}"
+    return codecs.lookup(name).name
+
+
+def start(
+    machine: Machine,
+    line: str,
+    *,
+    user: User | None = None,
+    directory: str = "",
+    environment: dict[str, str] | None = None,
+    encoding: str = "utf-8",
+    console: bool = False,
+) -> Process:
+    """Start a command line through cmd.exe, as WinRM does."""
+    variables = default_environment(machine, user)
+    for name, value in (environment or {}).items():
+        variables = {key: old for key, old in variables.items() if key.lower() != name.lower()} | {name: value}
+    context = Context(
+        machine,
+        user,
+        directory or variables.get("USERPROFILE", ""),
+        variables,
+        encoding,
+        console,
+        f"{SYSTEM}cmd.exe /C {line}",
+    )
+    return Process(context, cmd.main).start()
+
+
+def default_environment(machine: Machine, user: User | None) -> dict[str, str]:
+    """Variables that every program of a remote shell finds (captured from Windows Server 2016, those in use here)."""
+    name = user.name if user else "SYSTEM"
+    return {
+        "ALLUSERSPROFILE": r"C:\ProgramData",
+        "COMPUTERNAME": machine.name.upper(),
+        "ComSpec": r"C:\Windows\system32\cmd.exe",
+        "OS": "Windows_NT",
+        "Path": r"C:\Windows\system32;C:\Windows;C:\Windows\System32\Wbem;C:\Windows\System32\WindowsPowerShell\v1.0"
+        + "\\",
+        "PATHEXT": ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC",
+        "ProgramData": r"C:\ProgramData",
+        "ProgramFiles": r"C:\Program Files",
+        "PROMPT": "$P$G",
+        "SystemDrive": "C:",
+        "SystemRoot": r"C:\Windows",
+        "TEMP": rf"C:\Users\{name}\AppData\Local\Temp",
+        "USERNAME": name,
+        "USERPROFILE": rf"C:\Users\{name}",
+        "windir": r"C:\Windows",
+    }

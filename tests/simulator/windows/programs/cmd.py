@@ -1,0 +1,125 @@
+"""cmd.exe /C: what it makes of a line before a program sees it (cmd /?), and the few commands of its own."""
+
+from __future__ import annotations
+
+import ntpath
+import re
+from collections.abc import Callable
+
+from .. import programs
+from .command_line import split
+from .process import Context, Steps, run
+
+LONGEST = 8191  # characters of a command line (Microsoft, "Command prompt line string limitation")
+_OPTIONS = re.compile(r'\s*(?:"[^"]*"|[^\s"]+)((?:\s*/[a-z](?::\w+)?)*?)\s*/c(.*)', re.IGNORECASE | re.DOTALL)
+_VARIABLE = re.compile(r"%([^%\r\n]+)%")
+# A quoted part, or what has no meaning to cmd.exe; a caret and what it protects; an operator.
+_TOKEN = re.compile(r'("[^"]*"?|[^"^&|<>]+)|\^(.?)|(&&|\|\||[&|<>])', re.DOTALL)
+_NAME = re.compile(r'(?:"[^"]*"?|[^\s,;="])+')
+
+
+class Exit(Exception):
+    """The command exit."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
+        self.code = code
+
+
+def main(context: Context) -> Steps:
+    options = _OPTIONS.match(context.command_line)
+    if options is None:
+        raise NotImplementedError(f"the simulator's cmd.exe needs /C: {context.command_line}")
+    line = options[2].strip(" \t")
+    if len(line) > LONGEST:
+        context.err("The command line is too long.\r\n")
+        return 1
+    code = 0
+    try:
+        for operator, command in _commands(_expand(_unwrap(line, context), context)):
+            if (operator != "&&" or not code) and (operator != "||" or code):
+                code = yield from _run(command, context)
+    except Exit as end:
+        code = end.code
+    return code
+
+
+def _unwrap(line: str, context: Context) -> str:
+    """Quotes around the line: kept if they are the only two and hold the path of a program, else the outer two go."""
+    if not line.startswith('"'):
+        return line
+    kept = re.fullmatch(r'"([^"&<>()@^|]*\s[^"&<>()@^|]*)"[^"]*', line)
+    if kept and locate(context, kept[1]):
+        return line
+    before, _quote, after = line[1:].rpartition('"')
+    return before + after if _quote else line[1:]
+
+
+def _expand(line: str, context: Context) -> str:
+    """%NAME%, also within quotes; a name that isn't set stays as it is."""
+    return _VARIABLE.sub(lambda match: context.variable(match[1]) or match[0], line)
+
+
+def _commands(line: str) -> list[tuple[str, str]]:
+    """The commands of a line, each with the operator before it; carets are gone, what they protected stays."""
+    found, operator, text = [], "", ""
+    for plain, escaped, sign in _TOKEN.findall(line):
+        if sign in ("|", "<", ">"):
+            raise NotImplementedError(f"the simulator's cmd.exe knows no {sign}: {line}")
+        if sign:
+            found.append((operator, text))
+            operator, text = sign, ""
+        else:
+            text += plain or escaped
+    return [(before, command.lstrip(" \t@")) for before, command in (*found, (operator, text)) if command.strip()]
+
+
+def _run(command: str, context: Context) -> Steps:
+    name = _NAME.match(command)
+    word = name[0].replace('"', "") if name else ""
+    rest = command[name.end() :] if name else command
+    if word.lower() == "call":
+        return (yield from _run(rest.lstrip(), context))
+    if word.lower() in BUILT_IN:
+        return BUILT_IN[word.lower()](context, rest)
+    path = locate(context, word)
+    program = path and programs.find(context.machine, path)
+    if not program:
+        context.err(
+            f"'{word}' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n"
+        )
+        return 1
+    return (yield from run(program, context.child(command, tuple(split(command)[1:]))))
+
+
+def locate(context: Context, name: str) -> str | None:
+    """The path of a program: as given, else in the current directory, else in those of PATH; .exe may be left out."""
+    folders = ["", *(context.variable("PATH") or "").split(";")] if name == ntpath.basename(name) else [""]
+    names = [name, f"{name}.exe"] if ntpath.splitext(name)[1] else [f"{name}.exe"]
+    paths = [ntpath.normpath(ntpath.join(context.directory, folder, one)) for folder in folders for one in names]
+    return next((path for path in paths if programs.find(context.machine, path)), None)
+
+
+def _echo(context: Context, rest: str) -> int:
+    context.out(f"{rest[1:]}\r\n")
+    return 0
+
+
+def _exit(context: Context, rest: str) -> int:
+    code = rest.replace("/b", "").replace("/B", "").strip()
+    raise Exit(int(code) if code.lstrip("-").isdigit() else 0)
+
+
+def _set(context: Context, rest: str) -> int:
+    for name, value in sorted(context.environment.items(), key=lambda item: item[0].lower()):
+        context.out(f"{name}={value}\r\n")
+    return 0
+
+
+def _ver(context: Context, rest: str) -> int:
+    os = context.machine.os
+    context.out(f"\r\nMicrosoft Windows [Version 10.0.{os['build']}.{os['revision']}]\r\n")
+    return 0
+
+
+BUILT_IN: dict[str, Callable[[Context, str], int]] = {"echo": _echo, "exit": _exit, "set": _set, "ver": _ver}
