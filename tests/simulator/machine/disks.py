@@ -213,7 +213,7 @@ FILE_KEYS = {
     "read_only",
     "in_use",
 }
-FILE_KEYS |= {"created", "modified"}
+FILE_KEYS |= {"created", "modified", "content"}
 
 # Default folders of Hyper-V (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
@@ -273,6 +273,8 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
             file.disk.parent_id = new_guid()
     else:
         file = files.create(path, bytes=amount(spec.get("size")), folders=True)
+        if "content" in spec:
+            files.write(path, str(spec["content"]).encode())
     file.created = times(spec, "created", default_time)
     file.modified = times(spec, "modified", file.created)
     file.read_only = bool(spec.get("read_only"))

@@ -39,6 +39,7 @@ class HostFile:
     bytes: int = 0
     read_only: bool = False
     disk: Disk | None = None
+    content: bytes = b""  # empty if only the size is known
     # Who has it open, and whether for writing. Windows shares reading with reading, nothing with writing.
     holders: dict[str, bool] = field(default_factory=dict)
 
@@ -167,6 +168,24 @@ class Files:
         self.check_space(where, new.size)
         self._files[where.lower()] = new
         return new
+
+    def read(self, path: str) -> bytes:
+        """What is in a file; ValueError if only its size is known."""
+        file = self.need(path)
+        if len(file.content) != file.size:
+            raise ValueError(f"the model gives no content of {path}")
+        return file.content
+
+    def write(self, path: str, content: bytes) -> HostFile:
+        """Create a file with its folders, or replace what is in it."""
+        file = self.get(path) or self.create(path, folders=True)
+        if file.in_use:
+            raise FileError(SHARING_VIOLATION, path)
+        if file.read_only:
+            raise FileError(ACCESS_DENIED, path)
+        self.check_space(file.path, len(content) - file.size)
+        file.content, file.bytes, file.modified = content, len(content), self.clock.now()
+        return file
 
     def check_space(self, path: str, more: int) -> None:
         if more > self.free(path[0]):

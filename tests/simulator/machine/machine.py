@@ -16,6 +16,8 @@ from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
 from ..windows import services as windows_services
+from ..windows.restart import Restart
+from ..windows.software import Software
 from .accounts import User
 from .disks import load_files
 from .jobs import Jobs
@@ -60,6 +62,8 @@ class Machine:
         self.jobs = Jobs(self)
         self.files = load_files(self.clock, self.spec)
         self.macs = MacAddresses(self)
+        self.software = Software(self)
+        self.restart = Restart(self)
         self._running_vms: set[str] = set()
         self.network = Network(self)
         for part in parts():
@@ -80,7 +84,7 @@ class Machine:
     @property
     def hyperv(self) -> bool:
         """The Hyper-V role is there: only then does the namespace root/virtualization/v2 exist."""
-        return bool(self.spec["hyperv"])
+        return self.software.hyperv
 
     @property
     def virtualization(self) -> bool:
@@ -163,6 +167,7 @@ class Machine:
     def stopped(self, *, graceful: bool) -> None:
         """Windows ends: programs with it, and VMs, which are saved if it could shut down, else just lose power."""
         self.up = False
+        self.restart.ended()
         for process in tuple(self.processes):
             process.kill()
         self._running_vms = {vm.id for vm in self.vms.values() if vm.powered}
@@ -171,6 +176,8 @@ class Machine:
 
     def started(self) -> None:
         """Windows runs, again or for the first time."""
+        if not self.up:
+            self.software.started()
         self.up, self.boots, self.booted_at = True, self.boots + 1, self.clock.now()
         for vm in self.vms.values():
             vm.host_started(was_running=vm.id in self._running_vms)

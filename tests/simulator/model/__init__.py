@@ -49,7 +49,7 @@ HOST = {
 }
 # Parts of a host and of a VM that services and settings read themselves; absent if not set.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
-HOST_PARTS += ("hgs", "guardians")
+HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}
 CPU = {

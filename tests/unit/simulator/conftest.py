@@ -97,6 +97,8 @@ def add_vms(machine: Machine, count: int, start: int = 0) -> None:
 class PlainMachine(Machine):
     """The machine's own protocol, without the state of a Hyper-V host behind it."""
 
+    hyperv = True
+
     def __post_init__(self) -> None:
         self.os = {"build": 20348, "revision": 1}
         self.options = {"without_rights": "empty"}

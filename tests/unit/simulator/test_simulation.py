@@ -7,6 +7,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 import winrm
 
 from ansible_collections.nested.hyperv.tests import simulator
@@ -181,3 +182,30 @@ def test_a_full_read_of_a_thousand_vms_takes_three_seconds_of_one_core():
             rows += text.count('_Type">')
         assert rows > 9_000
         assert time.thread_time() - started < 3
+
+
+def test_a_restart_over_a_shell_ends_the_shell_and_brings_the_host_back(sim):
+    address, host = sim.endpoints["hv01"], sim.machines["hv01"]
+    client, boots = Client(address), host.boots
+    protocol = client.session.protocol
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "shutdown.exe", ["/r", "/t", "5"])
+    assert protocol.get_command_output(shell, command) == (b"", b"", 0)
+    sim.advance(10)
+    assert host.boots == boots + 1
+    again = Client(address)
+    with pytest.raises(winrm.exceptions.WSManFaultError) as error:
+        again.session.protocol.run_command(shell, "hostname")
+    assert error.value.wsman_fault_code == 2150858843
+    assert again.session.run_cmd("hostname").std_out == b"hv01\r\n"
+
+
+def test_a_host_that_is_down_does_not_listen():
+    model = {"hosts": [{"name": "hv01", "restart": {"boot": 60}}]}
+    with simulator.start(model) as sim:
+        sim.machines["hv01"].restart.schedule(0, restart=True)
+        sim.advance(10)
+        with pytest.raises(requests.exceptions.ConnectionError):
+            Client(sim.endpoints["hv01"]).session.run_cmd("hostname")
+        sim.advance(60)
+        assert Client(sim.endpoints["hv01"]).session.run_cmd("hostname").status_code == 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import cmd, identity
+from . import certutil, cmd, dism, identity, services, shutdown, tar
 from .process import Context, Main, Process
 
 if TYPE_CHECKING:
@@ -36,8 +36,13 @@ class Program(NamedTuple):
 
 # By path in lower case. What isn't below the Windows folder is there while a file of that path is.
 PROGRAMS: dict[str, Program] = {
+    f"{SYSTEM}certutil.exe": Program(certutil.main),
     f"{SYSTEM}cmd.exe": Program(cmd.main),
+    f"{SYSTEM}dism.exe": Program(dism.main),
     f"{SYSTEM}hostname.exe": Program(identity.hostname),
+    f"{SYSTEM}sc.exe": Program(services.main),
+    f"{SYSTEM}shutdown.exe": Program(shutdown.main),
+    f"{SYSTEM}tar.exe": Program(tar.main, since=17063),
     f"{SYSTEM}whoami.exe": Program(identity.whoami),
 }
 

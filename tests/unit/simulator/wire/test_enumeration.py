@@ -237,7 +237,7 @@ def test_a_bad_query_names_the_filter(talk, namespace, text):
 
 
 def test_without_hyperv_its_namespace_is_not_there(serve, machine):
-    machine.spec["hyperv"] = False
+    machine.hyperv = False
     talk = Talk(serve())
     assert talk.query("SELECT * FROM Msvm_ComputerSystem").fault == BAD_FILTER
     assert talk.enumerate(SYSTEM).fault == ("s:Sender", "a:DestinationUnreachable", 2150858752)

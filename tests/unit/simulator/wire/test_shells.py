@@ -322,6 +322,12 @@ def test_only_the_desired_streams_come(talk, shell):
     assert (streams(answer), len(streams(answer, "stderr"))) == (b"", 24_000)
 
 
+def test_a_shell_omits_the_streams_it_was_not_created_with(talk):
+    shell = create(talk, "<rsp:OutputStreams>stdout</rsp:OutputStreams>")
+    answer = receive(talk, shell, start(talk, shell, "echo one &amp; nonsense"))
+    assert (streams(answer), streams(answer, "stderr"), code(answer)) == (b"one \r\n", b"", 1)
+
+
 def test_a_bug_of_a_program_ends_it(talk, shell, capsys):
     assert code(receive(talk, shell, start(talk, shell, "broken"))) == 0xC0000005
     assert "a bug" in capsys.readouterr().err

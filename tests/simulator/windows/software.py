@@ -1,0 +1,305 @@
+"""What is installed on a Windows machine, and what of it a restart will change. Programs and CIM classes share it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..cim.schema import read_yaml
+from ..machine.files import check_keys
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from ..machine.machine import Machine
+
+# States of an optional feature as a model file writes them. An absent feature has lost its payload.
+ENABLED, DISABLED, ABSENT = "enabled", "disabled", "absent"
+ENABLE_PENDING, DISABLE_PENDING = "enable-pending", "disable-pending"
+STATES = (ENABLED, DISABLED, ABSENT, ENABLE_PENDING, DISABLE_PENDING)
+ROLE = "Microsoft-Hyper-V"
+
+# Win32_Service.State and .StartMode docs.
+RUNNING, STOPPED, START_PENDING, STOP_PENDING = "Running", "Stopped", "Start Pending", "Stop Pending"
+AUTO, MANUAL, DISABLED_SERVICE = "Auto", "Manual", "Disabled"
+# winerror.h
+SERVICE_DISABLED, ALREADY_RUNNING, NO_SUCH_SERVICE, NOT_STARTED = 1058, 1056, 1060, 1062
+
+_CURRENT = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
+_CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
+UNINSTALL = rf"{_CURRENT}\Uninstall"
+# Signs of a pending restart (keys, as Ansible's setup module and others look for them).
+SERVICING_PENDING = rf"{_CURRENT}\Component Based Servicing\RebootPending"
+UPDATE_PENDING = rf"{_CURRENT}\WindowsUpdate\Auto Update\RebootRequired"
+RENAMES = (rf"{_CONTROL}\Session Manager", "PendingFileRenameOperations")
+
+SERVICING_KEYS = {"seconds", "after_restart", "fails"}
+SERVICE_KEYS = {"display", "path", "start", "state", "account", "seconds"}
+PACKAGE_KEYS = {"name", "version", "code", "publisher"}
+
+
+@dataclass
+class Feature:
+    """An optional feature. `active` is what runs since the last restart, `state` what servicing says of it."""
+
+    name: str
+    state: str
+    active: bool
+    parent: str = ""
+    restart: bool = True
+    display: str = ""
+    description: str = ""
+
+    @property
+    def wanted(self) -> bool:
+        return self.state in (ENABLED, ENABLE_PENDING)
+
+
+@dataclass
+class Service:
+    """`at_boot` is the state it has after a start of Windows, `seconds` the time it takes to start or stop."""
+
+    name: str
+    display: str
+    path: str
+    start: str
+    state: str
+    at_boot: str
+    account: str = "LocalSystem"
+    seconds: float = 0.0
+
+
+class Package(NamedTuple):
+    """A product of Windows Installer."""
+
+    code: str
+    name: str
+    version: str
+    publisher: str
+
+
+class Software:
+    """`spec` of the machine gives `features`, `services`, `packages`, `registry`, `pending_restart` and `servicing`."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        spec = machine.spec
+        self.servicing = {"seconds": 0.0, "after_restart": 0.0, "fails": [], **(spec.get("servicing") or {})}
+        check_keys(self.servicing, SERVICING_KEYS, "servicing")
+        self.registry = Registry({**_default_keys(machine), **(spec.get("registry") or {})})
+        self.features = {feature.name.lower(): feature for feature in self._model_features()}
+        for package in spec.get("packages") or ():
+            check_keys(package, PACKAGE_KEYS, "packages")
+            code = f"{{{str(uuid.uuid5(uuid.NAMESPACE_OID, package['name'])).upper()}}}"
+            self.add_package(Package(**{"code": code, "version": "1.0", "publisher": "", **package}))
+        self._given: dict[str, Any] = dict(spec.get("services") or {})
+        self.services: dict[str, Service] = {}
+        self._update_services()
+        if spec.get("pending_restart"):
+            self.registry.create(SERVICING_PENDING)
+            self.registry.create(UPDATE_PENDING)
+
+    # --- features
+
+    @property
+    def hyperv(self) -> bool:
+        """The Hyper-V role is active."""
+        role = self.features.get(ROLE.lower())
+        return role is not None and role.active
+
+    def find_feature(self, name: str) -> Feature | None:
+        return self.features.get(name.lower())
+
+    def family(self, feature: Feature) -> list[Feature]:
+        """A feature and all below it."""
+        below = [one for one in self.features.values() if one.parent.lower() == feature.name.lower()]
+        return [feature, *(one for child in below for one in self.family(child))]
+
+    def ancestors(self, feature: Feature) -> list[Feature]:
+        """The features above one, the nearest first."""
+        parent = self.find_feature(feature.parent)
+        return [parent, *self.ancestors(parent)] if parent else []
+
+    def change_features(self, features: Iterable[Feature], *, enable: bool) -> None:
+        """Enable or disable features: at once, or at the next restart for those that need one."""
+        for feature in features:
+            if feature.wanted is enable:
+                continue
+            if not feature.restart or feature.active is enable:
+                # Also a change that is taken back before the restart.
+                feature.state, feature.active = ENABLED if enable else DISABLED, enable
+            else:
+                feature.state = ENABLE_PENDING if enable else DISABLE_PENDING
+                self.registry.create(SERVICING_PENDING)
+        self._update_services()
+
+    @property
+    def restart_pending(self) -> bool:
+        return SERVICING_PENDING in self.registry
+
+    def started(self) -> None:
+        """Windows has started again: what was pending becomes active, and its services start as configured."""
+        fails = {name.lower() for name in self.servicing["fails"]}
+        for name, feature in self.features.items():
+            if name in fails and feature.state == ENABLE_PENDING:
+                feature.state = DISABLED
+            feature.active = feature.wanted
+        if seconds := self.servicing["after_restart"]:
+            self.machine.clock.after(seconds, self._finish)
+        else:
+            self._finish()
+        self.registry.delete_value(*RENAMES)
+        self._update_services()
+        for service in self.services.values():
+            service.state = service.at_boot
+
+    def _finish(self) -> None:
+        """Servicing is done with what was pending before the restart."""
+        for feature in self.features.values():
+            if feature.active is feature.wanted and feature.state != ABSENT:
+                feature.state = ENABLED if feature.active else DISABLED
+        if all(feature.active is feature.wanted for feature in self.features.values()):
+            self.registry.delete(SERVICING_PENDING)
+        self.registry.delete(UPDATE_PENDING)
+
+    def _model_features(self) -> Iterator[Feature]:
+        spec = self.machine.spec
+        given = {name.lower(): state for name, state in (spec.get("features") or {}).items()}
+        known = parts(self.machine, "features")
+        check_keys(given, {name.lower() for name in known}, "features")
+        for state in given.values():
+            if state not in STATES:
+                raise ValueError(f"features: {state} is none of {', '.join(STATES)}")
+        for name, part in known.items():
+            role = bool(part.get("hyperv") and spec["hyperv"])
+            state = ENABLED if role else part.get("default", DISABLED)
+            if name != ROLE or given.get(name.lower()) in (ENABLE_PENDING, DISABLE_PENDING):
+                state = given.get(name.lower(), state)
+            yield Feature(
+                name,
+                state,
+                state in (ENABLED, DISABLE_PENDING),
+                part.get("parent", ""),
+                part.get("restart", True),
+                part.get("display", name),
+                part.get("description", part.get("display", name)),
+            )
+
+    # --- services
+
+    def find_service(self, name: str) -> Service | None:
+        return self.services.get(name.lower())
+
+    def start_service(self, name: str) -> int:
+        """0 or the Windows error; the service may be "Start Pending" for a while."""
+        service = self.find_service(name)
+        if service is None:
+            return NO_SUCH_SERVICE
+        if service.start == DISABLED_SERVICE:
+            return SERVICE_DISABLED
+        if service.state != STOPPED:
+            return ALREADY_RUNNING
+        self._turn(service, START_PENDING, RUNNING)
+        return 0
+
+    def stop_service(self, name: str) -> int:
+        service = self.find_service(name)
+        if service is None:
+            return NO_SUCH_SERVICE
+        if service.state != RUNNING:
+            return NOT_STARTED
+        self._turn(service, STOP_PENDING, STOPPED)
+        return 0
+
+    def _turn(self, service: Service, meanwhile: str, then: str) -> None:
+        service.state = meanwhile if service.seconds else then
+
+        def arrive() -> None:
+            if service.state == meanwhile:
+                service.state = then
+
+        if service.seconds:
+            self.machine.clock.after(service.seconds, arrive)
+
+    def _update_services(self) -> None:
+        """Add the services of features that became active, remove those of features that are not."""
+        known: dict[str, dict[str, Any]] = {}
+        for name, part in parts(self.machine, "services").items():
+            needed = [self.find_feature(feature) for feature in part.get("features", ())]
+            active = not needed or any(feature and feature.active for feature in needed)
+            if active and (self.machine.inside or not part.get("inside")):
+                known[name] = part
+        for name, given in self._given.items():
+            change = {"state": given} if isinstance(given, str) else given
+            check_keys(change, SERVICE_KEYS, f"services.{name}")
+            same = next((one for one in known if one.lower() == name.lower()), name)
+            known[same] = {**known.get(same, {}), **change}
+        for name in set(self.services) - {name.lower() for name in known}:
+            del self.services[name]
+        for name, part in known.items():
+            if name.lower() not in self.services:
+                self.services[name.lower()] = _service(name, part)
+
+    # --- packages
+
+    def packages(self) -> list[Package]:
+        """Products of Windows Installer, as their uninstall keys list them."""
+        read = self.registry.data
+        return [
+            Package(
+                code, *(read(rf"{UNINSTALL}\{code}", name) for name in ("DisplayName", "DisplayVersion", "Publisher"))
+            )
+            for code in self.registry.children(UNINSTALL)
+        ]
+
+    def add_package(self, package: Package) -> None:
+        key = rf"{UNINSTALL}\{package.code}"
+        self.registry.write(key, "DisplayName", package.name)
+        self.registry.write(key, "DisplayVersion", package.version)
+        self.registry.write(key, "Publisher", package.publisher)
+        self.registry.write(key, "WindowsInstaller", 1)
+
+    def remove_package(self, code: str) -> None:
+        self.registry.delete(rf"{UNINSTALL}\{code}")
+
+
+def parts(machine: Machine, which: str) -> dict[str, dict[str, Any]]:
+    """The features or services of data/windows_parts.yml that this build and kind of Windows has."""
+    kind = "client" if machine.os["product_type"] == 1 else "server"
+    return {
+        name: part
+        for name, part in read_yaml("windows_parts.yml")[which].items()
+        if part.get("on", kind) == kind and machine.os["build"] >= part.get("since", 0)
+    }
+
+
+def _service(name: str, part: dict[str, Any]) -> Service:
+    start = part.get("start", AUTO)
+    state = part.get("state", RUNNING)
+    return Service(
+        name,
+        part.get("display", name),
+        part.get("path", rf"C:\Windows\system32\{name}.exe"),
+        start,
+        state,
+        {AUTO: RUNNING, DISABLED_SERVICE: STOPPED}.get(start, state),
+        part.get("account", "LocalSystem"),
+        float(part.get("seconds", 0)),
+    )
+
+
+def _default_keys(machine: Machine) -> dict[str, dict[str, Any]]:
+    os = machine.os
+    return {
+        r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion": {
+            "ProductName": os["caption"].removeprefix("Microsoft "),
+            "CurrentBuildNumber": str(os["build"]),
+            "UBR": os["revision"],
+            "InstallationType": "Client" if os["product_type"] == 1 else "Server",
+        },
+        rf"{_CONTROL}\ComputerName\ActiveComputerName": {"ComputerName": machine.name.upper()},
+        rf"{_CONTROL}\ComputerName\ComputerName": {"ComputerName": machine.name.upper()},
+        RENAMES[0]: {},
+        UNINSTALL: {},
+    }
