@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["ansible_collections.nested.hyperv.tests.harness.fixtures"]
 
 # Set before anything of Ansible is imported, and inherited by the programs that tests start.
 os.environ |= {

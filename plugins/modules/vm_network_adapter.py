@@ -176,7 +176,7 @@ def run(host: Host, task: Task) -> dict[str, Any]:
     steps = port.plan_removal(target) if absent else port.plan(target, name, wanted)
     result = ensure(host, task, steps, whole)
     one = None if absent else target.adapter
-    shown = {"id": one.id, "name": one.name} if one else {"name": name}
+    shown = {"id": one.id, "name": (id and name) or one.name} if one else {"name": name}
     return {**result, "vm": {"id": whole.id, "name": whole.name}, **shown}
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness import bridge
+from ansible_collections.nested.hyperv.tests.harness import changes, task
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests.harness.web import web_servers
 
 PASSWORDS = {"administrator": "Adm1n!secret", "reader": "Re4der!secret", "nobody": "N0body!secret"}
 USERS = [
@@ -52,46 +45,8 @@ MODEL = {
 CYCLE = {"allow_power_cycle": True}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[simulator.Simulation]:
-    """For tests that change nothing on the hosts, which each of them makes sure of."""
-    with simulator.start(MODEL) as sim:
-        yield sim
-    bridge.forget_connections()
-
-
-@pytest.fixture
-def sim() -> Iterator[simulator.Simulation]:
-    with simulator.start(MODEL) as fresh:
-        yield fresh
-    bridge.forget_connections()
-
-
-def refusal(
-    sim: simulator.Simulation, host: str, action: str, args: Mapping[str, Any], host_vars: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The failed result, which check mode must foresee, of a task that leaves the host alone and sends no write."""
-    before = bridge.state(sim.machines[host])
-    sim.log.clear()
-    check = bridge.run_task(host, host_vars, f"nested.hyperv.{action}", args, check=True)
-    assert not bridge.writes(sim.log.requests())
-    real = bridge.run_task(host, host_vars, f"nested.hyperv.{action}", args)
-    assert real["failed"] is True
-    assert real["changed"] is False
-    assert real["msg"] == check["msg"]
-    assert not bridge.writes(sim.log.requests())
-    assert not bridge.difference(before, bridge.state(sim.machines[host]))
-    without_password(real)
-    return real
-
-
-def without_password(result: Mapping[str, Any] | str) -> None:
-    text = result if isinstance(result, str) else json.dumps(result, default=str)
-    assert not [password for password in (*PASSWORDS.values(), "Wr0ng!secret") if password in text]
-
-
 @pytest.mark.parametrize(
-    ("action", "args", "words"),
+    ("module", "args", "words"),
     [
         ("vm_memory", {"name": "nosuch", "startup": "4GB"}, ("no VM has the name 'nosuch'", "vm_info")),
         ("vm_info", {"name": ["web01", "nosuch"]}, ("no VM has the name or id 'nosuch'", "vm_info")),
@@ -150,10 +105,10 @@ def without_password(result: Mapping[str, Any] | str) -> None:
         ),
     ],
 )
-def test_task(shared: simulator.Simulation, action: str, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    result = refusal(shared, "hv01", action, args, bridge.variables(shared, "hv01"))
-    assert result["msg"].startswith("hv01: ")
-    assert [word for word in words if word not in result["msg"]] == [], result["msg"]
+def test_a_refusal_names_host_object_and_way_out(
+    shared_lab: Lab, module: str, args: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    shared_lab.refuses(module, "hv01: ", *words, **args)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +121,11 @@ def test_task(shared: simulator.Simulation, action: str, args: dict[str, Any], w
         ({"name": "web01", "size": "4GB"}, ("(nested.hyperv.vm_memory)", "size", "Supported parameters")),
     ],
 )
-def test_options_are_checked_before_the_host_is_asked(
-    shared: simulator.Simulation, args: dict[str, Any], words: tuple[str, ...]
+def test_options_are_checked_before_the_host_is_queried(
+    shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]
 ) -> None:
-    result = refusal(shared, "hv01", "vm_memory", args, bridge.variables(shared, "hv01"))
-    assert not shared.log.requests()
-    assert all(word in result["msg"] for word in words), result["msg"]
+    shared_lab.refuses("vm_memory", *words, **args)
+    assert not shared_lab.requests
 
 
 @pytest.mark.parametrize(
@@ -213,50 +167,28 @@ def test_options_are_checked_before_the_host_is_asked(
         ("strict", {"ansible_user": "reader"}, ("not allowed", "'Hyper-V Administrators' group")),
     ],
 )
-@pytest.mark.parametrize(("action", "args"), [("vm_info", {}), ("vm_memory", {"name": "web01", "startup": "4GB"})])
-def test_connection(
-    shared: simulator.Simulation,
+@pytest.mark.parametrize(("module", "args"), [("vm_info", {}), ("vm_memory", {"name": "web01", "startup": "4GB"})])
+def test_a_failed_connection_names_the_variables_to_check(
+    shared_lab: Lab,
     host: str,
     overrides: dict[str, Any],
     words: tuple[str, ...],
-    action: str,
+    module: str,
     args: dict[str, Any],
 ) -> None:
     overrides = dict(overrides)
     if overrides.get("ansible_user") in PASSWORDS:
         overrides["ansible_password"] = PASSWORDS[overrides["ansible_user"]]
-    host_vars = bridge.variables(shared, host, overrides.pop("scheme", "http"), **overrides)
-    result = refusal(shared, host, action, args, host_vars)
-    assert result["msg"].startswith(f"{host}: ")
-    assert [word for word in words if word not in result["msg"]] == [], result["msg"]
+    host_vars = task.variables(shared_lab.sim, host, overrides.pop("scheme", "http"), **overrides)
+    Lab(shared_lab.sim, host, host_vars).refuses(module, f"{host}: ", *words, **args)
 
 
-class Website(BaseHTTPRequestHandler):
-    """A web server that takes anything."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b"<html><body>It works!</body></html>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-def test_not_a_winrm_endpoint(shared: simulator.Simulation) -> None:
-    with HTTPServer(("127.0.0.1", 0), Website) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        host_vars = bridge.variables(shared, "hv01", ansible_port=server.server_address[1])
-        result = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_info", {})
-        server.shutdown()
-    assert result["failed"] is True
-    assert f"127.0.0.1:{host_vars['ansible_port']}/wsman is not a WinRM endpoint" in result["msg"]
-    assert "ansible_port" in result["msg"]
-    without_password(result)
+def test_a_web_server_that_is_not_a_winrm_endpoint_is_recognised(shared_lab: Lab) -> None:
+    page = (200, {"Content-Type": "text/html"}, b"<html><body>It works!</body></html>")
+    with web_servers() as serve:
+        port = serve(lambda _request: page).port
+        lab = Lab(shared_lab.sim, "hv01", {**shared_lab.variables, "ansible_port": port})
+        lab.fails("vm_info", f"127.0.0.1:{port}/wsman is not a WinRM endpoint", "ansible_port")
 
 
 @pytest.mark.parametrize(
@@ -267,19 +199,17 @@ def test_not_a_winrm_endpoint(shared: simulator.Simulation) -> None:
         ("blind01", {}, ("refused to shut down", "not ready")),
     ],
 )
-def test_a_guest_that_does_not_shut_down(
-    sim: simulator.Simulation, vm: str, more: dict[str, Any], words: tuple[str, ...]
+def test_a_guest_that_does_not_shut_down_keeps_running_unless_forced(
+    lab: Lab, vm: str, more: dict[str, Any], words: tuple[str, ...]
 ) -> None:
-    before, host_vars = bridge.state(sim.machines["hv01"]), bridge.variables(sim, "hv01")
+    before = lab.state()
     args = {"name": vm, "startup": "2GB", **CYCLE, **more}
-    result = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_memory", args)
-    assert result["failed"] is True
-    assert all(word in result["msg"] for word in (f"VM '{vm}'", "'force_off: true'", *words)), result["msg"]
+    result = lab.fails("vm_memory", f"VM '{vm}'", "'force_off: true'", *words, **args)
     assert result["changed"] is result["power_cycled"] is False
-    assert not bridge.difference(before, bridge.state(sim.machines["hv01"]))
-    forced = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_memory", {**args, "force_off": True})
+    assert lab.state() == before
+    forced = lab.run("vm_memory", **args, force_off=True)
     assert (forced["changed"], forced["power_cycled"]) == (True, True), "the way out that the message names"
-    assert sim.machines["hv01"].vm(vm).running
+    assert lab.vm(vm).running
 
 
 NEST = {"state": "enabled", "static_memory": True, "mac_spoofing": True, **CYCLE}
@@ -296,80 +226,38 @@ NEST = {"state": "enabled", "static_memory": True, "mac_spoofing": True, **CYCLE
 )
 @pytest.mark.parametrize("do", ["fail_job", "fault", "lose"])
 def test_a_failure_in_the_middle_says_what_has_changed(
-    sim: simulator.Simulation, vm: str, rule: dict[str, Any], done: list[str], do: str
+    lab: Lab, vm: str, rule: dict[str, Any], done: list[str], do: str
 ) -> None:
-    machine, host_vars = sim.machines["hv01"], bridge.variables(sim, "hv01")
-    before = bridge.state(machine)
+    before = lab.state()
     more = {"code": 32773, "text": "The disk is on fire."} if do == "fail_job" else {}
-    sim.faults.add(simulator.Rule(do=do, **rule, **more))
-    result = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_nesting", {"name": vm, **NEST})
-    assert result["failed"] is True
-    assert result["msg"].startswith("hv01: ")
-    without_password(result)
+    lab.sim.faults.add(simulator.Rule(do=do, **rule, **more))
+    words = ("The disk is on fire.", f"VM '{vm}'") if do == "fail_job" else ()
+    result = lab.fails("vm_nesting", *words, name=vm, **NEST)
     assert result["changed"] is bool(done)
     assert list(result.get("diff", {}).get("after", {})) == done
     assert len(result.get("completed", [])) == len(done)
     assert result["power_cycled"] is (vm == "web01")
-    assert machine.vm(vm).running is (vm == "web01"), "a VM that ran must run again"
-    if do == "fail_job":
-        assert "The disk is on fire." in result["msg"]
-        assert f"VM '{vm}'" in result["msg"]
+    assert lab.vm(vm).running is (vm == "web01"), "a VM that ran must run again"
     if do != "lose":  # then the host has done one thing more than it could tell
-        names = {
-            name for properties in bridge.difference(before, bridge.state(machine)).values() for name in properties
-        }
+        names = {name for properties in changes.difference(before, lab.state()).values() for name in properties}
         properties = {"virtualization_extensions": "ExposeVirtualizationExtensions", "dynamic": "DynamicMemoryEnabled"}
         assert names & set(properties.values()) == {properties[option] for option in done}
 
-    again = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_nesting", {"name": vm, **NEST})
-    assert again.get("failed") is not True, again
-    once_more = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_nesting", {"name": vm, **NEST})
-    assert once_more["changed"] is False, "running the task again finishes the work"
+    lab.succeeds("vm_nesting", name=vm, **NEST)
+    lab.leaves_alone("vm_nesting", name=vm, **NEST)
 
 
-def test_a_vm_that_does_not_start_again_is_told(sim: simulator.Simulation) -> None:
-    sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", times=0, text="Not enough memory."))
-    host_vars = bridge.variables(sim, "hv01")
-    result = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_memory", {"name": "web01", "startup": "2GB", **CYCLE})
-    assert result["failed"] is True
-    assert "start VM 'web01'" in result["msg"]
-    assert "Not enough memory." in result["msg"]
+def test_the_failure_to_start_a_vm_again_is_reported_with_the_change(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", times=0, text="Not enough memory."))
+    result = lab.fails("vm_memory", "start VM 'web01'", "Not enough memory.", name="web01", startup="2GB", **CYCLE)
     assert result["changed"] is result["power_cycled"] is True
     assert result["diff"]["after"] == {"startup": "2GB"}
-    assert not sim.machines["hv01"].vm("web01").running
+    assert not lab.vm("web01").running
 
 
-def test_neither_the_change_nor_the_start_afterwards(sim: simulator.Simulation) -> None:
-    sim.faults.add(simulator.Rule(do="fail_job", method="ModifyResourceSettings", text="The disk is on fire."))
-    sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", times=0, text="Not enough memory."))
-    host_vars = bridge.variables(sim, "hv01")
-    result = bridge.run_task("hv01", host_vars, "nested.hyperv.vm_memory", {"name": "web01", "startup": "2GB", **CYCLE})
-    assert all(words in result["msg"] for words in ("The disk is on fire.", "Not enough memory.", "is now off"))
+def test_a_failed_change_and_a_failed_start_are_both_reported(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="ModifyResourceSettings", text="The disk is on fire."))
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="RequestStateChange", times=0, text="Not enough memory."))
+    words = ("The disk is on fire.", "Not enough memory.", "is now off")
+    result = lab.fails("vm_memory", *words, name="web01", startup="2GB", **CYCLE)
     assert result["changed"] is False
-
-
-Play = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    """Run one task with ansible-playbook on a host with these variables."""
-
-    def run(host_vars: dict[str, Any], task: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-        inventory, playbook = tmp_path / "inventory.yml", tmp_path / "play.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"hv01": host_vars}}}))
-        playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ.copy())
-
-    return run
-
-
-@pytest.mark.parametrize("connection", ["local", "ssh"])
-def test_another_connection(play: Play, connection: str) -> None:
-    host_vars = {"ansible_connection": connection, "ansible_password": PASSWORDS["administrator"]}
-    done = play(host_vars, {"nested.hyperv.vm_info": {}})
-    assert done.returncode == 2
-    assert f"hv01: the connection is '{connection}'" in done.stdout
-    assert "ansible_connection: winrm" in done.stdout
-    without_password(done.stdout + done.stderr)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Wall time plus what advance() added; events run when their time has come, in order.
+    """Wall time, or a fixed moment after freeze(), plus what advance() added; events run when they are due, in order.
 
     Every entry of the protocol calls settle(), so a client never sees a state that time has passed by. start() adds a
     thread that settles without being asked, for what nobody polls: guests that finish booting open their endpoint.
@@ -20,6 +20,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self._frozen: float | None = None
         self._offset = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -28,7 +29,13 @@ class Clock:
         self._stopping = False
 
     def seconds(self) -> float:
-        return time.time() + self._offset
+        return (time.time() if self._frozen is None else self._frozen) + self._offset
+
+    def freeze(self) -> None:
+        """Stop: from now on, time passes by advance() alone."""
+        with self._wake:
+            self._frozen = time.time()
+            self._wake.notify()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)
@@ -95,5 +102,5 @@ class Clock:
                     self.settle()
                 except Exception:
                     traceback.print_exc()  # a bug in one event must not stop time for all others
-                due = self._events[0][0] - self.seconds() if self._events else None
-                self._wake.wait(None if due is None else max(0.001, due))
+                moving = self._events and self._frozen is None
+                self._wake.wait(max(0.001, self._events[0][0] - self.seconds()) if moving else None)

@@ -1,8 +1,8 @@
-"""What every module promises, shown on every example of its documentation: check mode, real run, second run.
+"""The promises of every module, tested with every example of its documentation: check mode, real run, second run.
 
-The examples of a module are told in their order, as a playbook would, each for real but the one that is looked at. A
-new module needs no line here as long as its options stand in a property table; what it writes besides goes into WRITES,
-what comes along by itself into FOLLOWS, and what its examples speak of into model.yml.
+The examples of a module run in their order on one host, as in a playbook. A new module needs no line here as long as
+its options are in a property table; other properties that it writes are listed in WRITES, changes that follow from
+others in FOLLOWS, and the objects of its examples in model.yml.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils import _hyperv
 from ansible_collections.nested.hyperv.plugins.module_utils._task.table import Property
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness import bridge
+from ansible_collections.nested.hyperv.tests.harness import changes, collection
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV, STANDARD
 
 MODEL = Path(__file__).with_name("model.yml")
-HOST = "hv01"
 
 ADAPTER, PORT, DRIVE, MEDIUM = (
     f"Msvm_{name}SettingData"
@@ -93,30 +93,22 @@ FOLLOWS: Mapping[str, set[str]] = {
 # task of a check tells the next what it would have made.
 UNPREDICTABLE = {"power_cycled", "id", "ansible_facts"}
 # Results that tell what was there before the task, by module.
-BEFORE = {"nested.hyperv.vm_checkpoint": {"checkpoints"}}
+BEFORE = {"vm_checkpoint": {"checkpoints"}}
 # What is done at every run, and documented so: option and value, by module.
-DONE_ALWAYS = {"nested.hyperv.vm_checkpoint": ("state", "applied"), "nested.hyperv.vm": ("state", "restarted")}
+DONE_ALWAYS = {"vm_checkpoint": ("state", "applied"), "vm": ("state", "restarted")}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "float": float, "raw": object, "path": str}
 COMMON = {"changed", "diff", "warnings", "ansible_facts"}
 
 
 class Example(NamedTuple):
-    module: str
     title: str
     args: Mapping[str, Any]
 
-    def __str__(self) -> str:
-        return f"{self.module.rpartition('.')[2]}: {self.title}"
 
-
-def examples() -> Iterator[Example]:
-    for module, path in bridge.modules().items():
-        for task in bridge.documentation(path, "EXAMPLES"):
-            if module in task:
-                yield Example(module, task["name"], task[module] or {})
-
-
-EXAMPLES = list(examples())
+def examples(module: str) -> list[Example]:
+    name = f"nested.hyperv.{module}"
+    tasks = [task for task in collection.documentation(module, "EXAMPLES") if name in task]
+    return [Example(task["name"], task[name] or {}) for task in tasks]
 
 
 def property_table() -> dict[str, set[str]]:
@@ -141,86 +133,87 @@ class Run(NamedTuple):
     writes: list[str]
 
 
-class Stage:
-    """A simulated host with the VMs of the examples."""
-
-    def __init__(self, sim: simulator.Simulation) -> None:
-        self.sim = sim
-        self.machine = sim.machines[HOST]
-        self.variables = bridge.variables(sim, HOST)
-
-    def run(self, example: Example, *, check: bool = False) -> Run:
-        before = bridge.state(self.machine)
-        self.sim.log.clear()
-        result = bridge.run_task(HOST, self.variables, example.module, example.args, check=check)
-        requests = self.sim.log.requests()
-        assert requests or result.get("failed"), "the module didn't even ask the host"
-        assert {entry.action for entry in requests} <= {"Enumerate", "Pull", "Release", "Get", "Invoke"} | (
-            {"Create", "Put", "Delete"}
-        ), "nothing but CIM requests, no shell"
-        return Run(result, bridge.difference(before, bridge.state(self.machine)), bridge.writes(requests))
-
-    def boots(self) -> dict[str, Any]:
-        return {vm.name: vm.on_since for vm in self.machine.vms.values()}
+def run(lab: Lab, module: str, example: Example, *, check: bool = False) -> Run:
+    before = lab.state()
+    result = lab.run(module, check=check, **example.args)
+    assert lab.requests or result.get("failed"), "the module didn't even query the host"
+    assert {entry.action for entry in lab.requests} <= {"Enumerate", "Pull", "Release", "Get", "Invoke"} | (
+        {"Create", "Put", "Delete"}
+    ), "nothing but CIM requests, no shell"
+    return Run(result, changes.difference(before, lab.state()), lab.writes)
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with simulator.start(MODEL) as sim:
-        yield Stage(sim)
-    bridge.forget_connections()
+def boots(lab: Lab) -> dict[str, Any]:
+    return {vm.name: vm.on_since for vm in lab.machine.vms.values()}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
-@pytest.mark.parametrize("states", ["as told", "running", "off"])
-def test_check_mode_then_real_run_then_second_run(example: Example, states: str, stage: Stage) -> None:
-    for earlier in EXAMPLES[: EXAMPLES.index(example)]:
-        if earlier.module == example.module:
-            stage.run(earlier)
-    if states != "as told":
-        for vm in stage.machine.vms.values():
-            vm.set_state(simulator.model.STATE_NAMES[states])
-    boots = stage.boots()
-    check = stage.run(example, check=True)
+def set_all(lab: Lab, state: str) -> None:
+    for vm in lab.machine.vms.values():
+        vm.set_state(simulator.model.STATE_NAMES[state])
+
+
+@pytest.mark.parametrize("module", collection.modules())
+@pytest.mark.parametrize("states", ["as documented", "running", "off"])
+def test_check_mode_predicts_each_example_and_a_second_run_changes_nothing(lab: Lab, module: str, states: str) -> None:
+    for example in examples(module):
+        if states != "as documented":
+            set_all(lab, states)
+        lab.sim.advance(60)  # so that a restart shows in the time since when a VM is on
+        try:
+            refused = not keeps_promises(lab, module, example)
+        except AssertionError as error:
+            error.add_note(f"example: {example.title}")
+            raise
+        if refused:
+            assert states != "as documented", f"{example.title}: is refused"
+            set_all(lab, "off" if states == "running" else "running")
+            assert not run(lab, module, example).result.get("failed"), f"{example.title}: the next examples need it"
+
+
+def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
+    """Assert the promises for one example; False if it is refused, which check mode must predict, too."""
+    boots_before = boots(lab)
+    check = run(lab, module, example, check=True)
     assert not check.changes, "check mode changed the host"
     assert not check.writes, "check mode sent a write"
-    assert stage.boots() == boots
+    assert boots(lab) == boots_before
 
-    real = stage.run(example)
+    real = run(lab, module, example)
     if real.result.get("failed"):
-        assert states != "as told", real.result["msg"]
         assert check.result == real.result, "check mode must refuse what the real run refuses, in the same words"
         assert not real.changes
         assert not real.writes
-        return
+        return False
     assert not check.result.get("failed"), check.result
-    if "id" not in check.result:  # of what the real run makes
+    if "id" not in check.result:  # of an object that the real run creates
         real.result.pop("id", None)
     assert comparable(check.result) == comparable(real.result), "check mode must predict the result"
     assert real.result["changed"] is bool(real.changes)
     check_that_only_what_was_asked_changed(real)
-    check_that_no_other_vm_changed(example, real, stage.machine)
+    check_that_no_other_vm_changed(example, real, lab.machine)
     if "power_cycled" in real.result:
         assert real.result["power_cycled"] is (check.result["power_cycle_required"] and real.result["changed"])
     if "Msvm_ComputerSystem.EnabledState" not in kinds(real.changes):
-        now = stage.boots()
-        assert any(now[name] != boots[name] for name in now.keys() & boots) is real.result.get("power_cycled", False)
-    for run in (check, real):
-        check_documented(example.module, run.result)
-    option, value = DONE_ALWAYS.get(example.module, ("", None))
+        now = boots(lab)
+        cycled = any(now[name] != boots_before[name] for name in now.keys() & boots_before)
+        assert cycled is real.result.get("power_cycled", False)
+    for result in (check.result, real.result):
+        check_documented(module, result)
+    option, value = DONE_ALWAYS.get(module, ("", None))
     if option and example.args.get(option) == value:
-        return
+        return True
 
-    second = stage.run(example)
+    second = run(lab, module, example)
     assert not second.result.get("failed"), second.result
     assert second.result["changed"] is False
     assert not second.writes
     assert not second.changes
     assert not any(second.result.get("diff", {}).values())
-    check_documented(example.module, second.result)
-    told = {"changed", "diff", "power_cycle_required", *UNPREDICTABLE, *BEFORE.get(example.module, ())}
-    same = second.result.keys() & real.result.keys() - told
+    check_documented(module, second.result)
+    differing = {"changed", "diff", "power_cycle_required", *UNPREDICTABLE, *BEFORE.get(module, ())}
+    same = second.result.keys() & real.result.keys() - differing
     assert {key: second.result[key] for key in same} == {key: real.result[key] for key in same}
+    return True
 
 
 def comparable(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,7 +289,7 @@ def properties() -> dict[str, set[str]]:
 
 def check_documented(module: str, result: Mapping[str, Any]) -> None:
     """What is returned is documented, in its type, and what is documented for success is returned."""
-    documented = bridge.documentation(bridge.modules()[module], "RETURN")
+    documented = collection.documentation(module, "RETURN")
     assert result.keys() - COMMON <= documented.keys()
     for key, entry in documented.items():
         if entry["returned"] == "success" or entry["returned"].startswith("success, or"):
@@ -328,20 +321,19 @@ def check_value(where: str, value: Any, entry: Mapping[str, Any]) -> None:
                 assert item[key] is None or isinstance(item[key], type(sample[key])), f"{where}.{key}"
 
 
-@pytest.mark.parametrize("module", [module for module in bridge.modules() if not module.endswith("_info")])
-def test_the_first_example_changes_something(module: str, stage: Stage) -> None:
-    example = next(example for example in EXAMPLES if example.module == module)
-    assert stage.run(example).result["changed"] is True
+@pytest.mark.parametrize("module", [module for module in collection.modules() if not module.endswith("_info")])
+def test_the_first_example_changes_something(lab: Lab, module: str) -> None:
+    assert run(lab, module, examples(module)[0]).result["changed"] is True
 
 
-@pytest.mark.parametrize("module", bridge.modules())
+@pytest.mark.parametrize("module", collection.modules())
 def test_every_module_has_examples_and_samples(module: str) -> None:
-    assert any(example.module == module for example in EXAMPLES)
+    assert examples(module)
 
     def samples(entries: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         for key, entry in entries.items():
             yield key, "sample" in entry or "contains" in entry
             yield from samples(entry.get("contains", {}))
 
-    missing = [key for key, there in samples(bridge.documentation(bridge.modules()[module], "RETURN")) if not there]
-    assert not missing
+    documented = collection.documentation(module, "RETURN")
+    assert [key for key, has_sample in samples(documented) if not has_sample] == []

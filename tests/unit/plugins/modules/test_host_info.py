@@ -1,17 +1,17 @@
-"""What host_info tells, of hosts of all kinds."""
+"""The host_info module, on hosts of all kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from .conftest import MODEL, Hosts
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
 
 
-def test_a_host(host: Hosts) -> None:
-    found = host.run("host_info")["host"]
+def test_all_groups_of_a_host_are_returned(shared_lab: Lab) -> None:
+    found = shared_lab.run("host_info")["host"]
     assert found["os"]["build"] == 20348
     assert (found["os"]["type"], found["os"]["edition"]) == ("server", "Datacenter Server")
     assert found["processor"]["vendor"] == "GenuineIntel"
@@ -41,15 +41,15 @@ def test_a_host(host: Hosts) -> None:
     assert names == ["Ethernet", "Ethernet 2", "Ethernet 3", "Ethernet 4"]
 
 
-def test_only_the_groups_that_are_asked_for(host: Hosts) -> None:
-    assert host.run("host_info", include=["features"])["host"].keys() == {"features"}
-    assert len(host.requests()) <= 2
-    assert host.run("host_info", include=["nesting"])["host"].keys() == {"nesting"}
+def test_only_the_requested_groups_are_queried_and_returned(shared_lab: Lab) -> None:
+    assert shared_lab.run("host_info", include=["features"])["host"].keys() == {"features"}
+    assert shared_lab.cost() <= 2
+    assert shared_lab.run("host_info", include=["nesting"])["host"].keys() == {"nesting"}
 
 
-def test_a_full_reading_is_cheap(host: Hosts) -> None:
-    host.run("host_info")
-    assert len(host.requests()) <= 40
+def test_all_groups_take_at_most_forty_requests(shared_lab: Lab) -> None:
+    shared_lab.run("host_info")
+    assert shared_lab.cost() <= 40
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,9 @@ def test_a_full_reading_is_cheap(host: Hosts) -> None:
         ),
     ],
 )
-def test_the_verdict(start: Callable[..., Hosts], spec: dict[str, Any], platform: str | None, rules: list[str]) -> None:
-    found = start({"hosts": [{"name": "hv01", **spec}]}).run("host_info")["host"]
+def test_nesting_support_follows_from_the_rules(spec: dict[str, Any], platform: str | None, rules: list[str]) -> None:
+    with open_lab({"hosts": [{"name": "hv01", **spec}]}) as lab:
+        found = lab.run("host_info")["host"]
     assert found["machine"]["platform"] == platform
     assert [one["rule"] for one in found["nesting"]["reasons"]] == rules
     fails = [one for one in found["nesting"]["reasons"] if one["severity"] == "fail"]
@@ -76,8 +77,9 @@ def test_the_verdict(start: Callable[..., Hosts], spec: dict[str, Any], platform
     assert all(one["source"] and one["found"] and one["text"] for one in found["nesting"]["reasons"])
 
 
-def test_flags_of_the_processor_count_where_no_hypervisor_hides_them(start: Callable[..., Hosts]) -> None:
-    found = start({"hosts": [{"name": "hv01", "hyperv": False}]}).run("host_info")["host"]
+def test_processor_flags_are_trusted_when_no_hypervisor_runs() -> None:
+    with open_lab({"hosts": [{"name": "hv01", "hyperv": False}]}) as lab:
+        found = lab.run("host_info")["host"]
     assert found["hypervisor_present"] is False
     assert found["processor"]["virtualization"]["trusted"] is True
     assert found["processor"]["virtualization"]["monitor_mode"] is True
@@ -86,9 +88,10 @@ def test_flags_of_the_processor_count_where_no_hypervisor_hides_them(start: Call
 
 
 @pytest.mark.parametrize("locale", ["ja-JP", "de-DE"])
-def test_the_language_of_the_host_makes_no_difference(start: Callable[..., Hosts], locale: str) -> None:
-    english = start().run("host_info")["host"]
-    other = start({"hosts": [{**MODEL["hosts"][0], "locale": locale}]}).run("host_info")["host"]
+def test_the_language_of_the_host_makes_no_difference(shared_lab: Lab, locale: str) -> None:
+    english = shared_lab.run("host_info")["host"]
+    with open_lab({"hosts": [{**MODEL["hosts"][0], "locale": locale}]}) as lab:
+        other = lab.run("host_info")["host"]
     for found in (english, other):
         del found["os"]["booted"], found["memory"]
         found["os"].pop("name")
@@ -96,25 +99,15 @@ def test_the_language_of_the_host_makes_no_difference(start: Callable[..., Hosts
 
 
 @pytest.mark.parametrize(("vms", "most"), [(10, 70), (1000, 200)])
-def test_a_full_inventory_stays_within_its_requests(start: Callable[..., Hosts], vms: int, most: int) -> None:
+def test_a_full_inventory_stays_within_its_requests(vms: int, most: int) -> None:
     adapters = [{"name": "LAN", "switch": "LAN", "mac_spoofing": True}, {"name": "Lab", "switch": "LAN", "vlan": 20}]
-    host = start(
-        {
-            "hosts": [
-                {
-                    "name": "hv01",
-                    "memory": "2TB",
-                    "switches": [{"name": "LAN", "type": "external", "adapters": ["Ethernet"]}],
-                    "vms": [
-                        {"name": "vm{n:04}", "count": vms, "state": "running", "memory": "1GB", "adapters": adapters}
-                    ],
-                }
-            ]
-        }
-    )
-    host.run("host_info")
-    requests = len(host.requests())
-    found = host.run("vm_info", include=["settings", "nesting", "processor", "memory", "network_adapters"])["vms"]
+    vm = {"name": "vm{n:04}", "count": vms, "state": "running", "memory": "1GB", "adapters": adapters}
+    switches = [{"name": "LAN", "type": "external", "adapters": ["Ethernet"]}]
+    with open_lab({"hosts": [{"name": "hv01", "memory": "2TB", "switches": switches, "vms": [vm]}]}) as lab:
+        lab.run("host_info")
+        requests = lab.cost()
+        found = lab.run("vm_info", include=["settings", "nesting", "processor", "memory", "network_adapters"])["vms"]
+        requests += lab.cost()
     assert len(found) == vms
-    assert all(len(one["network_adapters"]) == 2 and one["memory"]["assigned"] == 1 << 30 for one in found)
-    assert requests + len(host.requests()) <= most
+    assert all(len(row["network_adapters"]) == 2 and row["memory"]["assigned"] == 1 << 30 for row in found)
+    assert requests <= most

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-
-from .conftest import MODEL, Hosts
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
 
 MODULE = "virtual_switch"
 
 
 @pytest.mark.parametrize("kind", ["private", "internal"])
-def test_make_and_remove(host: Hosts, kind: str) -> None:
-    result = host.change(MODULE, name="New", type=kind, notes="for tests")
+def test_make_and_remove(lab: Lab, kind: str) -> None:
+    result = lab.apply(MODULE, name="New", type=kind, notes="for tests")
     assert result["switch"] == {
         "name": "New",
         "type": kind,
@@ -25,10 +24,10 @@ def test_make_and_remove(host: Hosts, kind: str) -> None:
         "allow_management_os": kind == "internal",
         "notes": "for tests",
     }
-    found = host.switch("New")
+    found = lab.switch("New")
     assert (found["host_adapter"] is not None) is (kind == "internal")
     assert found["id"] == result["id"]
-    host.change(MODULE, name="NEW", state="absent")
+    lab.apply(MODULE, name="NEW", state="absent")
 
 
 @pytest.mark.parametrize(
@@ -41,24 +40,24 @@ def test_make_and_remove(host: Hosts, kind: str) -> None:
     ],
 )
 def test_make_an_external_switch(
-    host: Hosts, options: dict[str, Any], adapters: list[str], teaming: bool, management: bool
+    lab: Lab, options: dict[str, Any], adapters: list[str], teaming: bool, management: bool
 ) -> None:
-    result = host.change(MODULE, name="New", **options)
+    result = lab.apply(MODULE, name="New", **options)
     found = result["switch"]
     assert (found["type"], found["net_adapters"]) == ("external", adapters)
     assert (found["teaming"], found["allow_management_os"]) == (teaming, management)
 
 
-def test_the_hosts_new_adapter_takes_over_what_the_physical_one_had(host: Hosts) -> None:
-    (before,) = (one for one in host.facts("network")["adapters"] if one["name"] == "Ethernet 3")
-    host.change(MODULE, name="New", net_adapters=["Ethernet 3"])
-    after = host.switch("New")["host_adapter"]
+def test_the_hosts_new_adapter_takes_over_what_the_physical_one_had(lab: Lab) -> None:
+    (before,) = (one for one in lab.facts("network")["adapters"] if one["name"] == "Ethernet 3")
+    lab.apply(MODULE, name="New", net_adapters=["Ethernet 3"])
+    after = lab.switch("New")["host_adapter"]
     assert after["mac_address"] == before["mac_address"]
     assert [one for one in before["addresses"] if one.startswith("198.")] == after["addresses"]
 
 
-def test_types_change_in_place(host: Hosts) -> None:
-    id = host.switch("Private")["id"]
+def test_types_change_in_place(lab: Lab) -> None:
+    id = lab.switch("Private")["id"]
     for options, kind, management in [
         ({"type": "internal"}, "internal", True),
         ({"net_adapters": ["Ethernet 2"]}, "external", True),
@@ -68,43 +67,39 @@ def test_types_change_in_place(host: Hosts) -> None:
         ({"type": "external", "net_adapters": ["Ethernet 2"]}, "external", True),
         ({"type": "internal"}, "internal", True),
     ]:
-        result = host.change(MODULE, name="Private", **options)
+        result = lab.apply(MODULE, name="Private", **options)
         assert (result["id"], result["switch"]["type"]) == (id, kind)
         assert result["switch"]["allow_management_os"] is management
 
 
-def test_the_members_of_a_team_change(host: Hosts) -> None:
-    host.change(MODULE, name="Team", net_adapters=["Ethernet 2", "Ethernet 3"])
+def test_the_members_of_a_team_change(lab: Lab) -> None:
+    lab.apply(MODULE, name="Team", net_adapters=["Ethernet 2", "Ethernet 3"])
     for names in (["Ethernet 3", "Ethernet 4"], ["Ethernet 4"], ["Ethernet 2", "Ethernet 3", "Ethernet 4"]):
-        assert host.change(MODULE, name="Team", net_adapters=names)["switch"]["net_adapters"] == names
+        assert lab.apply(MODULE, name="Team", net_adapters=names)["switch"]["net_adapters"] == names
 
 
-def test_only_what_was_asked(host: Hosts) -> None:
-    before = host.switch("External")
-    host.change(MODULE, name="External", notes="to the lab")
-    assert host.switch("External") == {**before, "notes": "to the lab"}
-    assert host.run(MODULE, name="External")["changed"] is False
-    host.change(MODULE, name="External", notes="")
-    assert host.switch("External")["notes"] == ""
+def test_only_what_was_asked(lab: Lab) -> None:
+    before = lab.switch("External")
+    lab.apply(MODULE, name="External", notes="to the lab")
+    assert lab.switch("External") == {**before, "notes": "to the lab"}
+    lab.leaves_alone(MODULE, name="External")
+    lab.apply(MODULE, name="External", notes="")
+    assert lab.switch("External")["notes"] == ""
 
 
-def test_an_id_chooses_and_lets_rename(host: Hosts) -> None:
+def test_an_id_chooses_and_lets_rename(lab: Lab) -> None:
     id = "11111111-0000-0000-0000-000000000002"
-    words = host.refuse(MODULE, name="twin", notes="x")
-    assert "2 virtual switches share the name 'twin'" in words
-    assert id in words
-    assert host.change(MODULE, id=id, name="Other")["name"] == "Other"
-    host.change(MODULE, name="Twin", state="absent")
-    host.change(MODULE, id=id, state="absent")
-    assert "there is no virtual switch with the id" in host.refuse(MODULE, id=id, notes="x")
+    lab.refuses(MODULE, "2 virtual switches share the name 'twin'", id, name="twin", notes="x")
+    assert lab.apply(MODULE, id=id, name="Other")["name"] == "Other"
+    lab.apply(MODULE, name="Twin", state="absent")
+    lab.apply(MODULE, id=id, state="absent")
+    lab.refuses(MODULE, "there is no virtual switch with the id", id=id, notes="x")
 
 
-def test_a_switch_in_use(host: Hosts) -> None:
-    words = host.refuse(MODULE, name="External", state="absent")
-    assert "is in use by 'lab01', 'web01'" in words
-    assert "force: true" in words
-    host.change(MODULE, name="External", state="absent", force=True)
-    assert host.adapter("web01", "LAN")["switch"] is None
+def test_a_switch_in_use(lab: Lab) -> None:
+    lab.refuses(MODULE, "is in use by 'lab01', 'web01'", "force: true", name="External", state="absent")
+    lab.apply(MODULE, name="External", state="absent", force=True)
+    assert lab.adapter("web01", "LAN")["switch"] is None
 
 
 @pytest.mark.parametrize(
@@ -131,29 +126,25 @@ def test_a_switch_in_use(host: Hosts) -> None:
         ({"id": "Internal", "notes": "x"}, ("id: 'Internal' is not a switch id",)),
     ],
 )
-def test_bad_input(host: Hosts, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    message = host.refuse(MODULE, **args)
-    assert not [word for word in words if word not in message], message
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses(MODULE, *words, **args)
 
 
 @pytest.mark.parametrize("args", [{"state": "absent", "force": True}, {"notes": "mine"}, {"type": "private"}])
-def test_the_default_switch_of_client_windows_is_left_to_it(start: Callable[..., Hosts], args: dict[str, Any]) -> None:
-    host = start({"hosts": [{"name": "hv01", "os": "windows11", "locale": "ja-JP"}]})
-    (default,) = host.facts("network")["switches"]
-    words = host.refuse(MODULE, id=default["id"], **args)
-    assert "is the Default Switch, which belongs to Windows" in words
+def test_the_default_switch_of_client_windows_is_left_to_it(args: dict[str, Any]) -> None:
+    with open_lab({"hosts": [{"name": "hv01", "os": "windows11", "locale": "ja-JP"}]}) as lab:
+        (default,) = lab.facts("network")["switches"]
+        lab.refuses(MODULE, "is the Default Switch, which belongs to Windows", id=default["id"], **args)
 
 
-def test_teaming_is_for_servers(start: Callable[..., Hosts]) -> None:
-    host = start({"hosts": [{**MODEL["hosts"][0], "os": "windows11", "switches": [], "vms": []}]})
-    result = host.run(MODULE, name="Team", net_adapters=["Ethernet", "Ethernet 2"])
-    assert result["failed"] is True
-    assert "not supported" in result["msg"]
+def test_teaming_is_for_servers() -> None:
+    with open_lab({"hosts": [{**MODEL["hosts"][0], "os": "windows11", "switches": [], "vms": []}]}) as lab:
+        lab.fails(MODULE, "not supported", name="Team", net_adapters=["Ethernet", "Ethernet 2"])
 
 
-def test_what_was_done_before_a_failure_is_told(host: Hosts) -> None:
-    host.sim.faults.add(simulator.Rule(do="fail_job", method="AddResourceSettings", code=32773, text="No port today."))
-    result = host.run(MODULE, name="Private", type="internal", notes="half")
+def test_what_was_done_before_a_failure_is_told(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="AddResourceSettings", code=32773, text="No port today."))
+    result = lab.run(MODULE, name="Private", type="internal", notes="half")
     assert (result["failed"], result["changed"]) == (True, True)
     assert result["completed"] == ["set notes of virtual switch 'Private'"]
     assert "No port today." in result["msg"]

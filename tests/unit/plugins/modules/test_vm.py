@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -81,17 +79,12 @@ NODE: dict[str, Any] = {
 
 
 @pytest.fixture(params=["real", "async"])
-def mode(request: pytest.FixtureRequest) -> str:
-    """How the host answers: as hosts do, or with a job for everything."""
-    return request.param
+def jobs(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Hosts answer as real ones do, or with a job for everything."""
+    return {"mode": request.param}
 
 
-@pytest.fixture
-def lab(mode: str) -> Iterator[Lab]:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"mode": mode}
-    with open_lab(model) as opened:
-        yield opened
+real_host = pytest.mark.parametrize("jobs", [{"mode": "real"}], ids=["real"])
 
 
 def test_a_whole_vm_of_generation_2(lab: Lab) -> None:
@@ -119,7 +112,7 @@ def test_a_whole_vm_of_generation_2(lab: Lab) -> None:
     assert not vm.component_enabled("Shutdown")
     assert vm.component_enabled("GuestServiceInterface")
     assert [row["TpmEnabled"] for row in vm.rows("Msvm_SecuritySettingData")] == [True]
-    order = lab.run("vm_info", name=["node01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    order = lab.info("node01", "firmware")["firmware"]["boot_order"]
     assert order[:2] == ["network:Storage", "disk:0:0"]
     assert sorted(order[2:]) == sorted(
         ["disk:1:5", "dvd:0:1", "dvd:0:2", "network:Cluster", "network:Management", "network:Spare"]
@@ -128,7 +121,7 @@ def test_a_whole_vm_of_generation_2(lab: Lab) -> None:
 
 def test_its_adapters_and_disks(lab: Lab) -> None:
     lab.apply("vm", **NODE)
-    found = lab.run("vm_info", name=["node01"], include=["network_adapters", "disks"])["vms"][0]
+    found = lab.info("node01", "network_adapters", "disks")
     adapters = {one["name"]: one for one in found["network_adapters"]}
     assert {name: one["switch"] for name, one in adapters.items()} == {
         "Management": "LAN",
@@ -182,7 +175,7 @@ def test_the_smallest_task(lab: Lab) -> None:
     assert lab.vm("small01").generation == 2
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 @pytest.mark.parametrize("state", ["running", "saved", "paused", "restarted"])
 def test_a_new_vm_comes_in_the_state_that_is_asked_for(lab: Lab, state: str) -> None:
     result = lab.apply("vm", once_more=state != "restarted", name="small01", memory={"startup": "512MB"}, state=state)
@@ -190,7 +183,7 @@ def test_a_new_vm_comes_in_the_state_that_is_asked_for(lab: Lab, state: str) -> 
     assert lab.vm("small01").state == simulator.model.STATE_NAMES[{"restarted": "running"}.get(state, state)]
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_what_it_costs(lab: Lab) -> None:
     """2 disks, 4 adapters, firmware and nesting: at most 40 requests besides job polls; 12 where nothing changes."""
     task = {name: value for name, value in NODE.items() if name not in ("tpm", "dvd_drives", "integration_services")}
@@ -253,11 +246,10 @@ def test_an_existing_vm_in_one_power_cycle_with_one_diff(lab: Lab) -> None:
     }
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_one_power_cycle_is_one(lab: Lab) -> None:
     lab.run("vm", name="run01", allow_power_cycle=True, **CHANGES)
-    power = [entry.method for entry in lab.requests if entry.method in ("InitiateShutdown", "RequestStateChange")]
-    assert power == ["InitiateShutdown", "RequestStateChange"]
+    assert lab.power_requests == ["InitiateShutdown", "RequestStateChange"]
 
 
 def test_all_that_needs_a_power_cycle_is_in_the_refusal(lab: Lab) -> None:
@@ -339,28 +331,28 @@ OS_DISK = "disk:C:\\ProgramData\\Microsoft\\Windows\\Virtual Hard Disks\\off01.v
         (["network:lan", OS_DISK], None),
     ],
 )
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_boot_order_of_generation_2(lab: Lab, order: list[str], first: list[str] | None) -> None:
     if first is None:
         lab.leaves_alone("vm", name="off01", firmware={"boot_order": order})
         return
     result = lab.apply("vm", name="off01", firmware={"boot_order": order})
     assert result["diff"]["after"] == {"firmware": {"boot_order": order}}
-    found = lab.run("vm_info", name=["off01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    found = lab.info("off01", "firmware")["firmware"]["boot_order"]
     assert found[: len(first)] == first
     assert sorted(found) == ["disk:0:0", "dvd:0:1", "network:LAN"]
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_boot_entries_without_a_device_stay(lab: Lab) -> None:
     vm = lab.vm("off01")
     vm.boot_files = {"Windows Boot Manager": "0F6C2D4E-96A5-4C5E-8D2B-B1F50B5D7A10"}
     lab.apply("vm", name="off01", firmware={"boot_order": ["dvd"]})
-    found = lab.run("vm_info", name=["off01"], include=["firmware"])["vms"][0]["firmware"]["boot_order"]
+    found = lab.info("off01", "firmware")["firmware"]["boot_order"]
     assert found == ["dvd:0:1", "file:Windows Boot Manager", "network:LAN", "disk:0:0"]
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_boot_order_of_generation_1(lab: Lab) -> None:
     result = lab.apply("vm", name="bios01", firmware={"boot_order": ["network", "disk"]})
     assert result["diff"]["after"] == {"firmware": {"boot_order": ["network", "disk", "floppy", "dvd"]}}
@@ -393,11 +385,8 @@ def test_a_tpm_needs_the_vm_off(lab: Lab) -> None:
     assert lab.apply("vm", name="run01", tpm=True, allow_power_cycle=True)["power_cycled"] is True
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
-def test_a_host_without_guardians(mode: str) -> None:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["hgs"] = False
-    with open_lab(model) as lab:
+def test_a_host_without_guardians() -> None:
+    with open_lab({"hosts": [{**MODEL["hosts"][0], "hgs": False}]}) as lab:
         words = ("tpm: VM 'off01'", "root/Microsoft/Windows/Hgs", "leave 'tpm' out")
         lab.refuses("vm", *words, name="off01", tpm=True)
         lab.refuses("vm", "tpm: VM 'new01'", "root/Microsoft/Windows/Hgs", name="new01", tpm=True)
@@ -423,7 +412,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("rule", "before_it"), STEPS, ids=str)
 @pytest.mark.parametrize("do", ["fail_job", "fault", "lose"])
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_a_failed_job_in_the_middle(lab: Lab, rule: dict[str, Any], before_it: str | None, do: str) -> None:
     """The result says what exists now, and running the task again finishes the work."""
     more = {"code": 32768, "text": "The disk is on fire."} if do == "fail_job" else {}
@@ -445,7 +434,7 @@ def test_a_failed_job_in_the_middle(lab: Lab, rule: dict[str, Any], before_it: s
     assert lab.vm("node01").running
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_a_host_that_fails_while_the_new_vm_is_read(lab: Lab) -> None:
     lab.sim.faults.add(simulator.Rule(do="fault", operation="Get", class_name="Msvm_VirtualSystemSettingData"))
     result = lab.fails("vm", **NODE)
@@ -461,7 +450,7 @@ def test_a_host_that_fails_while_the_new_vm_is_read(lab: Lab) -> None:
     assert "disks" not in result["diff"]["after"], "what wasn't done isn't told"
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 @pytest.mark.parametrize("state", ["present", "running", "restarted"])
 def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="CreateVirtualHardDisk", text="The disk is on fire."))
@@ -551,12 +540,11 @@ def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
-def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    lab.refuses("vm", *words, **args)
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm", *words, **args)
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_a_secure_boot_template_that_the_host_lacks(lab: Lab) -> None:
     rows = lab.machine.repository.rows("Msvm_VirtualSystemSettingData")
     for row in [one for one in rows if "4292AE2B" in str(one["InstanceID"])]:
@@ -567,7 +555,7 @@ def test_a_secure_boot_template_that_the_host_lacks(lab: Lab) -> None:
     lab.refuses("vm", "VM 'new01'", *words, name="new01", **task)
 
 
-@pytest.mark.parametrize("mode", ["real"], indirect=True)
+@real_host
 def test_a_version_that_the_host_does_not_know(lab: Lab) -> None:
     result = lab.fails("vm", "make the VM 'new01'", "99.0", name="new01", version="99.0")
     assert result["changed"] is False

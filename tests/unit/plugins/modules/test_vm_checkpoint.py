@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
 STATES = simulator.model.STATE_NAMES
 TREE = [
@@ -53,20 +51,18 @@ MODEL: dict[str, Any] = {
 
 
 @pytest.fixture(params=["real", "async"])
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"mode": request.param}
-    with open_lab(model) as opened:
-        yield opened
+def jobs(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Hosts answer as real ones do, or with a job for everything."""
+    return {"mode": request.param}
 
 
 def names(lab: Lab, vm: str) -> list[str]:
-    return [one["name"] for one in lab.run("vm_info", name=[vm], include=["checkpoints"])["vms"][0]["checkpoints"]]
+    return [checkpoint["name"] for checkpoint in lab.info(vm, "checkpoints")["checkpoints"]]
 
 
 def current(lab: Lab, vm: str) -> str | None:
-    found = lab.run("vm_info", name=[vm], include=["checkpoints"])["vms"][0]["checkpoints"]
-    return next((one["name"] for one in found if one["current"]), None)
+    checkpoints = lab.info(vm, "checkpoints")["checkpoints"]
+    return next((checkpoint["name"] for checkpoint in checkpoints if checkpoint["current"]), None)
 
 
 @pytest.mark.parametrize("vm", ["off01", "run01"])
@@ -194,8 +190,8 @@ def test_a_name_that_several_share(lab: Lab) -> None:
         ({"vm": "off01", "name": "clean", "type": "disk"}, ("type", "production, standard")),
     ],
 )
-def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    lab.refuses("vm_checkpoint", *words, **args)
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm_checkpoint", *words, **args)
 
 
 def test_absent_already(lab: Lab) -> None:

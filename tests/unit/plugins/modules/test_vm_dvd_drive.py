@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
 SETUP, TOOLS = r"C:\ISO\setup.iso", r"C:\ISO\tools.iso"
 MODEL: dict[str, Any] = {
@@ -30,19 +28,16 @@ MODEL: dict[str, Any] = {
 
 
 @pytest.fixture(params=["real", "async"])
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"mode": request.param}
-    with open_lab(model) as opened:
-        yield opened
+def jobs(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Hosts answer as real ones do, or with a job for everything."""
+    return {"mode": request.param}
 
 
 def drives(lab: Lab, vm: str) -> list[tuple[str, str | None]]:
     """Places and media of the DVD drives of a VM."""
-    found = lab.run("vm_info", name=[vm], include=["disks"])["vms"][0]["dvd_drives"]
     return [
-        (f"{one['controller_type']} {one['controller_number']}:{one['controller_location']}", one["path"])
-        for one in found
+        (f"{drive['controller_type']} {drive['controller_number']}:{drive['controller_location']}", drive["path"])
+        for drive in lab.info(vm, "disks")["dvd_drives"]
     ]
 
 
@@ -137,5 +132,5 @@ def test_several_drives_of_one_task(lab: Lab) -> None:
         ({"path": SETUP}, ("one of the following is required: vm, vm_id",)),
     ],
 )
-def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    lab.refuses("vm_dvd_drive", *words, **args)
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm_dvd_drive", *words, **args)

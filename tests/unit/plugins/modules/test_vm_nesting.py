@@ -6,42 +6,41 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.harness.lab import open_lab
-
-from .conftest import Hosts
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL  # noqa: F401
 
 MODULE = "vm_nesting"
 
 
-def spoofing(host: Hosts) -> dict[str, bool]:
-    (vm,) = host.run("vm_info", name=["lab01"], include=["nesting"])["vms"]
-    return {one["name"]: one["mac_spoofing"] for one in vm["nesting"]["adapters"] if one["name"].lower() != "twin"}
+def spoofing(lab: Lab) -> dict[str, bool]:
+    adapters = lab.info("lab01", "nesting")["nesting"]["adapters"]
+    return {row["name"]: row["mac_spoofing"] for row in adapters if row["name"].lower() != "twin"}
 
 
-def test_mac_spoofing_on_all_adapters(host: Hosts) -> None:
-    host.change(MODULE, name="lab01", network="mac_spoofing")
-    assert spoofing(host) == {"LAN": True, "Loose": True}
-    assert host.run(MODULE, name="lab01", mac_spoofing=True)["changed"] is False
+def test_mac_spoofing_on_all_adapters(lab: Lab) -> None:
+    lab.apply(MODULE, name="lab01", network="mac_spoofing")
+    assert spoofing(lab) == {"LAN": True, "Loose": True}
+    lab.leaves_alone(MODULE, name="lab01", mac_spoofing=True)
 
 
-def test_mac_spoofing_on_one_adapter(host: Hosts) -> None:
-    host.change(MODULE, name="lab01", network="mac_spoofing", adapters=["LAN"])
-    assert spoofing(host) == {"LAN": True, "Loose": False}
+def test_mac_spoofing_on_one_adapter(lab: Lab) -> None:
+    lab.apply(MODULE, name="lab01", network="mac_spoofing", adapters=["LAN"])
+    assert spoofing(lab) == {"LAN": True, "Loose": False}
 
 
 @pytest.mark.parametrize("network", ["nat", "leave"])
 @pytest.mark.parametrize("before", [True, False])
-def test_nat_leaves_spoofing_alone(host: Hosts, network: str, before: bool) -> None:
-    host.run(MODULE, name="lab01", mac_spoofing=before)
-    result = host.run(MODULE, name="lab01", network=network, static_memory=True)
+def test_nat_leaves_spoofing_alone(lab: Lab, network: str, before: bool) -> None:
+    lab.run(MODULE, name="lab01", mac_spoofing=before)
+    result = lab.run(MODULE, name="lab01", network=network, static_memory=True)
     assert result["changed"] is False
-    assert set(spoofing(host).values()) == {before}
+    assert set(spoofing(lab).values()) == {before}
 
 
-def test_nat_and_spoofing_off_in_one_task(host: Hosts) -> None:
-    host.change(MODULE, name="lab01", network="mac_spoofing")
-    host.change(MODULE, name="lab01", network="nat", mac_spoofing=False)
-    assert not any(spoofing(host).values())
+def test_nat_and_spoofing_off_in_one_task(lab: Lab) -> None:
+    lab.apply(MODULE, name="lab01", network="mac_spoofing")
+    lab.apply(MODULE, name="lab01", network="nat", mac_spoofing=False)
+    assert not any(spoofing(lab).values())
 
 
 @pytest.mark.parametrize(
@@ -54,13 +53,13 @@ def test_nat_and_spoofing_off_in_one_task(host: Hosts) -> None:
         ({"network": "mac_spoofing", "adapters": ["WAN"]}, "has no network adapter 'WAN'"),
     ],
 )
-def test_bad_input(host: Hosts, args: dict[str, Any], words: str) -> None:
-    assert words in host.refuse(MODULE, name="lab01", **args)
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: str) -> None:
+    shared_lab.refuses(MODULE, words, name="lab01", **args)
 
 
-def test_the_same_in_a_whole_vm(host: Hosts) -> None:
-    host.change("vm", name="lab01", nesting={"network": "mac_spoofing", "adapters": ["LAN"]})
-    assert spoofing(host) == {"LAN": True, "Loose": False}
+def test_the_same_in_a_whole_vm(lab: Lab) -> None:
+    lab.apply("vm", name="lab01", nesting={"network": "mac_spoofing", "adapters": ["LAN"]})
+    assert spoofing(lab) == {"LAN": True, "Loose": False}
 
 
 @pytest.mark.parametrize("check", [True, False])

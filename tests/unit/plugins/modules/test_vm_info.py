@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
 ISO = r"C:\ISO\setup.iso"
 PARTS = ["disks", "checkpoints", "firmware"]
@@ -46,71 +45,61 @@ MODEL: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with open_lab(MODEL) as opened:
-        yield opened
-
-
-def read(lab: Lab, name: str, *groups: str) -> dict[str, Any]:
-    return lab.run("vm_info", name=[name], include=list(groups))["vms"][0]
-
-
-def test_drives(lab: Lab) -> None:
-    found = read(lab, "uefi01", "disks")
+def test_drives(shared_lab: Lab) -> None:
+    found = shared_lab.info("uefi01", "disks")
     place = {"controller_type": "scsi", "controller_number": 0}
     assert found["disks"] == [{"path": r"C:\VMs\uefi.vhdx", **place, "controller_location": 0}]
     assert found["dvd_drives"] == [{"path": ISO, **place, "controller_location": 9}]
-    found = read(lab, "bios01", "disks")
+    found = shared_lab.info("bios01", "disks")
     assert [one["controller_type"] for one in (*found["disks"], *found["dvd_drives"])] == ["ide", "ide"]
     assert found["dvd_drives"][0]["path"] is None
-    leaf, empty = read(lab, "tree01", "disks")["disks"]
+    leaf, empty = shared_lab.info("tree01", "disks")["disks"]
     assert leaf["path"].endswith(".avhdx")
     assert empty["path"] is None
 
 
-def test_checkpoints(lab: Lab) -> None:
-    found = read(lab, "tree01", "checkpoints")["checkpoints"]
+def test_checkpoints(shared_lab: Lab) -> None:
+    found = shared_lab.info("tree01", "checkpoints")["checkpoints"]
     assert [(one["name"], one["parent"], one["current"]) for one in found] == [
         ("root", None, False),
         ("left", "root", True),
         ("right", "root", False),
     ]
     assert found[0]["created"] == "2026-01-01T10:00:00+00:00"
-    assert found[0]["id"] in lab.vm("tree01").checkpoints
-    assert read(lab, "uefi01", "checkpoints")["checkpoints"] == []
+    assert found[0]["id"] in shared_lab.vm("tree01").checkpoints
+    assert shared_lab.info("uefi01", "checkpoints")["checkpoints"] == []
 
 
-def test_firmware(lab: Lab) -> None:
-    assert read(lab, "uefi01", "firmware")["firmware"] == {
+def test_firmware(shared_lab: Lab) -> None:
+    assert shared_lab.info("uefi01", "firmware")["firmware"] == {
         "secure_boot": True,
         "secure_boot_template": "windows",
         "boot_order": ["file:Windows Boot Manager", "network:LAN", "disk:0:0", "dvd:0:9"],
     }
-    assert read(lab, "bios01", "firmware")["firmware"] == {
+    assert shared_lab.info("bios01", "firmware")["firmware"] == {
         "secure_boot": None,
         "secure_boot_template": None,
         "boot_order": ["dvd", "disk", "network", "floppy"],
     }
 
 
-def test_what_it_tells_can_be_asked_for(lab: Lab) -> None:
+def test_what_it_tells_can_be_asked_for(shared_lab: Lab) -> None:
     for name in ("tree01", "bios01", "more01"):
-        order = read(lab, name, "firmware")["firmware"]["boot_order"]
+        order = shared_lab.info(name, "firmware")["firmware"]["boot_order"]
         assert order
-        lab.leaves_alone("vm", name=name, firmware={"boot_order": order})
+        shared_lab.leaves_alone("vm", name=name, firmware={"boot_order": order})
 
 
 @pytest.mark.parametrize(("group", "most"), [("disks", 2), ("checkpoints", 1), ("firmware", 5)])
-def test_each_class_is_read_once_for_all_vms(lab: Lab, group: str, most: int) -> None:
-    lab.run("vm_info", include=[])
-    alone = len([entry for entry in lab.requests if entry.action == "Enumerate"])
-    assert all(group in one for one in lab.run("vm_info", include=[group])["vms"])
-    queries = len([entry for entry in lab.requests if entry.action == "Enumerate"]) - alone
+def test_each_class_is_read_once_for_all_vms(shared_lab: Lab, group: str, most: int) -> None:
+    shared_lab.run("vm_info", include=[])
+    alone = len([entry for entry in shared_lab.requests if entry.action == "Enumerate"])
+    assert all(group in one for one in shared_lab.run("vm_info", include=[group])["vms"])
+    queries = len([entry for entry in shared_lab.requests if entry.action == "Enumerate"]) - alone
     assert queries <= most
 
 
-def test_they_are_told_where_they_are_asked_for(lab: Lab) -> None:
-    assert not [one["name"] for one in lab.run("vm_info")["vms"] if set(one) & {*PARTS, "dvd_drives"}]
-    (one,) = lab.run("vm_info", name=["uefi01"], include=PARTS)["vms"]
+def test_they_are_told_where_they_are_asked_for(shared_lab: Lab) -> None:
+    assert not [one["name"] for one in shared_lab.run("vm_info")["vms"] if set(one) & {*PARTS, "dvd_drives"}]
+    (one,) = shared_lab.run("vm_info", name=["uefi01"], include=PARTS)["vms"]
     assert set(one) == {"id", "name", "state", "uptime", "dvd_drives", *PARTS}

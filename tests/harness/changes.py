@@ -1,0 +1,58 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task did on a simulated host: its state before and after, and the requests that write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.nested.hyperv.tests.simulator import Machine
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
+
+# Classes of the host's networking that people set; the rest follows from them.
+NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
+READING_METHODS = ("Get", "Find", "Test", "Validate")
+
+
+def state(machine: Machine) -> dict[str, dict[str, Any]]:
+    """What a task could change on a host, by object path: settings, power of VMs, networks and files."""
+    with machine.clock.lock:
+        power = {vm.reference.path(): {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
+        networks = {
+            # An address is tentative for some seconds, whoever looks.
+            row.reference().path(): {name: value for name, value in row.items() if name != "AddressState"}
+            for cls in machine.schema.classes(STANDARD)
+            if not cls.abstract and cls.name.startswith(NETWORKS)
+            for row in machine.repository.rows(cls.name, STANDARD, deep=False)
+        }
+        files = {
+            f"file:{file.path}": {"Size": file.disk.size if file.disk else file.bytes, "SizeOnDisk": file.size}
+            for file in machine.files
+        }
+        return {**machine.dump(), **power, **networks, **files}
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """Object path → property → (before, after); a new or removed object has the property "" alone."""
+    changes: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for path in [*before, *(path for path in after if path not in before)]:
+        old, new = before.get(path), after.get(path)
+        if old is None or new is None:
+            changes[path] = {"": (old, new)}
+        elif old != new:
+            names = [*old, *(name for name in new if name not in old)]
+            changes[path] = {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+    return changes
+
+
+def writes(requests: Iterable[Entry]) -> list[str]:
+    """The requests that may have changed something on the host."""
+    return [
+        f"{entry.action} {entry.class_name} {entry.method}".strip()
+        for entry in requests
+        if entry.action in ("Create", "Put", "Delete", "Command", "Send")
+        or (entry.action == "Invoke" and not entry.method.startswith(READING_METHODS))
+    ]

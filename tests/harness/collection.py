@@ -1,0 +1,41 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules of the collection: their documentation, their argument specs and the options in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "plugins" / "modules"
+PACKAGE = "ansible_collections.nested.hyperv.plugins.modules"
+
+
+def modules() -> tuple[str, ...]:
+    """Short names of all modules."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("[a-z]*.py")))
+
+
+@cache
+def documentation(module: str, block: str) -> Any:
+    """DOCUMENTATION, EXAMPLES or RETURN of a module, parsed."""
+    return yaml.safe_load(getattr(import_module(f"{PACKAGE}.{module}"), block))
+
+
+@cache
+def options(module: str) -> frozenset[str]:
+    """Full paths of all options of a module, such as `memory.minimum`, from its SPEC."""
+    spec = import_module(f"{PACKAGE}.{module}").SPEC
+    return frozenset(option_paths(spec["argument_spec"]))
+
+
+def option_paths(argument_spec: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, option in argument_spec.items():
+        yield name
+        yield from (f"{name}.{path}" for path in option_paths(option.get("options") or {}))
