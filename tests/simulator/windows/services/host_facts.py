@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,72 +20,80 @@ MEMORY_INTEGRITY = 2
 HYPERVISOR, SECURE_BOOT, DMA_PROTECTION, NX, MODE_BASED = 1, 2, 3, 5, 7
 
 
+def bios(machine: Machine) -> dict[str, Any]:
+    values = host_kind(machine)["bios"]
+    return {
+        "Name": values["smbios"],
+        "Caption": values["smbios"],
+        "Description": values["smbios"],
+        "SoftwareElementID": values["smbios"],
+        "SoftwareElementState": 3,
+        "TargetOperatingSystem": 0,
+        "Version": values["version"],
+        "Manufacturer": values["manufacturer"],
+        "SerialNumber": values["serial"],
+        "SMBIOSBIOSVersion": values["smbios"],
+        "SMBIOSPresent": True,
+        "SMBIOSMajorVersion": 3,
+        "SMBIOSMinorVersion": 1,
+        "BIOSVersion": [values["version"], values["smbios"]],
+        "ReleaseDate": datetime(2023, 11, 28, tzinfo=UTC),
+        "PrimaryBIOS": True,
+        "Status": "OK",
+    }
+
+
+def enclosure(machine: Machine) -> dict[str, Any]:
+    kind = host_kind(machine)
+    return {
+        "Tag": "System Enclosure 0",
+        "Manufacturer": kind["manufacturer"],
+        "SerialNumber": kind["bios"]["serial"],
+        "SMBIOSAssetTag": kind["asset_tag"],
+        "ChassisTypes": [kind["chassis"]],
+    }
+
+
+def product(machine: Machine) -> dict[str, Any]:
+    kind = host_kind(machine)
+    return {
+        "IdentifyingNumber": kind["bios"]["serial"],
+        "Name": kind["model"],
+        "Vendor": kind["manufacturer"],
+        "Version": "1.0",
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}/product")).upper(),
+    }
+
+
+def device_guard(machine: Machine) -> dict[str, Any]:
+    return {
+        "InstanceIdentifier": "4ff40742-2649-41b8-bdd1-e80fad1cce80",
+        "Version": "1.0",
+        "RequiredSecurityProperties": [HYPERVISOR] if vbs(machine) else [],
+        "SecurityServicesConfigured": [MEMORY_INTEGRITY] if vbs(machine) else [0],
+        "CodeIntegrityPolicyEnforcementStatus": 0,
+        "UsermodeCodeIntegrityPolicyEnforcementStatus": 0,
+    }
+
+
+ROWS: dict[tuple[str, str], Callable[[Machine], dict[str, Any]]] = {
+    ("Win32_BIOS", CIMV2): bios,
+    ("Win32_SystemEnclosure", CIMV2): enclosure,
+    ("Win32_ComputerSystemProduct", CIMV2): product,
+    ("Win32_DeviceGuard", DEVICE_GUARD): device_guard,
+}
+
+
 class HostFacts(Service):
     def install(self, machine: Machine) -> None:
-        repository, kind = machine.repository, host_kind(machine)
-        bios, new = kind["bios"], repository.add
-        product_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}/product")).upper()
-        new(
-            "Win32_BIOS",
-            {
-                "Name": bios["smbios"],
-                "Caption": bios["smbios"],
-                "Description": bios["smbios"],
-                "SoftwareElementID": bios["smbios"],
-                "SoftwareElementState": 3,
-                "TargetOperatingSystem": 0,
-                "Version": bios["version"],
-                "Manufacturer": bios["manufacturer"],
-                "SerialNumber": bios["serial"],
-                "SMBIOSBIOSVersion": bios["smbios"],
-                "SMBIOSPresent": True,
-                "SMBIOSMajorVersion": 3,
-                "SMBIOSMinorVersion": 1,
-                "BIOSVersion": [bios["version"], bios["smbios"]],
-                "ReleaseDate": datetime(2023, 11, 28, tzinfo=UTC),
-                "PrimaryBIOS": True,
-                "Status": "OK",
-            },
-            CIMV2,
-        )
-        new(
-            "Win32_SystemEnclosure",
-            {
-                "Tag": "System Enclosure 0",
-                "Manufacturer": kind["manufacturer"],
-                "SerialNumber": bios["serial"],
-                "SMBIOSAssetTag": kind["asset_tag"],
-                "ChassisTypes": [kind["chassis"]],
-            },
-            CIMV2,
-        )
-        new(
-            "Win32_ComputerSystemProduct",
-            {
-                "IdentifyingNumber": bios["serial"],
-                "Name": kind["model"],
-                "Vendor": kind["manufacturer"],
-                "Version": "1.0",
-                "UUID": product_id,
-            },
-            CIMV2,
-        )
-        new(
-            "Win32_DeviceGuard",
-            {
-                "InstanceIdentifier": "4ff40742-2649-41b8-bdd1-e80fad1cce80",
-                "Version": "1.0",
-                "RequiredSecurityProperties": [HYPERVISOR] if vbs(machine) else [],
-                "SecurityServicesConfigured": [MEMORY_INTEGRITY] if vbs(machine) else [0],
-                "CodeIntegrityPolicyEnforcementStatus": 0,
-                "UsermodeCodeIntegrityPolicyEnforcementStatus": 0,
-            },
-            DEVICE_GUARD,
-        )
-        live = repository.live
-        live("Win32_DeviceGuard", "VirtualizationBasedSecurityStatus", lambda row: vbs(machine), DEVICE_GUARD)
-        live("Win32_DeviceGuard", "SecurityServicesRunning", lambda row: _running(machine), DEVICE_GUARD)
-        live("Win32_DeviceGuard", "AvailableSecurityProperties", lambda row: _available(machine), DEVICE_GUARD)
+        for (cls, namespace), row in ROWS.items():
+            machine.repository.add(cls, row(machine), namespace)
+        for prop, value in (
+            ("VirtualizationBasedSecurityStatus", vbs),
+            ("SecurityServicesRunning", _running),
+            ("AvailableSecurityProperties", _available),
+        ):
+            machine.repository.live("Win32_DeviceGuard", prop, lambda _row, value=value: value(machine), DEVICE_GUARD)
 
 
 def host_kind(machine: Machine) -> dict[str, Any]:
