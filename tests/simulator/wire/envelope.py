@@ -60,7 +60,7 @@ def local_name(tag: str) -> str:
 
 @dataclass(slots=True)
 class Request:
-    """What a WS-Management request says; header values are stripped, the body is its first element."""
+    """A WS-Management request; header values are stripped, the body is its first element."""
 
     action: str = ""
     message_id: str = ""
@@ -114,7 +114,13 @@ def parse(data: bytes) -> Request:
     request.action = _text(headers.get(f"{{{ADDRESSING}}}Action"))
     request.resource_uri = _text(headers.get(f"{{{WSMAN}}}ResourceURI"))
     try:
-        _check_headers(request, headers)
+        _check_understood(headers)
+        _check_addressing(request, headers)
+        _read_limits(request, headers)
+        if (selector_set := headers.get(f"{{{WSMAN}}}SelectorSet")) is not None:
+            request.selectors = read_selectors(selector_set)
+        for option in headers.get(f"{{{WSMAN}}}OptionSet", ()):
+            request.options[option.get("Name", "").lower()] = _text(option)
     except Fault as problem:
         problem.relates_to = request.message_id
         raise
@@ -125,7 +131,7 @@ def _text(element: Element | None) -> str:
     return (element.text or "").strip() if element is not None else ""
 
 
-def _check_headers(request: Request, headers: dict[str, Element]) -> None:
+def _check_understood(headers: dict[str, Element]) -> None:
     for tag, element in headers.items():
         must = element.get(f"{{{SOAP}}}mustUnderstand", "").lower() in ("true", "1")
         if must and tag == f"{{{WSMAN}}}FragmentTransfer":
@@ -134,6 +140,9 @@ def _check_headers(request: Request, headers: dict[str, Element]) -> None:
             raise fault("MustUnderstand")
         if must and local_name(tag) in ("Locale", "DataLocale"):
             raise fault("LocaleMustUnderstand")
+
+
+def _check_addressing(request: Request, headers: dict[str, Element]) -> None:
     if not request.message_id:
         raise fault("InvalidMessageInformationHeader")
     if not request.action:
@@ -143,6 +152,9 @@ def _check_headers(request: Request, headers: dict[str, Element]) -> None:
         raise fault("MessageInformationHeaderRequired")
     if _text(reply_to.find(f"{{{ADDRESSING}}}Address")) != ANONYMOUS:
         raise fault("AddressingMode")
+
+
+def _read_limits(request: Request, headers: dict[str, Element]) -> None:
     size = headers.get(f"{{{WSMAN}}}MaxEnvelopeSize")
     if size is not None:
         if not _text(size).isdigit():
@@ -155,11 +167,6 @@ def _check_headers(request: Request, headers: dict[str, Element]) -> None:
         request.timeout = duration(_text(timeout))
         if request.timeout is None:
             raise fault("InvalidTimeout")
-    selector_set = headers.get(f"{{{WSMAN}}}SelectorSet")
-    if selector_set is not None:
-        request.selectors = read_selectors(selector_set)
-    for option in headers.get(f"{{{WSMAN}}}OptionSet", ()):
-        request.options[option.get("Name", "").lower()] = _text(option)
 
 
 def read_selectors(selector_set: Element) -> list[tuple[str, str | Element]]:
@@ -179,7 +186,7 @@ _DURATION = re.compile(
 
 
 def duration(text: str) -> float | None:
-    """Seconds of an xs:duration; None when it is none or not positive."""
+    """Seconds of an xs:duration; None if it is malformed or not positive."""
     match = _DURATION.match(text)
     if not match or match[1] or text in ("P", "PT"):
         return None
