@@ -18,12 +18,15 @@ class Value(NamedTuple):
 
 
 class Registry:
-    def __init__(self, content: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """`contents` are values by name, by path of their key; later ones add to earlier ones."""
+
+    def __init__(self, *contents: Mapping[str, Mapping[str, Any] | None]) -> None:
         self._keys: dict[str, tuple[str, dict[str, Value]]] = {hive.lower(): (hive, {}) for hive in HIVES}
-        for path, values in content.items():
-            self.create(path)
-            for name, data in (values or {}).items():
-                self.write(path, name, data)
+        for content in contents:
+            for path, values in content.items():
+                self.create(path)
+                for name, data in (values or {}).items():
+                    self.write(path, name, data)
 
     def __contains__(self, path: str) -> bool:
         return path.lower() in self._keys

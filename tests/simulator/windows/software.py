@@ -58,16 +58,23 @@ class Feature:
 
 @dataclass
 class Service:
-    """`at_boot` is the state it has after a start of Windows, `seconds` the time it takes to start or stop."""
+    """A service; `triggered` is its state after a start of Windows if it starts manually: some have a trigger.
+
+    `seconds` is the time that it takes to start or stop.
+    """
 
     name: str
     display: str
     path: str
     start: str
     state: str
-    at_boot: str
+    triggered: str
     account: str = "LocalSystem"
     seconds: float = 0.0
+
+    @property
+    def at_boot(self) -> str:
+        return {AUTO: RUNNING, DISABLED_SERVICE: STOPPED}.get(self.start, self.triggered)
 
 
 class Package(NamedTuple):
@@ -87,18 +94,19 @@ class Software:
         spec = machine.spec
         self.servicing = {"seconds": 0.0, "after_restart": 0.0, "fails": [], **(spec.get("servicing") or {})}
         check_keys(self.servicing, SERVICING_KEYS, "servicing")
-        self.registry = Registry({**_default_keys(machine), **(spec.get("registry") or {})})
+        self.registry = Registry(_default_keys(machine), spec.get("registry") or {})
         self.features = {feature.name.lower(): feature for feature in self._model_features()}
         for package in spec.get("packages") or ():
             check_keys(package, PACKAGE_KEYS, "packages")
             code = f"{{{str(uuid.uuid5(uuid.NAMESPACE_OID, package['name'])).upper()}}}"
             self.add_package(Package(**{"code": code, "version": "1.0", "publisher": "", **package}))
-        self._given: dict[str, Any] = dict(spec.get("services") or {})
-        self.services: dict[str, Service] = {}
+        self.services = {service.name.lower(): service for service in self._model_services()}
+        self._of_model = frozenset(self.services)
         self._update_services()
         if spec.get("pending_restart"):
-            self.registry.create(SERVICING_PENDING)
             self.registry.create(UPDATE_PENDING)
+        if spec.get("pending_restart") or self._changes_pending:
+            self.registry.create(SERVICING_PENDING)
 
     # --- features
 
@@ -113,11 +121,11 @@ class Software:
 
     def family(self, feature: Feature) -> list[Feature]:
         """A feature and all below it."""
-        below = [one for one in self.features.values() if one.parent.lower() == feature.name.lower()]
-        return [feature, *(one for child in below for one in self.family(child))]
+        children = [child for child in self.features.values() if child.parent.lower() == feature.name.lower()]
+        return [feature, *(member for child in children for member in self.family(child))]
 
     def ancestors(self, feature: Feature) -> list[Feature]:
-        """The features above one, the nearest first."""
+        """The features above a feature, the nearest first."""
         parent = self.find_feature(feature.parent)
         return [parent, *self.ancestors(parent)] if parent else []
 
@@ -133,6 +141,10 @@ class Software:
                 feature.state = ENABLE_PENDING if enable else DISABLE_PENDING
                 self.registry.create(SERVICING_PENDING)
         self._update_services()
+
+    @property
+    def _changes_pending(self) -> bool:
+        return any(feature.active is not feature.wanted for feature in self.features.values())
 
     @property
     def restart_pending(self) -> bool:
@@ -159,7 +171,7 @@ class Software:
         for feature in self.features.values():
             if feature.active is feature.wanted and feature.state != ABSENT:
                 feature.state = ENABLED if feature.active else DISABLED
-        if all(feature.active is feature.wanted for feature in self.features.values()):
+        if not self._changes_pending:
             self.registry.delete(SERVICING_PENDING)
         self.registry.delete(UPDATE_PENDING)
 
@@ -222,24 +234,26 @@ class Software:
         if service.seconds:
             self.machine.clock.after(service.seconds, arrive)
 
+    def _model_services(self) -> Iterator[Service]:
+        """Services that the model adds or changes."""
+        known = {name.lower(): (name, part) for name, part in parts(self.machine, "services").items()}
+        for name, given in (self.machine.spec.get("services") or {}).items():
+            change = {"state": given} if isinstance(given, str) else given
+            check_keys(change, SERVICE_KEYS, f"services.{name}")
+            known_name, part = known.get(name.lower(), (name, {}))
+            yield _service(known_name, {**part, **change})
+
     def _update_services(self) -> None:
-        """Add the services of features that became active, remove those of features that are not."""
-        known: dict[str, dict[str, Any]] = {}
+        """Add the services of active features, remove those of features that are not active."""
         for name, part in parts(self.machine, "services").items():
+            if name.lower() in self._of_model:
+                continue
             needed = [self.find_feature(feature) for feature in part.get("features", ())]
             active = not needed or any(feature and feature.active for feature in needed)
             if active and (self.machine.inside or not part.get("inside")):
-                known[name] = part
-        for name, given in self._given.items():
-            change = {"state": given} if isinstance(given, str) else given
-            check_keys(change, SERVICE_KEYS, f"services.{name}")
-            same = next((one for one in known if one.lower() == name.lower()), name)
-            known[same] = {**known.get(same, {}), **change}
-        for name in set(self.services) - {name.lower() for name in known}:
-            del self.services[name]
-        for name, part in known.items():
-            if name.lower() not in self.services:
-                self.services[name.lower()] = _service(name, part)
+                self.services.setdefault(name.lower(), _service(name, part))
+            else:
+                self.services.pop(name.lower(), None)
 
     # --- packages
 
@@ -283,7 +297,7 @@ def _service(name: str, part: dict[str, Any]) -> Service:
         part.get("path", rf"C:\Windows\system32\{name}.exe"),
         start,
         state,
-        {AUTO: RUNNING, DISABLED_SERVICE: STOPPED}.get(start, state),
+        state,
         part.get("account", "LocalSystem"),
         float(part.get("seconds", 0)),
     )

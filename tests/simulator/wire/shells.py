@@ -66,7 +66,7 @@ class Shell:
 
 
 class Shells:
-    """The shells of one machine. Programs run by the clock; only a Receive waits, without holding the simulation."""
+    """The shells of a machine. Programs run on the clock; only Receive waits, without holding the simulation's lock."""
 
     def __init__(self, machine: Machine, settings: Settings) -> None:
         self.machine = machine
@@ -179,7 +179,7 @@ class Shells:
         if not line:
             raise fault("ShellParameter")
         if any(not command.reported for command in shell.commands.values()):
-            raise fault("Concurrency")  # MS-WSMV note 121: until a client has received the end of the one before
+            raise fault("Concurrency")  # MS-WSMV note 121: until a client has received the end of the previous command
         arguments = [argument.text or "" for argument in body.findall(f"{{{SHELL}}}Arguments")]
         process = programs.start(
             self.machine,
@@ -194,7 +194,7 @@ class Shells:
         shell.commands[identifier] = Command(process)
         return f"<rsp:CommandResponse><rsp:CommandId>{escape(identifier)}</rsp:CommandId></rsp:CommandResponse>"
 
-    def _one(self, shell: Shell, identifier: str) -> Command:
+    def _find_command(self, shell: Shell, identifier: str) -> Command:
         command = shell.commands.get(identifier)
         if command is None:
             raise fault("InvalidSelectors", message=_NO_COMMAND)
@@ -202,7 +202,7 @@ class Shells:
 
     def _send(self, shell: Shell, body: Element) -> str:
         for stream in body.findall(f"{{{SHELL}}}Stream"):
-            process = self._one(shell, stream.get("CommandId", "")).process
+            process = self._find_command(shell, stream.get("CommandId", "")).process
             try:
                 data = base64.b64decode(stream.text or "")
             except binascii.Error as error:
@@ -217,7 +217,7 @@ class Shells:
         identifier = desired.get("CommandId") if desired is not None else None
         if desired is None or not identifier:
             raise fault("ShellParameter")
-        command = self._one(shell, identifier)
+        command = self._find_command(shell, identifier)
         process = command.process
         streams = [stream for stream in (desired.text or "").split() if stream in shell.streams]
         if not self.machine.clock.wait(lambda: process.has_output(streams) or not process.running, timeout):
@@ -251,7 +251,7 @@ class Shells:
         if code not in ("terminate", "ctrl_c", "ctrl_break"):
             raise fault("InvalidBody")
         # Without a command the signal is for the shell: for all that runs in it.
-        commands = {identifier: self._one(shell, identifier)} if identifier else dict(shell.commands)
+        commands = {identifier: self._find_command(shell, identifier)} if identifier else dict(shell.commands)
         for key, command in commands.items():
             if code == "terminate":
                 command.process.kill()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WINDOWS = r"c:\windows" + "\\"
 SYSTEM = r"c:\windows\system32" + "\\"
-# OEM code pages (Microsoft, "Code page identifiers"): of a console that no client chose one for.
+# OEM code pages (Microsoft, "Code page identifiers"), for clients that choose no code page.
 OEM_CODE_PAGES = {"en-US": 437, "de-DE": 850, "ja-JP": 932}
 
 
@@ -34,7 +34,7 @@ class Program(NamedTuple):
     since: int = 0
 
 
-# By path in lower case. What isn't below the Windows folder is there while a file of that path is.
+# By path in lower case. A program outside of the Windows folder exists only if a file of that path exists.
 PROGRAMS: dict[str, Program] = {
     f"{SYSTEM}certutil.exe": Program(certutil.main),
     f"{SYSTEM}cmd.exe": Program(cmd.main),

@@ -62,16 +62,16 @@ def _expand(line: str, context: Context) -> str:
 
 def _commands(line: str) -> list[tuple[str, str]]:
     """The commands of a line, each with the operator before it; carets are gone, what they protected stays."""
-    found, operator, text = [], "", ""
+    commands, operator, text = [], "", ""
     for plain, escaped, sign in _TOKEN.findall(line):
         if sign in ("|", "<", ">"):
             raise NotImplementedError(f"the simulator's cmd.exe knows no {sign}: {line}")
         if sign:
-            found.append((operator, text))
+            commands.append((operator, text))
             operator, text = sign, ""
         else:
             text += plain or escaped
-    return [(before, command.lstrip(" \t@")) for before, command in (*found, (operator, text)) if command.strip()]
+    return [(before, command.lstrip(" \t@")) for before, command in (*commands, (operator, text)) if command.strip()]
 
 
 def _run(command: str, context: Context) -> Steps:
@@ -96,7 +96,7 @@ def locate(context: Context, name: str) -> str | None:
     """The path of a program: as given, else in the current directory, else in those of PATH; .exe may be left out."""
     folders = ["", *(context.variable("PATH") or "").split(";")] if name == ntpath.basename(name) else [""]
     names = [name, f"{name}.exe"] if ntpath.splitext(name)[1] else [f"{name}.exe"]
-    paths = [ntpath.normpath(ntpath.join(context.directory, folder, one)) for folder in folders for one in names]
+    paths = [ntpath.normpath(ntpath.join(context.directory, folder, file)) for folder in folders for file in names]
     return next((path for path in paths if programs.find(context.machine, path)), None)
 
 

@@ -64,7 +64,9 @@ def main(context: Context) -> Steps:
                 code = yield from _change(context, options, _to_enable(context, options), enable=True)
             case "disable-feature":
                 features = [
-                    one for feature in _named(context, options) for one in context.machine.software.family(feature)
+                    member
+                    for feature in _named(context, options)
+                    for member in context.machine.software.family(feature)
                 ]
                 code = yield from _change(context, options, features, enable=False)
     except Failed as failure:
@@ -77,7 +79,7 @@ def main(context: Context) -> Steps:
 
 
 def _parse(arguments: tuple[str, ...]) -> dict[str, list[str]]:
-    """Values by option; `command` is the one that says what to do."""
+    """Values by option; `command` holds the name of the servicing command."""
     options: dict[str, list[str]] = {}
     for argument in arguments:
         match = re.fullmatch(r"/([\w-]+)(?:[:=](.*))?", argument)
@@ -145,7 +147,7 @@ def _to_enable(context: Context, options: dict[str, list[str]]) -> list[Feature]
         raise Failed(BLOCKED)
     if "all" in options:
         tops = [(software.ancestors(feature) or [feature])[-1] for feature in features]
-        features = [one for top in tops for one in software.family(top)]
+        features = [feature for top in tops for feature in software.family(top)]
     if any(feature.state == ABSENT for feature in features) and "source" not in options:
         raise Failed(NO_PAYLOAD, _PAYLOAD)
     return features
@@ -177,7 +179,7 @@ def _change(context: Context, options: dict[str, list[str]], features: list[Feat
 
 
 def _without_orphans(software: Software, features: list[Feature]) -> tuple[list[Feature], Feature | None]:
-    """The features that can be enabled, since all above them are or will be, and one that can't."""
+    """The features whose ancestors are or will be enabled, and the first feature of the others."""
     allowed = [
         feature
         for feature in features

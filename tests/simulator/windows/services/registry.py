@@ -20,7 +20,7 @@ Method = Callable[[Service, "Call"], Answer]
 
 
 def _path(call: Call) -> str:
-    """HKLM where no hive is given (the default of hDefKey)."""
+    """Path of the key; hDefKey defaults to HKLM."""
     hive = HIVES.get(call["hDefKey"] if call["hDefKey"] is not None else 0x80000002, "")
     return "\\".join(part for part in (hive, call["sSubKeyName"]) if part)
 

@@ -13,7 +13,7 @@ from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Ma
 from ansible_collections.nested.hyperv.tests.simulator.model import ModelError
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 from ansible_collections.nested.hyperv.tests.simulator.windows.registry import Registry
-from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING, Package
+from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING, Package, Service
 
 from ..hosts import host, power, rows
 
@@ -49,6 +49,7 @@ def restart(machine: Machine) -> None:
 
 def test_pending_features_change_at_the_restart() -> None:
     machine = host(hyperv=False, features={VMP: "enable-pending", "NetFx4": "disable-pending"})
+    assert machine.software.restart_pending
     assert (install_states(machine)[VMP], install_states(machine)["NetFx4"]) == (2, 1)
     restart(machine)
     assert (install_states(machine)[VMP], install_states(machine)["NetFx4"]) == (1, 2)
@@ -157,8 +158,30 @@ def test_services_start_with_windows() -> None:
     machine = host(services={"vmms": "Stopped", "once": {"start": "Manual", "state": "Stopped"}})
     programs.start(machine, "sc start once")
     restart(machine)
-    found = services(machine)
-    assert (found["vmms"]["State"], found["once"]["State"]) == ("Running", "Stopped")
+    assert {name: services(machine)[name]["State"] for name in ("vmms", "once", "W32Time")} == {
+        "vmms": "Running",
+        "once": "Stopped",
+        "W32Time": "Running",
+    }
+    invoke(machine, "Win32_Service", "ChangeStartMode", {"Name": "once"}, StartMode="Automatic")
+    invoke(machine, "Win32_Service", "ChangeStartMode", {"Name": "vmms"}, StartMode="Disabled")
+    restart(machine)
+    assert (services(machine)["vmms"]["State"], services(machine)["once"]["State"]) == ("Stopped", "Running")
+
+
+def test_a_service_that_a_program_adds_outlives_changes_of_features() -> None:
+    machine = host(hyperv=False)
+    machine.software.services["demo"] = Service("demo", "Demo", "C:\\demo.exe", "Auto", "Running", "Stopped")
+    programs.start(machine, "dism /online /norestart /enable-feature /featurename:TelnetClient")
+    restart(machine)
+    assert services(machine)["demo"]["State"] == "Running"
+
+
+def test_a_model_adds_to_the_registry_of_windows() -> None:
+    key = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+    machine = host(registry={rf"HKLM\{key}": {"DisplayVersion": "21H2"}})
+    for name, value in (("DisplayVersion", "21H2"), ("CurrentBuildNumber", "20348")):
+        assert registry(machine, "GetStringValue", key, sValueName=name) == (0, {"sValue": value})
 
 
 # --- packages and registry
