@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
 GB = 1 << 30
 FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
@@ -51,13 +51,6 @@ MODEL: dict[str, Any] = {
                     "checkpoints": [{"name": "first"}],
                 },
                 {"name": "saved01", "state": "saved", "disks": [{"path": r"C:\VMs\saved.vhdx", "size": "40GB"}]},
-                {
-                    "name": "full01",
-                    "controllers": {"scsi": 4},
-                    "disks": [
-                        {"path": rf"C:\VMs\f{n}-{at}.vhdx", **place(n, at)} for n in range(4) for at in range(64)
-                    ],
-                },
             ],
         }
     ]
@@ -351,17 +344,23 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
             {"path": NEW, "size": "1GB", "vm": "bios01", "controller_type": "ide", "controller_number": 2},
             ("controller_number: 2 is not for VM 'bios01'; its ide controllers are 0 to 1",),
         ),
-        ({"path": NEW, "size": "1GB", "vm": "full01"}, ("controller_type: all scsi places of VM 'full01' are taken",)),
-        (
-            {"path": NEW, "size": "1GB", "vm": "full01", "controller_number": 2},
-            ("controller_number: scsi controller 2 of VM 'full01' is full",),
-        ),
         ({"path": NEW, "size": "1GB", "vm": "nosuch"}, ("no VM has the name 'nosuch'",)),
         ({"path": NEW, "size": "1GB", "vm": "a", "vm_id": "b"}, ("mutually exclusive: vm|vm_id",)),
     ],
 )
 def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
     shared_lab.refuses("vm_disk", *words, **args)
+
+
+def test_a_vm_whose_places_are_all_taken_gets_no_disk() -> None:
+    """256 disks, which every look at the host would list, have a host of their own."""
+    disks = [{"path": rf"C:\VMs\{n}-{at}.vhdx", **place(n, at)} for n in range(4) for at in range(64)]
+    vm = {"name": "full01", "controllers": {"scsi": 4}, "disks": disks}
+    task = {"path": NEW, "size": "1GB", "vm": "full01"}
+    with open_lab({"hosts": [{"name": "hv01", "folders": [r"C:\VMs"], "vms": [vm]}]}) as lab:
+        lab.refuses("vm_disk", "controller_type: all scsi places of VM 'full01' are taken", **task)
+        words = "controller_number: scsi controller 2 of VM 'full01' is full"
+        lab.refuses("vm_disk", words, **task, controller_number=2)
 
 
 @real_host
