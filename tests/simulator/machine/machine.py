@@ -119,7 +119,7 @@ class Machine:
         """A VM by its name or id, for tests; KeyError unless there is exactly one."""
         hits = [vm for vm in self.vms.values() if name.lower() in (vm.name.lower(), vm.id.lower())]
         if len(hits) != 1:
-            raise KeyError(f"{len(hits)} VMs are called {name}")
+            raise KeyError(f"{len(hits)} VMs are named {name}")
         return hits[0]
 
     def vm_of(self, row: Instance | None, *, checkpoints: bool = False) -> Vm | None:

@@ -146,7 +146,7 @@ def by_name(machines: list[Machine]) -> dict[str, Machine]:
         if key in named and machine.host:
             key = f"{machine.host.name}/{machine.name}"
         if key in named:
-            raise ModelError(f"two machines are called {key}")
+            raise ModelError(f"two machines are named {key}")
         named[key] = machine
     return named
 
@@ -174,7 +174,7 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     spec["memory"] = megabytes(spec["memory"], where)
     jobs = _complete(spec["jobs"], JOBS, f"{where}.jobs")
     if jobs["mode"] not in ("real", "sync", "async"):
-        raise ModelError(f"{where}.jobs.mode: {jobs['mode']} is none of real, sync, async")
+        raise ModelError(f"{where}.jobs.mode: {jobs['mode']} is not one of real, sync, async")
     spec["options"] = {
         "jobs": jobs,
         "without_rights": spec["without_rights"],
@@ -183,7 +183,7 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
     for key, known in (("kind", read_yaml("host_kinds.yml")), ("vbs", ("off", "enabled", "running"))):
         if spec[key] not in known:
-            raise ModelError(f"{where}.{key}: {spec[key]} is none of {', '.join(known)}")
+            raise ModelError(f"{where}.{key}: {spec[key]} is not one of {', '.join(known)}")
     try:
         spec |= network.complete(name, dict(given), guest=inside is not None)
     except ValueError as error:
@@ -215,7 +215,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     guest = _guest(spec["guest"], f"{where}.guest")
     vm_id = spec["id"] or _id(machine.name, "vm", name, str(index))
     if vm_id.upper() in machine.vms:
-        raise ModelError(f"{where}: id {vm_id} is taken")
+        raise ModelError(f"{where}: id {vm_id} is already in use")
     memory = vm_memory(spec["memory"], f"{where}.memory")
     system = {"Notes": [spec["notes"]], **spec["system_settings"]}
     if spec["version"]:
@@ -243,7 +243,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
         vm.guest.machine = _inner_machine(vm, guest, f"{where}.guest.machine")
         vm.guest.machine.up = spec["state"] in ("running", "paused")
     if spec["state"] not in STATE_NAMES:
-        raise ModelError(f"{where}.state: {spec['state']} is none of {', '.join(STATE_NAMES)}")
+        raise ModelError(f"{where}.state: {spec['state']} is not one of {', '.join(STATE_NAMES)}")
     vm.set_state(STATE_NAMES[spec["state"]])
     return vm
 
@@ -305,10 +305,10 @@ def _guest(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     guest = _complete(given, GUEST, where)
     if isinstance(guest["os"], str):
         if guest["os"] not in GUEST_OS:
-            raise ModelError(f"{where}.os: {guest['os']} is none of {', '.join(GUEST_OS)}")
+            raise ModelError(f"{where}.os: {guest['os']} is not one of {', '.join(GUEST_OS)}")
         guest["os"] = GUEST_OS[guest["os"]]
     if guest["shutdown"] not in ("graceful", "locked", "hang"):
-        raise ModelError(f"{where}.shutdown: {guest['shutdown']} is none of graceful, locked, hang")
+        raise ModelError(f"{where}.shutdown: {guest['shutdown']} is not one of graceful, locked, hang")
     return guest
 
 
@@ -353,7 +353,7 @@ def windows(given: str | Mapping[str, Any], where: str = "os") -> dict[str, Any]
     changes = {"product": given} if isinstance(given, str) else dict(given)
     product = changes.pop("product", "server2022")
     if product not in products:
-        raise ModelError(f"{where}.os: {product} is none of {', '.join(products)}")
+        raise ModelError(f"{where}.os: {product} is not one of {', '.join(products)}")
     return {"revision": 1, **products[product], **changes}
 
 
@@ -390,7 +390,7 @@ def megabytes(size: str | int, where: str = "size") -> int:
     """4GB, 512MB, or a number of bytes → MB."""
     match = re.fullmatch(r"\s*(\d+)\s*([KMGT]B)?\s*", str(size), re.IGNORECASE)
     if not match:
-        raise ModelError(f"{where}: {size!r} is no size")
+        raise ModelError(f"{where}: {size!r} is not a size")
     return int(match[1]) * UNITS[(match[2] or "").upper()] // 2**20
 
 

@@ -80,10 +80,10 @@ def _adapter(machine_name: str, number: int, raw: dict[str, Any]) -> dict[str, A
 def _switch(machine_name: str, raw: dict[str, Any] | str) -> dict[str, Any]:
     made = _with_defaults({"name": raw} if isinstance(raw, str) else raw, _SWITCH, "switches")
     if made["type"] not in SWITCH_TYPES:
-        raise ValueError(f"switch {made['name']}: type {made['type']} is none of {', '.join(SWITCH_TYPES)}")
+        raise ValueError(f"switch {made['name']}: type {made['type']} is not one of {', '.join(SWITCH_TYPES)}")
     made["adapters"], made["addresses"] = _list(made["adapters"]), _list(made["addresses"])
     if (made["type"] == "external") != bool(made["adapters"]):
-        raise ValueError(f"switch {made['name']}: adapters belong to an external switch, and it needs some")
+        raise ValueError(f"switch {made['name']}: only an external switch has adapters, and it needs at least one")
     if made["type"] == "default":
         made["id"] = DEFAULT_SWITCH
     guid = made["id"] or uuid.uuid5(uuid.NAMESPACE_OID, f"{machine_name}/switch/{made['name']}")
@@ -121,5 +121,5 @@ def _list(value: Any) -> list[Any]:
 def _mac(text: str) -> str:
     digits = "".join(char for char in text if char not in ":-. ").upper()
     if len(digits) != 12 or set(digits) - set("0123456789ABCDEF"):
-        raise ValueError(f"{text} is no MAC address")
+        raise ValueError(f"{text} is not a MAC address")
     return digits

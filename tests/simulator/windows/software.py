@@ -182,7 +182,7 @@ class Software:
         check_keys(given, {name.lower() for name in known}, "features")
         for state in given.values():
             if state not in STATES:
-                raise ValueError(f"features: {state} is none of {', '.join(STATES)}")
+                raise ValueError(f"features: {state} is not one of {', '.join(STATES)}")
         for name, part in known.items():
             role = bool(part.get("hyperv") and spec["hyperv"])
             state = ENABLED if role else part.get("default", DISABLED)
