@@ -81,7 +81,7 @@ def run_task(
 def check_result(module: str, result: Mapping[str, Any], password: str) -> None:
     """What holds for every result: it doesn't contain the password, and an option that it names exists."""
     assert not password or password not in repr(result), "the result contains the password"
-    if not result.get("failed") or "option" not in result:
+    if not result.get("failed") or not result.get("option"):
         return
     option, message = result["option"], result["msg"]
     assert option in collection.options(module), f"{module} has no option {option!r}, which is named in: {message}"
