@@ -108,7 +108,7 @@ class Process:
         """Give it input; `end` closes the stream."""
         stdin = self.context.stdin
         stdin.data += data
-        stdin.closed = stdin.closed or end
+        stdin.closed = end
         if self._waiting is READ and (stdin.data or stdin.closed):
             self._resume(self._input())
 

@@ -13,7 +13,7 @@ from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Ma
 from ansible_collections.nested.hyperv.tests.simulator.model import ModelError
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 from ansible_collections.nested.hyperv.tests.simulator.windows.registry import Registry
-from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING, Package, Service
+from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING, UPDATE_PENDING, Package, Service
 
 from ..hosts import host, power, rows
 
@@ -92,10 +92,11 @@ def test_the_role_becomes_active_at_the_restart() -> None:
 
 def test_servicing_may_be_slow_after_the_restart_or_roll_back() -> None:
     given = {"features": {VMP: "enable-pending", "Containers": "enable-pending"}}
-    machine = host(hyperv=False, servicing={"after_restart": 120, "fails": ["containers"]}, **given)
+    machine = host(hyperv=False, servicing={"after_restart": 120, "fails": ["containers", "NetFx4"]}, **given)
     restart(machine)
     assert machine.software.features["virtualmachineplatform"].state == "enable-pending"
     assert machine.software.features["containers"].state == "disabled", "without a word to anybody"
+    assert machine.software.features["netfx4"].state == "enabled", "nothing was pending"
     machine.clock.advance(120)
     assert machine.software.features["virtualmachineplatform"].state == "enabled"
 
@@ -103,8 +104,10 @@ def test_servicing_may_be_slow_after_the_restart_or_roll_back() -> None:
 def test_a_restart_ends_what_an_update_left_pending() -> None:
     machine = host(pending_restart=True)
     assert machine.software.restart_pending
+    assert UPDATE_PENDING in machine.software.registry
     restart(machine)
     assert not machine.software.restart_pending
+    assert UPDATE_PENDING not in machine.software.registry
 
 
 def test_a_guest_applies_its_pending_features_when_it_boots_again() -> None:

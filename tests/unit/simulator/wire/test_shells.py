@@ -363,6 +363,12 @@ def test_an_empty_message_is_not_the_end_of_the_input(talk, shell):
     assert code(receive(talk, shell, identifier)) == 3
 
 
+def test_no_input_comes_after_its_end(talk, shell):
+    identifier = start(talk, shell, "silent")
+    assert send(talk, shell, identifier, b"last", end=True).status == 200
+    assert send(talk, shell, identifier, b"more").fault == BROKEN_PIPE
+
+
 def test_input_that_nobody_reads_any_more(talk, shell):
     identifier = start(talk, shell, "echo.exe")
     send(talk, shell, identifier, b"", end=True)
