@@ -13,7 +13,12 @@ from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Ma
 from ansible_collections.nested.hyperv.tests.simulator.model import ModelError
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 from ansible_collections.nested.hyperv.tests.simulator.windows.registry import Registry
-from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING, UPDATE_PENDING, Package, Service
+from ansible_collections.nested.hyperv.tests.simulator.windows.software import (
+    SERVICING_PENDING,
+    UPDATE_PENDING,
+    Package,
+    Service,
+)
 
 from ..hosts import host, power, rows
 
