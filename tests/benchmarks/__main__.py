@@ -385,7 +385,8 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
         (f"seconds for {CLONES} clones of a training lab", pick(found, "training_lab").wall_s, "at most", 60),
     ]
     return [
-        (f"{value:8.2f} {text} ({bound} {limit:g})", value <= limit if bound == "at most" else value >= limit)
+        # A difference of runs below 0 measures what else the machine did.
+        (f"{value:8.2f} {text} ({bound} {limit:g})", 0 < value <= limit if bound == "at most" else value >= limit)
         for text, value, bound, limit in measured
     ]
 

@@ -43,6 +43,7 @@ def everything(**ours):
         ({"cpu_ratio": 2.1}, ["NTLM over http", "the worst over https"]),
         ({"requests": 3.0}, ["requests of a task"]),
         ({"wall_s": 4.5}, ["of the PowerShell task's time"]),
+        ({"wall_s": -4.5}, ["of the PowerShell task's time", "seconds for 1000 VMs"]),
         ({"bytes_up": 9000.0}, ["KB up"]),
     ],
 )
