@@ -11,15 +11,15 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _ensure
 from ..module_utils._run import run_module
+from ..module_utils._task.session import Task
 from ..plugin_utils._connection import connection_options
 
 _PREDICTED = "nested_hyperv_predicted"
 
-# What the earlier items of a loop would have made, by task and host: this worker runs them all, and the facts of one
+# What the earlier items of a loop would have created, by task and host: one worker runs them all, and the facts of one
 # item replace those of another.
-_made_by_loop: dict[tuple[str, str], list[list[str]]] = {}
+_created_by_loop: dict[tuple[str, str], list[list[str]]] = {}
 
 
 class ActionModule(ActionBase):
@@ -39,21 +39,22 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             raise AnsibleActionFail(f"{host}: {error.message}") from None
         predictions = _predictions(task_vars or {})
-        made_by_loop = _made_by_loop.setdefault((self._task._uuid, host), [])
-        predicted = [*predictions.get(host, []), *made_by_loop] if self._task.check_mode else []
+        created_by_loop = _created_by_loop.setdefault((self._task._uuid, host), [])
+        predicted = [*predictions.get(host, []), *created_by_loop] if self._task.check_mode else []
         result |= run_module(
             module.run,
             host,
             options,
-            _ensure.Task(params, self._task.check_mode, frozenset((kind, name) for kind, name in predicted)),
+            Task(params, self._task.check_mode),
             report=lambda line: self._display.display(f"{host}: {line}"),
             warn=lambda line: result.setdefault("warnings", []).append(line),
+            predictions=frozenset((kind, name) for kind, name in predicted),
         )
         if self._task.check_mode and "would_make" in result:
-            # Facts outlive the task, and so let the later ones of a check know what isn't there only because of it.
-            made = [[kind, name.lower()] for kind, name in result.pop("would_make")]
-            made_by_loop += made
-            result["ansible_facts"] = {_PREDICTED: {**predictions, host: [*predicted, *made]}}
+            # Facts outlive the task, so that the later tasks of a check know what only this one would have created.
+            created = [[kind, name.lower()] for kind, name in result.pop("would_make")]
+            created_by_loop += created
+            result["ansible_facts"] = {_PREDICTED: {**predictions, host: [*predicted, *created]}}
         result.pop("would_make", None)
         if not self._task.diff:
             result.pop("diff", None)
@@ -65,12 +66,12 @@ class ActionModule(ActionBase):
             self._task.action, collection_list=self._task.collections
         )
         if not found.resolved:
-            raise AnsibleActionFail(f"there is no module '{self._task.action}'")
+            raise AnsibleActionFail(f"no module is named '{self._task.action}'")
         return import_module(found.plugin_resolved_name)
 
 
 def _predictions(task_vars: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """What earlier tasks of the same --check run would have made: kind and name of each thing, by host."""
+    """What earlier tasks of the same --check run would have created: kind and name of each object, by host."""
     return (task_vars.get("ansible_facts") or {}).get(_PREDICTED) or {}
 
 

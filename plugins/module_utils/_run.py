@@ -1,35 +1,34 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opening a host, and running a module against it: what the action plugin and a module on its own share."""
+"""Opening a target and running a module against it, for the action plugin and for a module on its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._ensure import Task
-from ._task.session import Host, silent
+from ._hyperv.explain import explain
+from ._task.errors import Foreseen, TaskError
+from ._task.session import Target, Task, silent
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
-    AccessDenied,
     AuthenticationFailed,
     CertificateInvalid,
     ConnectionFailed,
     HostError,
-    InvalidClass,
     NotWSMan,
     OperationTimeout,
 )
 
-Run = Callable[[Host, Task], dict[str, Any]]
+Run = Callable[[Target, Task], dict[str, Any]]
 
 # One authenticated connection per process and set of options: a loop pays for the handshake once.
 _clients: list[tuple[ConnectionOptions, Client]] = []
 
 
 def open_client(options: ConnectionOptions) -> Client:
-    """The client for these options, the one already open where there is one; connects with its first request."""
+    """The client for these options, opened once; it connects with its first request."""
     for known, client in _clients:
         if known == options:
             return client
@@ -45,25 +44,25 @@ def run_module(
     task: Task,
     report: Callable[[str], None] = silent,
     warn: Callable[[str], None] = silent,
+    predictions: frozenset[tuple[str, str]] = frozenset(),
 ) -> dict[str, Any]:
-    """The result of a module on a host; everything that the layers below raise becomes a failed result here."""
+    """The result of a module on a host; every error that the layers below raise becomes a failed result here."""
     try:
         if options.endpoint.startswith("http:") and options.transport in ("basic", "plaintext"):
             warn(
                 f"{name}: the password travels unencrypted (Basic authentication over http). "
                 "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
             )
-        return run(Host(name, open_client(options), report, warn, task.predicted), task)
+        return run(Target(name, open_client(options), report, warn, predictions), task)
+    except Foreseen as error:
+        warn(f"{name}: {error.message}")
+        return {"changed": True}
     except HostError as error:
-        if task.check_mode and ("vm", str(error.details.get("vm")).lower()) in task.predicted:
-            warn(f"{name}: {error.details['vm']} isn't there yet; an earlier task of this check would have made it")
-            return {"changed": True}
         return {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
 
 
-# Where the cause is the inventory or the host rather than the task: what to look at, most precise class first.
+# Errors whose cause is the inventory or the connection, and what to look at; the most specific class first.
 _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
-    (AccessDenied, "The user must be an administrator of the host, or in its 'Hyper-V Administrators' group"),
     (AuthenticationFailed, "See ansible_user, ansible_password, and ansible_winrm_transport or ansible_psrp_auth"),
     (
         CertificateInvalid,
@@ -77,13 +76,12 @@ _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
 
 
 def sentence(error: HostError) -> str:
-    """The error's message, and where the cause isn't the task itself, with what to do about it."""
+    """The error's message, with what to do about it unless the task itself is the cause."""
+    if isinstance(error, TaskError):
+        return error.sentence().rstrip(".")
+    if explained := explain(error):
+        return explained
     message = error.message.rstrip(".")
-    if isinstance(error, InvalidClass) and "virtualization" in error.resource.lower():
-        return (
-            "Hyper-V is not installed on this host, its management service (vmms) doesn't run, "
-            f"or it is too old for this ({message})"
-        )
     way_out = next((text for kind, text in _WAYS_OUT if isinstance(error, kind)), "")
     return f"{message}{'' if message.endswith('?') else '.'} {way_out}" if way_out else message
 

@@ -9,8 +9,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._ensure import Task
 from ._run import Run, connection_of, run_module
+from ._task.session import Task
 from ._wsman.faults import HostError
 
 

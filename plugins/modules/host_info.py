@@ -212,10 +212,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task
 from ..module_utils._hyperv.host import facts
+from ..module_utils._policy import nesting, platform
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.session import Target, Task
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
@@ -225,8 +225,27 @@ SPEC: dict[str, Any] = {
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    return {"changed": False, "host": facts.describe(host, task.params["include"])}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    groups = set(task.params["include"])
+    result = facts.fetch(host, groups)
+    if groups & {"system", "nesting"}:
+        system = _fetch_system(host)
+        result |= system if "system" in groups else {}
+        if "nesting" in groups:
+            result["nesting"] = nesting.describe(system, facts.fetch_settings(host) is not None)
+    return {"changed": False, "host": result}
+
+
+def _fetch_system(host: Target) -> dict[str, Any]:
+    """The system's facts, with the names of its edition and of the platform that it is a VM of."""
+    system = facts.fetch_system(host)
+    system["os"]["edition"] = platform.EDITIONS.get(system["os"]["sku"] or 0)
+    machine = system["machine"]
+    name = platform.recognise(machine["manufacturer"] or "", machine["model"] or "")
+    if name == platform.HYPER_V and platform.is_azure(facts.query_asset_tags(host)):
+        name = platform.AZURE
+    machine |= {"virtual": name is not None, "platform": name}
+    return system
 
 
 def main() -> None:

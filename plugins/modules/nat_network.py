@@ -201,10 +201,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure_host
 from ..module_utils._hyperv.network import nat
+from ..module_utils._policy.rules import ONE_NAT
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": nat.OPTIONS,
@@ -213,23 +215,26 @@ SPEC: dict[str, Any] = {
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
+def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
     wanted = nat.parse(params)
     found = nat.read(host, wanted.name, params["switch"])
     if params["state"] == "absent":
         steps = nat.plan_removal(host, found, wanted, params["manage_switch"], params["force"])
     else:
-        to_be_made = params["manage_switch"] or host.predicts("switch", params["switch"])
-        steps = nat.plan(host, found, wanted, params["switch"], to_be_made)
-    result = ensure_host(host, task, steps)
+        may_create = params["manage_switch"] or host.predicts("switch", params["switch"])
+        steps = nat.plan(host, found, wanted, params["switch"], may_create, ONE_NAT)
+
+    def describe() -> dict[str, Any]:
+        now = nat.reread(host, found, wanted.name) if steps else found
+        return {"nat": nat.describe(now.nat, now.mappings) if now.nat else None}
+
+    result = ensure(Plan(steps, outcome=describe), task.check_mode)
     if task.check_mode:
-        makes_switch = params["state"] == "present" and found.switch is None
-        made = {"would_make": [("switch", params["switch"])]} if makes_switch else {}
-        return {**result, **made, "nat": nat.predict(found, wanted, params["state"])}
-    if result["changed"]:
-        found = nat.reread(host, found, wanted.name)
-    return {**result, "nat": nat.describe(found.nat, found.mappings) if found.nat else None}
+        creates_switch = params["state"] == "present" and found.switch is None
+        predicted = {"would_make": [("switch", params["switch"])]} if creates_switch else {}
+        return {**result, **predicted, "nat": nat.predict(found, wanted, params["state"])}
+    return result
 
 
 def main() -> None:

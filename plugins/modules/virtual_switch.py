@@ -171,10 +171,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure_host
 from ..module_utils._hyperv.network import switch
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": switch.OPTIONS,
@@ -183,26 +184,29 @@ SPEC: dict[str, Any] = {
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
+def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
     switch.check(params)
     wanted = switch.switch_id(params["id"]) if params["id"] else params["name"]
     switches = switch.read(host)
     current = switch.pick(switches, wanted)
     if params["state"] == "absent":
-        result = ensure_host(host, task, switch.plan_removal(host, current, params["force"]))
-        return {**result, "name": current.name if current else params["name"], "switch": None}
+        plan = Plan(switch.plan_removal(host, current, params["force"]))
+        name = current.name if current else params["name"]
+        return {**ensure(plan, task.check_mode), "name": name, "switch": None}
+
+    def describe() -> dict[str, Any]:
+        now = switch.pick(switch.read(host), current.id if current else wanted)
+        return {"id": now.id, "name": now.name, "switch": switch.describe(now, switch.net_adapters(host))}
+
     steps = switch.plan(host, current, switches, params)
-    result = ensure_host(host, task, steps)
-    if task.check_mode and result["changed"]:
-        now = switch.describe(current, switch.net_adapters(host)) if current else switch.NEW
-        predicted = switch.predict(now, steps)
-        made = {"id": current.id} if current else {"would_make": [("switch", predicted["name"])]}
-        return {**result, **made, "name": predicted["name"], "switch": predicted}
-    if result["changed"]:
-        current = switch.pick(switch.read(host), current.id if current else wanted)
-    shown = switch.describe(current, switch.net_adapters(host))
-    return {**result, "id": current.id, "name": current.name, "switch": shown}
+    result = ensure(Plan(steps, outcome=describe if steps else None), task.check_mode)
+    if "switch" in result:
+        return result
+    now = switch.describe(current, switch.net_adapters(host)) if current else switch.NEW
+    predicted = switch.predict(now, steps)
+    identity = {"id": current.id} if current else {"would_make": [("switch", predicted["name"])]}
+    return {**result, **identity, "name": predicted["name"], "switch": predicted}
 
 
 def main() -> None:

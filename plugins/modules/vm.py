@@ -365,105 +365,88 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure, having_done
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import guest as wait
-from ..module_utils._hyperv.vm import power
-from ..module_utils._hyperv.vm import whole as lifecycle
+from ..module_utils._hyperv.vm import find, guest, power, whole
+from ..module_utils._hyperv.vm.find import VM
+from ..module_utils._hyperv.vm.parts import Parts, fetch_all
+from ..module_utils._hyperv.vm.power import Permission, VmCycle
+from ..module_utils._policy import nesting as rules
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.ensure import ensure
 from ..module_utils._task.errors import Missing
-from ..module_utils._task.session import Host
-from ..module_utils._task.step import Step
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.OPTIONS,
+        **find.OPTIONS,
         "state": {
             "type": "str",
             "choices": ["present", "absent", "running", "off", "saved", "paused", "restarted"],
             "default": "present",
         },
-        **lifecycle.OPTIONS,
-        **wait.OPTIONS,
+        **whole.OPTIONS,
+        **guest.OPTIONS,
         "delete_disks": {"type": "bool", "default": False},
         "remove_checkpoints": {"type": "bool", "default": False},
         **power.OPTIONS,
     },
-    **vm.ONE,
+    **find.ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
+def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
-    wanted = lifecycle.parse(params)
-    wait.check(params)
-    found = _find(host, params)
+    wanted = whole.parse(params)
+    guest.check(params)
+    vm = _fetch(host, params)
     if params["state"] == "absent":
-        return _remove(host, task, found)
-    return _change(host, task, found, wanted) if found else _make(host, task, wanted)
+        return _remove(host, task, vm)
+    return _change(host, task, vm, wanted) if vm else _create(host, task, wanted)
 
 
-def _find(host: Host, params: Mapping[str, Any]) -> vm.VM | None:
+def _fetch(host: Target, params: Mapping[str, Any]) -> VM | None:
     try:
-        return vm.find_by(host, params)
+        return find.fetch_by_name(host, params)
     except Missing:
-        if params["name"] and host.predicts("vm", params["name"]):
-            raise  # what is done to a VM that only this check would have made can't be told
         return None
 
 
-def _change(
-    host: Host,
-    task: Task,
-    found: vm.VM,
-    wanted: dict[str, Any],
-    made: Step | None = None,
-    whole: Step | None = None,
-) -> dict[str, Any]:
-    params = task.params
-    way = power.plan(host, found, params["state"], power.Permission.of(params))
-    steps = lifecycle.plan(host, way.vm, params, wanted, lifecycle.read(host, found, params))
-    if params["state"] == "restarted":
-        task = task._replace(params={**params, "allow_power_cycle": True})
-    result = ensure(
-        host,
-        task,
-        [*way.first, *steps],
-        way.vm,
-        then=way.then,
-        made=made,
-        whole=whole,
-        wait=wait.for_it(host, found, params),
-    )
-    return {**result, "id": found.id, "name": found.name}
+def _change(host: Target, task: Task, vm: VM, wanted: whole.Wanted) -> dict[str, Any]:
+    params, permission = task.params, Permission.of(task.params)
+    if params["state"] == power.RESTARTED:
+        permission = permission._replace(allow_power_cycle=True)
+    way = power.plan_state(host, vm, params["state"], permission)
+    parts = fetch_all(Parts(host, way.vm, rules), whole.features(wanted))
+    steps = [*way.first, *whole.plan(parts, params, wanted)]
+    plan = Plan(steps, way.after, outcome=guest.waiting(host, vm, params))
+    result = ensure(plan, task.check_mode, VmCycle(host, way.vm, permission))
+    return {**result, "id": vm.id, "name": vm.name}
 
 
-def _make(host: Host, task: Task, wanted: dict[str, Any]) -> dict[str, Any]:
+def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:
     name, params = task.params["name"], task.params
-    lifecycle.check_new(name)
-    future = vm.VM("", name, vm.OFF)
-    way = power.plan(host, future, params["state"], power.Permission.of(params))
-    # Planned against what Hyper-V makes, so that every refusal comes before anything is made.
-    shell = lifecycle.fresh(params)
-    settings = lifecycle.plan_settings(host, future, params, wanted, shell)
-    devices = lifecycle.plan_devices(host, future, params, wanted, shell)
-    whole = lifecycle.describe_new(name, params, [*settings, *devices, *way.then])
+    whole.check_new(name)
+    parts, permission = whole.fresh(host, name, params, rules), Permission.of(params)
+    vm = parts.vm
+    way = power.plan_state(host, vm, params["state"], permission)
+    steps = whole.plan_new(parts, params, wanted)
+    plan = Plan(steps, way.after, whole.summary(name, [*steps, *way.after]), guest.waiting(host, vm, params))
+    result = ensure(plan, task.check_mode, VmCycle(host, vm, permission))
     if task.check_mode:
-        return {**ensure(host, task, [whole]), "name": name, "would_make": lifecycle.would_make(host, name, params)}
-    made = lifecycle.describe_new(name, params, settings)
-    found = lifecycle.create(host, name, params, wanted)
-    with having_done(made):
-        return _change(host, task, found, wanted, made, whole)
+        return {**result, "name": name, "would_make": whole.predictions(host, name, params, wanted)}
+    return {**result, "id": vm.id, "name": name}
 
 
-def _remove(host: Host, task: Task, found: vm.VM | None) -> dict[str, Any]:
-    params = task.params
-    if found is None:
-        return {**ensure(host, task, []), "name": params["name"]}
-    way = power.plan_off(host, found, power.Permission.of(params))
-    steps = lifecycle.plan_removal(host, found, params["remove_checkpoints"], params["delete_disks"])
-    return {**ensure(host, task, [*way.first, *steps], way.vm), "id": found.id, "name": found.name}
+def _remove(host: Target, task: Task, vm: VM | None) -> dict[str, Any]:
+    params, permission = task.params, Permission.of(task.params)
+    if vm is None:
+        result = ensure(Plan(), task.check_mode, VmCycle(host, None, permission))
+        return {**result, "name": params["name"]}
+    way = power.plan_off(host, vm, permission)
+    steps = [*way.first, *whole.plan_removal(host, vm, params["remove_checkpoints"], params["delete_disks"])]
+    result = ensure(Plan(steps), task.check_mode, VmCycle(host, way.vm, permission))
+    return {**result, "id": vm.id, "name": vm.name}
 
 
 def main() -> None:

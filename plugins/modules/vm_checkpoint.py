@@ -137,19 +137,23 @@ completed:
   sample: [apply the checkpoint 'clean' to VM 'web01']
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Step, Task, ensure
-from ..module_utils._hyperv.vm import checkpoint, power
-from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import checkpoint, find, power
+from ..module_utils._hyperv.vm.checkpoint import Checkpoint
+from ..module_utils._hyperv.vm.parts import Parts
+from ..module_utils._hyperv.vm.power import Permission, VmCycle
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan, Step
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.PART_OPTIONS,
+        **find.PART_OPTIONS,
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent", "applied"], "default": "present"},
         "type": {"type": "str", "choices": list(checkpoint.TYPES)},
@@ -157,61 +161,56 @@ SPEC: dict[str, Any] = {
         "allow_power_cycle": power.OPTIONS["allow_power_cycle"],
         "discard_saved_state": power.OPTIONS["discard_saved_state"],
     },
-    **vm.PART_ONE,
+    **find.PART_ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    found = vm.find_whole(host, task.params)
-    checkpoints = checkpoint.read(host, found)
-    steps = {"present": _present, "absent": _absent, "applied": _applied}[task.params["state"]](
-        host, found, checkpoints, task.params
-    )
-    # What runs is thrown away by going back, so the guest isn't asked to shut down first.
-    task = task._replace(params={**task.params, "force_off": True})
-    result = ensure(host, task, steps, found)
-    return {**result, "id": found.id, "checkpoints": [checkpoint.describe(one, checkpoints) for one in checkpoints]}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    vm = find.fetch_of_part(host, task.params)
+    checkpoints = checkpoint.query(host, vm)
+    plan = {"present": _present, "absent": _absent, "applied": _applied}[task.params["state"]]
+    steps = plan(Parts(host, vm), checkpoints, task.params)
+    # The guest isn't asked to shut down first, because its state is discarded anyway.
+    cycle = VmCycle(host, vm, Permission.of(task.params)._replace(force_off=True))
+    result = ensure(Plan(steps), task.check_mode, cycle)
+    return {**result, "id": vm.id, "checkpoints": [checkpoint.describe(one, checkpoints) for one in checkpoints]}
 
 
-def _present(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], params: dict[str, Any]) -> list[Step]:
+def _present(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:
     name = params["name"]
-    if checkpoint.select(found, checkpoints, name):
+    if checkpoint.select(parts.vm, checkpoints, name):
         return []
-    checkpoint.check_new(host, found, name)
-    what = f"take the checkpoint '{name}' of {found}"
+    checkpoint.check_new(parts, name)
+    what = f"create the checkpoint '{name}' of {parts.vm}"
     after = {"checkpoints": [*(one.name for one in checkpoints), name]}
-    return [Step(what, _names(checkpoints), after, lambda: checkpoint.create(host, found, name, params["type"]))]
+    before = _names(checkpoints)
+    return [Step(what, before, after, lambda: checkpoint.create(parts.host, parts.vm, name, params["type"]))]
 
 
-def _absent(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], params: dict[str, Any]) -> list[Step]:
-    one = checkpoint.select(found, checkpoints, params["name"])
-    if one is None:
+def _absent(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:
+    target, with_children = checkpoint.select(parts.vm, checkpoints, params["name"]), params["include_children"]
+    if target is None:
         return []
-    gone = [one, *(checkpoint.descendants(checkpoints, one) if params["include_children"] else [])]
-    after = {"checkpoints": [other.name for other in checkpoints if other not in gone]}
-    what = f"delete the checkpoint '{one.name}' of {found}"
-    return [
-        Step(
-            what,
-            _names(checkpoints),
-            after,
-            lambda: checkpoint.delete(host, found, one, params["include_children"]),
-        )
-    ]
+    deleted = [target, *(checkpoint.descendants(checkpoints, target) if with_children else [])]
+    after = _names([one for one in checkpoints if one not in deleted])
+    what = f"delete the checkpoint '{target.name}' of {parts.vm}"
+    before = _names(checkpoints)
+    return [Step(what, before, after, lambda: checkpoint.delete(parts.host, parts.vm, target, with_children))]
 
 
-def _applied(host: Host, found: vm.VM, checkpoints: list[checkpoint.Checkpoint], params: dict[str, Any]) -> list[Step]:
-    one = checkpoint.required(found, checkpoints, params["name"])
-    what = f"apply the checkpoint '{one.name}' to {found}"
+def _applied(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:
+    vm, target = parts.vm, checkpoint.required(parts.vm, checkpoints, params["name"])
+    what = f"apply the checkpoint '{target.name}' to {vm}"
     needs_off: tuple[str, ...] = ("state",)
-    if found.state == vm.SAVED:  # Hyper-V applies checkpoints to saved VMs, but what is saved is lost all the same
-        power.check_may_turn_off(found, ["state"], power.Permission.of(params))
+    if vm.state == find.SAVED:  # Hyper-V applies checkpoints to saved VMs, but the saved state is lost all the same
+        power.check_may_turn_off(vm, ["state"], Permission.of(params))
         needs_off = ()
-    return [Step(what, {"applied": None}, {"applied": one.name}, lambda: checkpoint.apply(host, found, one), needs_off)]
+    before, after = {"applied": None}, {"applied": target.name}
+    return [Step(what, before, after, lambda: checkpoint.apply(parts.host, vm, target), needs_off)]
 
 
-def _names(checkpoints: list[checkpoint.Checkpoint]) -> dict[str, Any]:
+def _names(checkpoints: list[Checkpoint]) -> dict[str, Any]:
     return {"checkpoints": [one.name for one in checkpoints]}
 
 

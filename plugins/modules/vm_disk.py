@@ -94,24 +94,23 @@ completed:
   sample: ['create the virtual hard disk ''C:\VMs\lab01\data.vhdx''']
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Step, Task, ensure
 from ..module_utils._hyperv.storage import drive
-from ..module_utils._hyperv.storage import layout as storage
-from ..module_utils._hyperv.storage.disk_file import Wanted
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import power
-from ..module_utils._hyperv.vm import settings as configuration
+from ..module_utils._hyperv.storage.drive import WantedDisk
+from ..module_utils._hyperv.vm import find, power
+from ..module_utils._hyperv.vm.find import VM
+from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan, Step
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.PART_OPTIONS,
+        **find.PART_OPTIONS,
         **drive.DISK_OPTIONS,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "delete_file": {"type": "bool", "default": False},
@@ -122,28 +121,25 @@ SPEC: dict[str, Any] = {
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
+def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
-    wanted = drive.parse_disk(params)  # what can't be is refused before anything is read
-    found = vm.find_whole(host, params) if params["vm"] or params["vm_id"] else None
+    wanted = drive.parse_disk(params)
+    path = wanted.file.path
+    vm = find.fetch_of_part(host, params) if params["vm"] or params["vm_id"] else None
     present = params["state"] == "present"
-    steps = _present(host, found, wanted, params) if present else _absent(host, found, wanted, params)
-    made = {"would_make": drive.would_make(host, wanted.path)} if present and task.check_mode else {}
-    return {**ensure(host, task, steps, found), **made, "path": wanted.path}
+    steps = _present(host, vm, wanted) if present else _absent(host, vm, path, params["delete_file"])
+    predicted = {"would_make": drive.would_create(host, path)} if present and task.check_mode else {}
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
+    return {**result, **predicted, "path": path}
 
 
-def _present(host: Host, found: vm.VM | None, wanted: Wanted, params: Mapping[str, Any]) -> list[Step]:
-    if found is None:
-        return drive.plan_file(host, wanted)
-    generation = configuration.generation(configuration.read(host, found))
-    return drive.plan_disk(host, found, generation, storage.read(host, found), params)
+def _present(host: Target, vm: VM | None, wanted: WantedDisk) -> list[Step]:
+    return drive.plan_disk(Parts(host, vm), wanted) if vm else drive.plan_file(host, wanted.file)
 
 
-def _absent(host: Host, found: vm.VM | None, wanted: Wanted, params: Mapping[str, Any]) -> list[Step]:
-    steps = drive.plan_detach(host, found, storage.read(host, found), wanted.path) if found else []
-    if params["delete_file"]:
-        steps += drive.plan_delete(host, wanted.path, found if steps else None)
-    return steps
+def _absent(host: Target, vm: VM | None, path: str, delete_file: bool) -> list[Step]:
+    steps = drive.plan_detach(Parts(host, vm), path) if vm else []
+    return [*steps, *(drive.plan_delete(host, path, vm if steps else None) if delete_file else ())]
 
 
 def main() -> None:

@@ -70,37 +70,33 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
 from ..module_utils._hyperv.storage import drive
-from ..module_utils._hyperv.storage import layout as storage
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import power
-from ..module_utils._hyperv.vm import settings as configuration
+from ..module_utils._hyperv.vm import find, power
+from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.PART_OPTIONS,
+        **find.PART_OPTIONS,
         **drive.DVD_OPTIONS,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **power.OPTIONS,
     },
-    **vm.PART_ONE,
+    **find.PART_ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    drive.parse_dvd(task.params)  # what can't be is refused before anything is read
-    found = vm.find_whole(host, task.params)
-    layout = storage.read(host, found)
-    if task.params["state"] == "absent":
-        steps = drive.plan_dvd_removal(host, found, layout, task.params)
-    else:
-        generation = configuration.generation(configuration.read(host, found))
-        steps = drive.plan_dvd(host, found, generation, layout, task.params)
-    return {**ensure(host, task, steps, found), "id": found.id}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    wanted = drive.parse_dvd(task.params)
+    vm = find.fetch_of_part(host, task.params)
+    plan = drive.plan_dvd_removal if task.params["state"] == "absent" else drive.plan_dvd
+    steps = plan(Parts(host, vm), wanted)
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
+    return {**result, "id": vm.id}
 
 
 def main() -> None:

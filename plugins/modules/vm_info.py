@@ -322,11 +322,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task
-from ..module_utils._hyperv.vm import facts as info
-from ..module_utils._hyperv.vm import find as vm
+from ..module_utils._hyperv.vm import facts
+from ..module_utils._hyperv.vm.find import vm_id
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.session import Target, Task
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
@@ -335,17 +334,17 @@ SPEC: dict[str, Any] = {
         "include": {
             "type": "list",
             "elements": "str",
-            "choices": [*info.GROUPS, *info.MORE_GROUPS],
-            "default": list(info.GROUPS),
+            "choices": [*facts.GROUPS, *facts.MORE_GROUPS],
+            "default": list(facts.GROUPS),
         },
     },
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    found = info.find(host, task.params["name"] or [], [vm.vm_id(one) for one in task.params["id"] or []])
-    return {"changed": False, "vms": info.describe(host, found, task.params["include"])}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    names, ids = task.params["name"] or [], [vm_id(id) for id in task.params["id"] or []]
+    return {"changed": False, "vms": facts.fetch(host, names, ids, task.params["include"])}
 
 
 def main() -> None:

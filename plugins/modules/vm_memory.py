@@ -116,34 +116,35 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv.schema import MEMORY
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import memory, power
+from ..module_utils._hyperv.vm import find, memory, power
+from ..module_utils._hyperv.vm.parts import Parts
+from ..module_utils._policy import nesting as rules
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
-from ..module_utils._task.table import parse, shown
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
+from ..module_utils._task.table import expected
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.OPTIONS,
+        **find.OPTIONS,
         **memory.OPTIONS,
         **power.OPTIONS,
         "hypervisor_in_guest": {"type": "str", "choices": ["auto", "assume", "ignore"], "default": "auto"},
     },
-    **vm.ONE,
+    **find.ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    wanted = parse(memory.PROPERTIES, task.params)
-    found = vm.find_by(host, task.params)
-    instance = vm.setting(host, found, MEMORY)
-    one = memory.plan(host, found, instance, wanted, task.params["hypervisor_in_guest"])
-    result = ensure(host, task, [one], found)
-    after = memory.described(shown(memory.PROPERTIES, instance, wanted))
-    return {**result, "id": found.id, "name": found.name, "memory": after}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    wanted = memory.parse(task.params)
+    vm = find.fetch_by_name(host, task.params)
+    parts = Parts(host, vm, rules)
+    after = expected(memory.PROPERTIES, parts.memory, wanted)
+    steps = memory.plan(parts, wanted, task.params["hypervisor_in_guest"])
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
+    return {**result, "id": vm.id, "name": vm.name, "memory": memory.described(after)}
 
 
 def main() -> None:

@@ -125,35 +125,27 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv.network import adapter
-from ..module_utils._hyperv.schema import MEMORY, PROCESSOR
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import nesting, power
+from ..module_utils._hyperv.vm import find, nesting, power
+from ..module_utils._hyperv.vm.parts import Parts
+from ..module_utils._policy import nesting as rules
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
-    "argument_spec": {**vm.OPTIONS, **nesting.OPTIONS, **power.OPTIONS},
-    **vm.ONE,
+    "argument_spec": {**find.OPTIONS, **nesting.OPTIONS, **power.OPTIONS},
+    **find.ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    params = task.params
-    nesting.minimum_startup_memory(params)  # what can't be is refused before anything is read
-    spoofing = nesting.spoofing(params)
-    found = vm.find_by(host, params)
-    steps = nesting.plan(
-        host,
-        found,
-        params,
-        processor_row=vm.setting(host, found, PROCESSOR),
-        read_memory=lambda: host.once(("memory", found.id), lambda: vm.setting(host, found, MEMORY)),
-        adapters=adapter.read(host, [found]) if spoofing is not None else [],
-    )
-    return {**ensure(host, task, steps, found), "id": found.id, "name": found.name}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    wanted = nesting.parse(task.params)
+    vm = find.fetch_by_name(host, task.params)
+    steps = nesting.plan(Parts(host, vm, rules), wanted)
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
+    return {**result, "id": vm.id, "name": vm.name}
 
 
 def main() -> None:

@@ -142,42 +142,45 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv.network import adapter
-from ..module_utils._hyperv.network import adapter_plan as port
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import power
+from ..module_utils._hyperv.network import adapter, adapter_plan
+from ..module_utils._hyperv.vm import find, power
+from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
+from ..module_utils._task.ensure import ensure
 from ..module_utils._task.errors import Missing
-from ..module_utils._task.session import Host
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        **vm.PART_OPTIONS,
+        **find.PART_OPTIONS,
         "name": {"type": "str"},
         "id": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **adapter.OPTIONS,
         **power.OPTIONS,
     },
-    "mutually_exclusive": vm.PART_ONE["mutually_exclusive"],
-    "required_one_of": [*vm.PART_ONE["required_one_of"], ("name", "id")],
+    "mutually_exclusive": find.PART_ONE["mutually_exclusive"],
+    "required_one_of": [*find.PART_ONE["required_one_of"], ("name", "id")],
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    name, id, absent = task.params["name"], task.params["id"], task.params["state"] == "absent"
-    wanted = adapter.NOTHING if absent else adapter.parse(task.params)
-    whole = vm.find_whole(host, task.params)
-    target = port.Target(host, whole, adapter.find(host, whole, name, id, wanted))
-    if id and not absent and target.adapter is None:
-        raise Missing(f"{whole} has no network adapter with the id '{id}'; vm_info lists them", vm=whole.name, id=id)
-    steps = port.plan_removal(target) if absent else port.plan(target, name, wanted)
-    result = ensure(host, task, steps, whole)
-    one = None if absent else target.adapter
-    shown = {"id": one.id, "name": (id and name) or one.name} if one else {"name": name}
-    return {**result, "vm": {"id": whole.id, "name": whole.name}, **shown}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    params, absent = task.params, task.params["state"] == "absent"
+    name, id = params["name"], params["id"]
+    wanted = adapter.NOTHING if absent else adapter.parse(params)
+    vm = find.fetch_of_part(host, params)
+    current = adapter.fetch_one(host, vm, name, id, wanted)
+    if id and not absent and current is None:
+        text = f"{vm} has no network adapter with the id '{id}'; vm_info lists them"
+        raise Missing(text, option="id", vm=vm.name, id=id)
+    slot = adapter.Slot(host, vm, current, lambda: Parts(host, vm).generation)
+    steps = adapter_plan.plan_removal(slot) if absent else adapter_plan.plan(slot, name, wanted).steps()
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
+    known = None if absent else slot.adapter
+    identity = {"id": known.id, "name": (id and name) or known.name} if known else {"name": name}
+    return {**result, "vm": {"id": vm.id, "name": vm.name}, **identity}
 
 
 def main() -> None:

@@ -78,27 +78,29 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._ensure import Task, ensure
-from ..module_utils._hyperv.schema import PROCESSOR
-from ..module_utils._hyperv.vm import find as vm
-from ..module_utils._hyperv.vm import power, processor
+from ..module_utils._hyperv.vm import find, power, processor
+from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
-from ..module_utils._task.session import Host
-from ..module_utils._task.table import parse, shown
+from ..module_utils._task.ensure import ensure
+from ..module_utils._task.session import Target, Task
+from ..module_utils._task.step import Plan
+from ..module_utils._task.table import expected
 
 SPEC: dict[str, Any] = {
-    "argument_spec": {**vm.OPTIONS, **processor.OPTIONS, **power.OPTIONS},
-    **vm.ONE,
+    "argument_spec": {**find.OPTIONS, **processor.OPTIONS, **power.OPTIONS},
+    **find.ONE,
     "supports_check_mode": True,
 }
 
 
-def run(host: Host, task: Task) -> dict[str, Any]:
-    wanted = parse(processor.PROPERTIES, task.params)
-    found = vm.find_by(host, task.params)
-    instance = vm.setting(host, found, PROCESSOR)
-    result = ensure(host, task, [processor.plan(host, found, instance, wanted)], found)
-    return {**result, "id": found.id, "name": found.name, "processor": shown(processor.PROPERTIES, instance, wanted)}
+def run(host: Target, task: Task) -> dict[str, Any]:
+    wanted = processor.parse(task.params)
+    vm = find.fetch_by_name(host, task.params)
+    parts = Parts(host, vm)
+    after = expected(processor.PROPERTIES, parts.processor, wanted)
+    steps = processor.plan(parts, wanted)
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
+    return {**result, "id": vm.id, "name": vm.name, "processor": after}
 
 
 def main() -> None:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .._task.errors import MethodFailed
-from .._task.session import Host
+from .._task.journal import wrote
+from .._task.session import Target
+from .._task.wait import REPORT_EVERY, pauses
 from .._wsman.cim import CimClass, Reference
 from .._wsman.faults import Fault, NotFound
 from .schema import JOB
@@ -44,35 +46,40 @@ RETURN_VALUES = {
 }
 
 _COMPLETED, _COMPLETED_WITH_WARNINGS, _FIRST_FINISHED, _SERVICE = 7, 32768, 7, 11
-_LONGEST_PAUSE = 2.0  # seconds between two looks at a job
-_QUIET = 2.0  # work shorter than this reports no progress
-REPORT_EVERY = 5.0
-
-
-def pauses(first: float = 0.05, longest: float = _LONGEST_PAUSE) -> Iterator[float]:
-    """Seconds to wait between polls: quick at first, never longer than ``longest``."""
-    pause = first
-    while True:
-        yield pause
-        pause = min(pause * 1.6, longest)
+_QUIET = 2.0  # seconds; a shorter job reports no progress
 
 
 def call(
-    host: Host,
+    host: Target,
     cls: CimClass,
     method: str,
-    arguments: Mapping[str, Any],
-    keys: Mapping[str, str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    keys: Mapping[str, Any] | None = None,
     returns: Mapping[str, Any] | None = None,
     what: str = "",
 ) -> dict[str, Any]:
-    """Invoke a method, wait for its job, and return its output.
+    """Invoke a method that writes, wait for its job, record the write, and return the method's output.
 
-    ``what`` says in words what is being done to which object ("set memory of VM 'web01'").
-    A service singleton needs no keys. Raises MethodFailed with Hyper-V's own text where it gives one.
+    ``what`` says in words what is done to which object ("set memory of VM 'web01'"). A service singleton needs no
+    keys. Raises MethodFailed with Hyper-V's own text if it gives one.
     """
-    where = keys or {"CreationClassName": cls.name}
-    answer = host.client.invoke(cls, method, keys=where, arguments=arguments, returns={"Job": "ref", **(returns or {})})
+    answer = ask(host, cls, method, arguments, keys, returns, what)
+    wrote(what or method)
+    return answer
+
+
+def ask(
+    host: Target,
+    cls: CimClass,
+    method: str,
+    arguments: Mapping[str, Any] | None = None,
+    keys: Mapping[str, Any] | None = None,
+    returns: Mapping[str, Any] | None = None,
+    what: str = "",
+) -> dict[str, Any]:
+    """The same for a method that only reads."""
+    keys = keys or {"CreationClassName": cls.name}
+    answer = host.client.invoke(cls, method, keys=keys, arguments=arguments, returns={"Job": "ref", **(returns or {})})
     code = answer["ReturnValue"]
     details = {"class": cls.name, "method": method, "return_value": code}
     if code == STARTED and answer.get("Job"):
@@ -83,8 +90,8 @@ def call(
     return answer
 
 
-def _wait(host: Host, job: Reference, what: str, details: dict[str, Any]) -> None:
-    """Poll a job until it ends; the reference's own class is asked, since disks have jobs of another class."""
+def _wait(host: Target, job: Reference, what: str, details: dict[str, Any]) -> None:
+    """Poll a job until it ends. Its reference names the class to ask, since the jobs of disks have their own class."""
     started, reported = time.monotonic(), 0.0
     job_class = JOB._replace(name=job.class_name)
     for pause in pauses():
@@ -109,7 +116,7 @@ def _wait(host: Host, job: Reference, what: str, details: dict[str, Any]) -> Non
 
 
 def refused(error: Exception) -> bool:
-    """Whether the host turned a request down for the state that the object is in just now."""
+    """Whether the host rejected a request because of the state that the object is in just now."""
     if isinstance(error, MethodFailed):
         return INVALID_STATE in (error.details.get("return_value"), error.details.get("error_code"))
     return isinstance(error, Fault)

@@ -36,13 +36,20 @@ COMPUTER_SYSTEM = _class(
     uint64="OnTimeInMilliseconds",
     datetime="InstallDate",
 )
+# Settings of VMs, of checkpoints and of the host's templates. Older hosts lack some properties: a query names its
+# columns, or asks for all.
 VM_SETTINGS = _class(
     V2,
     "Msvm_VirtualSystemSettingData",
     "InstanceID",
-    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType VirtualSystemSubType Version",
-    string_array="Notes",
-    boolean="VirtualNumaEnabled",
+    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType VirtualSystemSubType Version Parent "
+    "ConfigurationDataRoot SnapshotDataRoot SuspendDataRoot SwapFileDataRoot LogDataRoot GuestStateDataRoot "
+    "SecureBootTemplateId",
+    string_array="Notes BootSourceOrder",
+    uint16="AutomaticStartupAction AutomaticShutdownAction UserSnapshotType",
+    uint16_array="BootOrder",
+    datetime="AutomaticStartupActionDelay CreationTime",
+    boolean="AutomaticSnapshotsEnabled IsAutomaticSnapshot SecureBootEnabled VirtualNumaEnabled",
 )
 PROCESSOR = _class(
     V2,
@@ -145,10 +152,10 @@ SUMMARY = _class(
     V2,
     "Msvm_SummaryInformation",
     "InstanceID",
-    string="Name GuestOperatingSystem",
-    uint64="MemoryUsage",
+    string="Name ElementName Notes Version VirtualSystemSubType GuestOperatingSystem",
+    uint64="MemoryUsage UpTime",
     sint32="MemoryAvailable",
-    uint16="Heartbeat",
+    uint16="EnabledState Heartbeat",
 )
 KVP = _class(
     V2,
@@ -167,13 +174,6 @@ SHUTDOWN = _class(
 JOB = _class(
     V2,
     "Msvm_ConcreteJob",
-    "InstanceID",
-    string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
-    uint16="JobState PercentComplete ErrorCode",
-)
-STORAGE_JOB = _class(
-    V2,
-    "Msvm_StorageJob",
     "InstanceID",
     string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
     uint16="JobState PercentComplete ErrorCode",
@@ -266,28 +266,8 @@ NET_NAT_MAPPING = _class(
     uint32="Protocol",
     uint16="ExternalPort InternalPort",
 )
-VM_CONFIGURATION = _class(
-    V2,
-    "Msvm_VirtualSystemSettingData",
-    "InstanceID",
-    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType VirtualSystemSubType Version Parent "
-    "ConfigurationDataRoot SnapshotDataRoot SuspendDataRoot SwapFileDataRoot LogDataRoot GuestStateDataRoot "
-    "SecureBootTemplateId",
-    string_array="Notes BootSourceOrder",
-    uint16="AutomaticStartupAction AutomaticShutdownAction UserSnapshotType",
-    datetime="AutomaticStartupActionDelay CreationTime",
-    boolean="AutomaticSnapshotsEnabled SecureBootEnabled VirtualNumaEnabled",
-    uint16_array="BootOrder",
-)
 BOOT_SOURCE = _class(
     V2, "Msvm_BootSourceSettingData", "InstanceID", string="InstanceID BootSourceDescription", uint32="BootSourceType"
-)
-CHECKPOINT = _class(
-    V2,
-    "Msvm_VirtualSystemSettingData",
-    "InstanceID",
-    string="InstanceID ElementName VirtualSystemIdentifier VirtualSystemType Parent",
-    datetime="CreationTime",
 )
 RESOURCE = _class(
     V2,

@@ -1,29 +1,35 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host and a VM need so that Hyper-V can run inside the VM. Pure functions over facts."""
+"""The requirements of nested virtualization on a host and a VM: pure functions over facts."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from .._task.errors import Rule
 from .platform import AZURE, EDITIONS, HOME_EDITIONS, HYPER_V
 from .rules import (
     AZURE_VM,
     DEPTH,
+    DYNAMIC_MEMORY_WHILE_NESTED,
     FOREIGN_HYPERVISOR,
     HOME_EDITION,
     HOST_TOO_OLD,
     HYPERV_NOT_RUNNING,
+    MEMORY_WHILE_NESTED,
     PROCESSOR_EXTENSIONS,
     PROCESSOR_UNSUPPORTED,
     VM_VERSION_TOO_OLD,
-    Rule,
 )
+
+# What plans that enforce the rules of nesting look up in this module.
+__all__ = ("DYNAMIC_MEMORY_WHILE_NESTED", "MEMORY_WHILE_NESTED", "lacks")
 
 
 class Need(NamedTuple):
-    """The least host build and VM configuration version for one processor vendor."""
+    """The minimum host build and VM configuration version for a processor vendor."""
 
     build: int
     version: tuple[int, int]
@@ -37,7 +43,7 @@ NEEDS = {
 
 
 class Lack(NamedTuple):
-    """A rule that isn't met, and what was found instead."""
+    """A rule that isn't met, and the value found instead."""
 
     rule: Rule
     found: str
@@ -66,7 +72,7 @@ def lacks(vendor: str, build: int, version: str | None = None) -> list[Lack]:
 
 
 class HostFacts(NamedTuple):
-    """What of a host decides about nesting; ``extensions`` is None where a hypervisor hides them."""
+    """The facts of a host that decide about nesting; ``extensions`` is None if a hypervisor hides them."""
 
     vendor: str
     build: int
@@ -78,20 +84,49 @@ class HostFacts(NamedTuple):
 
 
 def host_reasons(host: HostFacts) -> list[Lack]:
-    """What speaks against VMs of this host running Hyper-V, what forbids it first."""
-    found = lacks(host.vendor, host.build)
+    """The rules that keep VMs of this host from running Hyper-V, failures before warnings."""
+    reasons = lacks(host.vendor, host.build)
     if host.extensions is False:
-        found.append(Lack(PROCESSOR_EXTENSIONS, "a processor without them"))
+        reasons.append(Lack(PROCESSOR_EXTENSIONS, "a processor without them"))
     if host.sku in HOME_EDITIONS:
-        found.append(Lack(HOME_EDITION, EDITIONS[host.sku]))
+        reasons.append(Lack(HOME_EDITION, EDITIONS[host.sku]))
     if not host.hyperv:
-        found.append(Lack(HYPERV_NOT_RUNNING, "a host without Hyper-V, or whose management service doesn't run"))
+        reasons.append(Lack(HYPERV_NOT_RUNNING, "a host without Hyper-V, or whose management service doesn't run"))
     elif not host.hypervisor:
-        found.append(Lack(HYPERV_NOT_RUNNING, "a host whose hypervisor doesn't run"))
+        reasons.append(Lack(HYPERV_NOT_RUNNING, "a host whose hypervisor doesn't run"))
     if host.platform in (HYPER_V, AZURE):
-        found.append(Lack(DEPTH, "a host that is a Hyper-V VM itself"))
+        reasons.append(Lack(DEPTH, "a host that is a Hyper-V VM itself"))
     if host.platform == AZURE:
-        found.append(Lack(AZURE_VM, "a host that is an Azure VM"))
+        reasons.append(Lack(AZURE_VM, "a host that is an Azure VM"))
     elif host.platform not in (None, HYPER_V):
-        found.append(Lack(FOREIGN_HYPERVISOR, f"a host that is a VM of {host.platform}"))
-    return sorted(found, key=lambda one: one.rule.severity != "fail")
+        reasons.append(Lack(FOREIGN_HYPERVISOR, f"a host that is a VM of {host.platform}"))
+    return sorted(reasons, key=lambda lack: lack.rule.severity != "fail")
+
+
+def describe(system: Mapping[str, Any], hyperv: bool) -> dict[str, Any]:
+    """Whether VMs of a host can run Hyper-V, and the reasons.
+
+    ``system`` are the host's facts as host_info returns them, ``hyperv`` says whether its Hyper-V answers.
+    """
+    flags = system["processor"]["virtualization"]
+    vendor = system["processor"]["vendor"] or ""
+    reasons = host_reasons(
+        HostFacts(
+            vendor=vendor,
+            build=system["os"]["build"],
+            sku=system["os"]["sku"] or 0,
+            hyperv=hyperv,
+            hypervisor=system["hypervisor_present"],
+            extensions=all(flags[name] for name in flags if name != "trusted") if flags["trusted"] else None,
+            platform=system["machine"]["platform"],
+        )
+    )
+    need = NEEDS.get(vendor)
+    return {
+        "supported": not any(lack.rule.severity == "fail" for lack in reasons),
+        "minimum_vm_version": ".".join(map(str, need.version)) if need else None,
+        "reasons": [
+            {**lack.rule.details(), "severity": lack.rule.severity, "text": lack.rule.text, "found": lack.found}
+            for lack in reasons
+        ],
+    }

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 HYPER_V, AZURE = "hyper-v", "azure"
 # Chassis asset tag of every VM in Azure.
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
@@ -70,3 +72,8 @@ def recognise(manufacturer: str, model: str) -> str | None:
         if manufacturer.startswith(maker) and model.startswith(kind):
             return platform
     return None
+
+
+def is_azure(asset_tags: Iterable[str]) -> bool:
+    """Whether a Hyper-V VM runs in Azure, from the asset tags of its chassis."""
+    return AZURE_ASSET_TAG in asset_tags

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from .._task.errors import Rule
 
 _LEARN = "https://learn.microsoft.com/windows-server/virtualization/hyper-v"
 NESTED = f"{_LEARN}/nested-virtualization"
@@ -13,18 +13,6 @@ ENABLE = f"{_LEARN}/enable-nested-virtualization"
 _ON_WINDOWS = "https://learn.microsoft.com/virtualization/hyper-v-on-windows"
 REQUIREMENTS = f"{_ON_WINDOWS}/reference/hyper-v-requirements"
 NAT = f"{_ON_WINDOWS}/user-guide/setup-nat-network"
-
-
-class Rule(NamedTuple):
-    """One rule: a stable id for tools, fail or warn, what it says, and where Microsoft says it."""
-
-    id: str
-    severity: str
-    text: str
-    source: str
-
-    def details(self) -> dict[str, str]:
-        return {"rule": self.id, "source": self.source}
 
 
 MEMORY_WHILE_NESTED = Rule(
@@ -36,7 +24,7 @@ MEMORY_WHILE_NESTED = Rule(
 DYNAMIC_MEMORY_WHILE_NESTED = Rule(
     "nested-dynamic-memory",
     "warn",
-    "while Hyper-V runs inside a VM, its memory doesn't fluctuate even where dynamic memory is on",
+    "while Hyper-V runs inside a VM, its memory doesn't fluctuate even if dynamic memory is enabled",
     NESTED,
 )
 HOST_TOO_OLD = Rule(

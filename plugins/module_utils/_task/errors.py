@@ -1,47 +1,100 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong on a Hyper-V host, as sentences with a way out; codes stay in ``details`` for tools."""
+"""Errors about a task: a sentence with a way out, the option that it is about, and facts for tools."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from .._wsman.faults import HostError
 
 
-class HyperVError(HostError):
-    """Base of the errors that Hyper-V's own rules raise, as opposed to the wire's (WSManError)."""
+class Rule(NamedTuple):
+    """A support rule behind a refusal: its stable id, `fail` or `warn`, what it says, and who says so (a URL)."""
+
+    id: str
+    severity: str
+    text: str
+    source: str
+
+    def details(self) -> dict[str, str]:
+        """The part of a result that tools read."""
+        return {"rule": self.id, "source": self.source}
 
 
-class Missing(HyperVError):
-    """No object of that name or id."""
+class TaskError(HostError):
+    """Base of the errors about what a task asks for, as opposed to those of the wire (WSManError).
+
+    `option` is the full path of the option to look at (`memory.minimum`). It begins the message, and results return it.
+    """
+
+    def __init__(self, text: str, option: str = "", **details: Any) -> None:
+        super().__init__(text, option=option, **details)
+
+    @property
+    def option(self) -> str:
+        return self.details.get("option", "")
+
+    @option.setter
+    def option(self, path: str) -> None:
+        self.details["option"] = path
+
+    def sentence(self) -> str:
+        return f"{self.option}: {self.message}" if self.option else self.message
+
+    __str__ = sentence
 
 
-class Ambiguous(HyperVError):
-    """A name that several objects share; details list their ids."""
+class Missing(TaskError):
+    """No object has that name or id."""
 
 
-class Invalid(HyperVError):
-    """A value that can't be: wrong unit, out of range, or in conflict with another value."""
+class Ambiguous(TaskError):
+    """Several objects share a name; `ids` in the details lists them."""
 
 
-class Refused(HyperVError):
-    """A change that the rules of Hyper-V, or the missing permission of the user, forbid now."""
+class Invalid(TaskError):
+    """A value that is impossible: wrong unit, out of range, or in conflict with another value."""
 
 
-class MethodFailed(HyperVError):
-    """A CIM method or its job ended with an error; details carry class, method, code and Hyper-V's own text."""
+class Refused(TaskError):
+    """A change that the rules of the product, or the missing permission of the user, forbid now."""
+
+
+class MethodFailed(TaskError):
+    """A CIM method or its job failed; the details have class, method, code and the provider's own text."""
+
+
+class Foreseen(TaskError):
+    """Check mode can't go on: an object does not exist yet, and an earlier task would have created it."""
+
+
+def join(*names: str) -> str:
+    """The path of an option from the names on the way to it; empty names are left out."""
+    return ".".join(name for name in names if name)
 
 
 @contextmanager
 def within(section: str) -> Iterator[None]:
-    """What goes wrong inside with an option is told of this section's: ``size: …`` becomes ``disks.size: …``."""
+    """Prefix the option of every error raised inside with the option that it is a suboption of.
+
+    An error without an option is about the section itself; one of a method that failed is about no option.
+    """
     try:
         yield
     except (Missing, Ambiguous, Invalid, Refused) as error:
-        if re.match(r"[a-z_.]+: ", error.message):
-            error.message = f"{section}.{error.message}"
+        error.option = join(section, error.option)
+        raise
+
+
+@contextmanager
+def renamed(names: Mapping[str, str]) -> Iterator[None]:
+    """Rename the option of every error raised inside, for a plan that sets other options than the user's."""
+    try:
+        yield
+    except TaskError as error:
+        error.option = names.get(error.option, error.option)
         raise

@@ -1,42 +1,48 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An open Hyper-V host, as the functions of this package take it."""
+"""What a module's run() gets: the open target, and the task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .._wsman.client import Client
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 
 def silent(_line: str) -> None:
-    """Report nothing (the default where nobody watches)."""
+    """Report nothing."""
+
+
+class Task(NamedTuple):
+    """The options as Ansible checked them, and whether this is check mode."""
+
+    params: Mapping[str, Any]
+    check_mode: bool = False
 
 
 @dataclass(frozen=True)
-class Host:
-    """Name for messages, client for requests, and where progress of long work is told."""
+class Target:
+    """An open host or guest: its name for messages, a client for requests, and where progress and warnings go."""
 
     name: str
     client: Client
     report: Callable[[str], None] = silent
     warn: Callable[[str], None] = silent
-    # What earlier tasks of the same --check run would have made, as (kind, name) in lower case.
-    predicted: frozenset[tuple[str, str]] = frozenset()
+    # What earlier tasks of the same --check run would have created, as (kind, name) in lower case.
+    predictions: frozenset[tuple[str, str]] = frozenset()
+    _answers: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def predicts(self, kind: str, name: str) -> bool:
-        """Whether an earlier task of this check mode run would have made this object."""
-        return (kind, name.lower()) in self.predicted
+        """Whether an earlier task of this --check run would have created the object."""
+        return (kind, name.lower()) in self.predictions
 
-    _known: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def once(self, what: Any, read: Callable[[], Found]) -> Found:
-        """What ``read`` gives, asked for once in a task: for facts that the task itself doesn't change."""
-        if what not in self._known:
-            self._known[what] = read()
-        return self._known[what]
+    def once(self, key: Any, ask: Callable[[], Answer]) -> Answer:
+        """The answer of `ask`, which runs once in a task; for facts that the task itself doesn't change."""
+        if key not in self._answers:
+            self._answers[key] = ask()
+        return self._answers[key]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units: sizes as people write them, and the ones that CIM properties count in."""
+"""Sizes and bit rates, as people write them and as CIM properties count them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", re.IGNORECASE)
 def parse_size(text: str | int) -> int:
     """Bytes of ``4GB``, ``4096MB``, ``1.5 TiB`` or a plain number of bytes; powers of 1024 as in Hyper-V.
 
-    Raises Invalid for anything else, and for a fraction that isn't a whole number of bytes.
+    Raises Invalid for anything else, and for a fraction of a byte.
     """
     match = _SIZE.fullmatch(str(text))
     if not match:
@@ -32,7 +32,7 @@ def parse_size(text: str | int) -> int:
 
 
 def format_size(size: int) -> str:
-    """The shortest exact writing: 4294967296 -> 4GB."""
+    """The shortest exact form: 4294967296 -> 4GB."""
     for unit in ("TB", "GB", "MB", "KB"):
         factor = _FACTORS[unit[0]]
         if size and size % factor == 0:
@@ -55,7 +55,7 @@ def parse_bit_rate(text: str | int) -> int:
 
 
 def format_bit_rate(rate: int) -> str:
-    """The shortest exact writing: 100000000 -> 100Mbps."""
+    """The shortest exact form: 100000000 -> 100Mbps."""
     for unit in ("G", "M", "K"):
         factor = _BIT_RATES[unit]
         if rate and rate % factor == 0:

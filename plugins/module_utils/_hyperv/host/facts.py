@@ -1,16 +1,14 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What host_info tells of a host: each CIM class read once, with projected columns."""
+"""Facts about a Hyper-V host: each CIM class is read once, with projected columns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..._policy import nesting as policy
-from ..._policy import platform
-from ..._task.session import Host
+from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Instance, Reference
 from ..._wsman.faults import FilterRefused, InvalidClass
@@ -56,44 +54,26 @@ DMA_PROTECTION = 3  # of AvailableSecurityProperties
 _KB = 1 << 10
 
 
-def describe(host: Host, groups: Iterable[str] = GROUPS) -> dict[str, Any]:
-    """What is known of the host, in the groups that were asked for."""
-    groups = set(groups)
-    facts: dict[str, Any] = {}
-    settings = _absent(lambda: _one(host, HOST_SETTINGS)) if groups & {"hyperv", "nesting"} else None
-    if groups & {"system", "nesting"}:
-        computer, windows = _one(host, COMPUTER), _one(host, OPERATING_SYSTEM)
-        processors = host.client.query(CPU, columns=tuple(CPU.properties))
-        virtual = _platform(host, computer)
-        if "system" in groups:
-            facts |= _system(computer, windows, processors, virtual)
-        if "nesting" in groups:
-            facts["nesting"] = _nesting(computer, windows, processors, virtual, settings is not None)
-    if "hyperv" in groups:
-        facts["hyperv"] = _hyperv(host, settings) if settings else None
-    readers: tuple[tuple[str, Callable[[Host], Any]], ...] = (
-        ("security", _security),
-        ("network", _network),
-        ("features", _features),
+def fetch(host: Target, groups: Iterable[str]) -> dict[str, Any]:
+    """Facts about the host, in these groups of GROUPS."""
+    readers: tuple[tuple[str, Callable[[Target], Any]], ...] = (
+        ("hyperv", _fetch_hyperv),
+        ("security", _fetch_security),
+        ("network", _fetch_network),
+        ("features", _fetch_features),
     )
-    return facts | {name: read(host) for name, read in readers if name in groups}
+    return {name: read(host) for name, read in readers if name in groups}
 
 
-def _one(host: Host, cls: CimClass) -> Instance:
+def _one(host: Target, cls: CimClass) -> Instance:
     """The only instance of a class."""
     return host.client.query(cls, columns=tuple(cls.properties))[0]
 
 
-def _platform(host: Host, computer: Instance) -> str | None:
-    """What the host is a VM of, None for a physical machine. Azure is told by the chassis, if it may be that."""
-    found = platform.recognise(computer["Manufacturer"] or "", computer["Model"] or "")
-    if found != platform.HYPER_V:
-        return found
-    rows = host.client.query(ENCLOSURE, columns=("Tag", "SMBIOSAssetTag"))
-    return platform.AZURE if any(row["SMBIOSAssetTag"] == platform.AZURE_ASSET_TAG for row in rows) else found
-
-
-def _system(computer: Instance, windows: Instance, processors: list[Instance], virtual: str | None) -> dict[str, Any]:
+def fetch_system(host: Target) -> dict[str, Any]:
+    """Windows, processor, memory and machine of the host; three requests."""
+    computer, windows = _one(host, COMPUTER), _one(host, OPERATING_SYSTEM)
+    processors = host.client.query(CPU, columns=tuple(CPU.properties))
     hypervisor = bool(computer["HypervisorPresent"])
     return {
         "name": computer["DNSHostName"] or computer["Name"],
@@ -104,7 +84,6 @@ def _system(computer: Instance, windows: Instance, processors: list[Instance], v
             "build": int(windows["BuildNumber"]),
             "type": PRODUCT_TYPES.get(windows["ProductType"] or 0),
             "sku": windows["OperatingSystemSKU"],
-            "edition": platform.EDITIONS.get(windows["OperatingSystemSKU"] or 0),
             "booted": windows["LastBootUpTime"].isoformat() if windows["LastBootUpTime"] else None,
         },
         "processor": {
@@ -120,17 +99,12 @@ def _system(computer: Instance, windows: Instance, processors: list[Instance], v
             "free": (windows["FreePhysicalMemory"] or 0) * _KB,
         },
         "hypervisor_present": hypervisor,
-        "machine": {
-            "manufacturer": computer["Manufacturer"],
-            "model": computer["Model"],
-            "virtual": virtual is not None,
-            "platform": virtual,
-        },
+        "machine": {"manufacturer": computer["Manufacturer"], "model": computer["Model"]},
     }
 
 
 def _virtualization(processors: list[Instance], hypervisor: bool) -> dict[str, Any]:
-    """What the processor can, which Windows sees only while no hypervisor keeps it for itself."""
+    """Virtualization capabilities of the processor; not reported while a hypervisor is running."""
     flags = {
         "monitor_mode": "VMMonitorModeExtensions",
         "second_level_address_translation": "SecondLevelAddressTranslationExtensions",
@@ -140,47 +114,26 @@ def _virtualization(processors: list[Instance], hypervisor: bool) -> dict[str, A
     return {"trusted": not hypervisor, **known}
 
 
-def _nesting(
-    computer: Instance, windows: Instance, processors: list[Instance], virtual: str | None, hyperv: bool
-) -> dict[str, Any]:
-    hypervisor = bool(computer["HypervisorPresent"])
-    flags = _virtualization(processors, hypervisor)
-    found = policy.host_reasons(
-        policy.HostFacts(
-            vendor=processors[0]["Manufacturer"] or "",
-            build=int(windows["BuildNumber"]),
-            sku=windows["OperatingSystemSKU"] or 0,
-            hyperv=hyperv,
-            hypervisor=hypervisor,
-            extensions=None if not flags["trusted"] else all(flags[name] for name in flags if name != "trusted"),
-            platform=virtual,
-        )
-    )
-    need = policy.NEEDS.get(processors[0]["Manufacturer"] or "")
-    return {
-        "supported": not any(one.rule.severity == "fail" for one in found),
-        "minimum_vm_version": ".".join(map(str, need.version)) if need else None,
-        "reasons": [
-            {
-                **one.rule.details(),
-                "severity": one.rule.severity,
-                "text": one.rule.text,
-                "found": one.found,
-            }
-            for one in found
-        ],
-    }
+def query_asset_tags(host: Target) -> list[str]:
+    """The asset tags of the host's chassis."""
+    rows = host.client.query(ENCLOSURE, columns=("Tag", "SMBIOSAssetTag"))
+    return [row["SMBIOSAssetTag"] or "" for row in rows]
+
+
+def fetch_settings(host: Target) -> Instance | None:
+    """The settings of Hyper-V on the host, None if Hyper-V isn't installed or doesn't run; one request in a task."""
+    return host.once("host settings", lambda: _absent(lambda: _one(host, HOST_SETTINGS)))
 
 
 def _absent(read: Callable[[], Any]) -> Any:
-    """What a read gives, or None where this Windows doesn't have the class or its namespace."""
+    """The result of a read, or None if this Windows doesn't have the class or its namespace."""
     try:
         return read()
     except (InvalidClass, FilterRefused):
         return None
 
 
-def _security(host: Host) -> dict[str, Any] | None:
+def _fetch_security(host: Target) -> dict[str, Any] | None:
     """Virtualization-based security, which Windows itself runs on the hypervisor."""
     rows = _absent(lambda: host.client.query(DEVICE_GUARD, columns=tuple(DEVICE_GUARD.properties)))
     if not rows:
@@ -193,25 +146,32 @@ def _security(host: Host) -> dict[str, Any] | None:
     }
 
 
-def _hyperv(host: Host, row: Instance) -> dict[str, Any]:
+def _fetch_hyperv(host: Target) -> dict[str, Any] | None:
+    row = fetch_settings(host)
+    if row is None:
+        return None
     return {
         "vm_path": row["DefaultExternalDataRoot"],
         "disk_path": row["DefaultVirtualHardDiskPath"],
         "mac_range": [format_mac(row["MinimumMacAddress"]), format_mac(row["MaximumMacAddress"])],
         "numa_spanning": row["NumaSpanningEnabled"],
         "enhanced_session_mode": row["EnhancedSessionModeEnabled"],
-        "vm_versions": _vm_versions(host),
+        "vm_versions": _fetch_vm_versions(host),
     }
 
 
-def _vm_versions(host: Host) -> list[str]:
+def _fetch_vm_versions(host: Target) -> list[str]:
     """The VM configuration versions that the host supports, which are templates behind its capabilities."""
     capabilities = Reference(V2, VM_CAPABILITIES.name, {"InstanceID": "Microsoft:VirtualSystemManagementCapabilities"})
     rows = host.client.associators(capabilities, VM_SETTINGS, assoc_class="Msvm_SettingsDefineCapabilities")
-    return sorted({row["Version"] for row in rows if row["Version"]}, key=policy.version_tuple)
+    return sorted({row["Version"] for row in rows if row["Version"]}, key=_by_number)
 
 
-def _network(host: Host) -> dict[str, Any]:
+def _by_number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _fetch_network(host: Target) -> dict[str, Any]:
     adapters = host.client.query(NET_ADAPTER, columns=tuple(NET_ADAPTER.properties))
     addresses = host_network.read_addresses(host)
     by_index: dict[int, list[str]] = {}
@@ -222,7 +182,7 @@ def _network(host: Host) -> dict[str, Any]:
     nats = nat.read_nats(host)
     mappings = nat.read_mappings(host) if nats else []
     return {
-        "switches": _absent(lambda: _switches(host, adapters, by_index)) or [],
+        "switches": _absent(lambda: _fetch_switches(host, adapters, by_index)) or [],
         "nats": [nat.describe(row, mappings) for row in nats or []],
         "adapters": [_adapter(row, by_index) for row in adapters if row["HardwareInterface"]],
     }
@@ -239,7 +199,7 @@ def _adapter(row: Instance, addresses: dict[int, list[str]]) -> dict[str, Any]:
     }
 
 
-def _switches(host: Host, adapters: list[Instance], addresses: dict[int, list[str]]) -> list[dict[str, Any]]:
+def _fetch_switches(host: Target, adapters: list[Instance], addresses: dict[int, list[str]]) -> list[dict[str, Any]]:
     found = switch.read(host)
     ports = host.client.query(INTERNAL_PORT, columns=tuple(INTERNAL_PORT.properties))
     external = switch.name_ports(host.client.query(EXTERNAL_PORT, columns=tuple(EXTERNAL_PORT.properties)), adapters)
@@ -257,8 +217,8 @@ def _switches(host: Host, adapters: list[Instance], addresses: dict[int, list[st
     return result
 
 
-def _features(host: Host) -> dict[str, str | None]:
-    """States of the features by name, None for those that this Windows doesn't know."""
+def _fetch_features(host: Target) -> dict[str, str | None]:
+    """States of the features by name, None for features that this Windows doesn't know."""
     where = " OR ".join(f"Name = {cim.quote(name)}" for name in FEATURES)
     rows = host.client.query(OPTIONAL_FEATURE, columns=("Name", "InstallState"), where=where)
     states = {row["Name"].lower(): FEATURE_STATES.get(row["InstallState"] or 0, "unknown") for row in rows}

@@ -8,12 +8,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from ..._task import table
-from ..._task.errors import Ambiguous, Invalid, Missing
-from ..._task.session import Host
+from ..._task.errors import Ambiguous, Invalid, Missing, within
+from ..._task.session import Target
 from ..._task.table import BIT_RATE, Property
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Reference
@@ -141,10 +142,32 @@ class Wanted(NamedTuple):
         asked = zip(FEATURES, (self.security, self.vlan, self.bandwidth), strict=True)
         return tuple(cls for cls, wanted in asked if wanted)
 
+    def with_spoofing(self, allowed: bool | None) -> Wanted:
+        """The same with MAC address spoofing as another option asks for it, unless the task sets it."""
+        if allowed is None or "mac_spoofing" in self.security:
+            return self
+        return self._replace(security={**self.security, "mac_spoofing": allowed})
+
     @property
     def shares_bandwidth(self) -> set[str]:
         """The options that claim a share of the switch, which it has to have been made for."""
         return {option for option in ("weight", "minimum") if self.bandwidth.get(option)}
+
+
+@dataclass
+class Slot:
+    """The adapter that a plan is about, None as long as there is none; steps put in what they make of it."""
+
+    host: Target
+    vm: VM
+    adapter: Adapter | None
+    generation: Callable[[], int]
+
+    def doing(self, write: Callable[[Target, VM, Adapter], Adapter]) -> Callable[[], None]:
+        def apply() -> None:
+            self.adapter = write(self.host, self.vm, self.adapter)
+
+        return apply
 
 
 # For a task that looks for an adapter only to remove it.
@@ -157,10 +180,8 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     if mac is not None:
         mac = DYNAMIC if mac.strip().lower() == DYNAMIC else format_mac(parse_mac(mac))
     bandwidth = params.get("bandwidth") or {}
-    try:
+    with within("bandwidth"):
         rates = table.parse(BANDWIDTH, bandwidth)
-    except Invalid as error:
-        raise Invalid(f"bandwidth.{error.message}") from error
     return Wanted(
         table.parse(PORT, {**params, "name": params.get("name") if params.get("id") else None}),
         mac,
@@ -189,8 +210,8 @@ def _columns(cls: CimClass) -> tuple[str, ...]:
     return _COLUMNS.get(cls.name, tuple(cls.properties))
 
 
-def read(
-    host: Host,
+def fetch(
+    host: Target,
     vms: list[VM],
     features: Iterable[CimClass] = (PORT_SECURITY,),
     rows_of: Callable[[CimClass], list[dict[str, Any]]] | None = None,
@@ -199,13 +220,13 @@ def read(
 
     ``rows_of`` gives the rows of a class where they were read already.
     """
-    rows_of = rows_of or partial(rows, host, vms)
+    rows_of = rows_of or partial(query_rows, host, vms)
     ports = [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in rows_of(cls)]
     connections = rows_of(CONNECTION) if ports else []
     return arrange(ports, connections, {cls.name: rows_of(cls) for cls in features if connections})
 
 
-def rows(host: Host, vms: list[VM], cls: CimClass) -> list[dict[str, Any]]:
+def query_rows(host: Target, vms: list[VM], cls: CimClass) -> list[dict[str, Any]]:
     """The rows of a class that are of these VMs, not of checkpoints or templates."""
     wanted = {vm.id for vm in vms}
     found = host.client.query(cls, columns=_columns(cls), where=of_vms(vms))
@@ -232,7 +253,7 @@ def arrange(
     ]
 
 
-def find(host: Host, vm: VM, name: str | None, id: str | None, wanted: Wanted) -> Adapter | None:
+def fetch_one(host: Target, vm: VM, name: str | None, id: str | None, wanted: Wanted) -> Adapter | None:
     """The one adapter of that literal name or id, with what ``wanted`` is compared to; None where there is none.
 
     Every query is narrow enough to be answered by one row, and so by one request. Raises Ambiguous.
@@ -242,11 +263,12 @@ def find(host: Host, vm: VM, name: str | None, id: str | None, wanted: Wanted) -
         where = f"InstanceID = {cim.quote(prefix + port_id(vm, id))}"
     else:
         where = f"InstanceID LIKE {cim.like_prefix(prefix)} AND ElementName = {cim.quote(name or '')}"
-    rows = _ports(host, where)
+    rows = _query_ports(host, where)
     if len(rows) > 1:
         ids = sorted(row["InstanceID"] for row in rows)
         raise Ambiguous(
             f"{len(rows)} network adapters of {vm} share the name '{name}'; choose one by 'id': {', '.join(ids)}",
+            option="name",
             vm=vm.name,
             adapter=name,
             ids=ids,
@@ -270,7 +292,7 @@ def find(host: Host, vm: VM, name: str | None, id: str | None, wanted: Wanted) -
     )
 
 
-def _ports(host: Host, where: str) -> list[dict[str, Any]]:
+def _query_ports(host: Target, where: str) -> list[dict[str, Any]]:
     """Rows of both kinds of adapters, by one query of the class that they have in common.
 
     WMI answers with instances of their own classes. Where one comes as something else, or there is none, which isn't
@@ -297,15 +319,15 @@ def port_id(vm: VM, id: str) -> str:
         port = str(uuid.UUID(tail)).upper()
     except ValueError as error:
         raise Invalid(
-            f"id: '{id}' is not an adapter's id, which looks like "
-            f"Microsoft:{vm.id}\\7C9E6679-7425-40DE-944B-E07FC1F90AE7"
+            f"'{id}' is not an adapter's id, which looks like Microsoft:{vm.id}\\7C9E6679-7425-40DE-944B-E07FC1F90AE7",
+            option="id",
         ) from error
     if head and head.lower() != f"microsoft:{vm.id}".lower():
-        raise Invalid(f"id: the adapter '{id}' doesn't belong to {vm}, whose id is {vm.id}")
+        raise Invalid(f"the adapter '{id}' doesn't belong to {vm}, whose id is {vm.id}", option="id")
     return port
 
 
-def find_switch(host: Host, text: str) -> tuple[str, str]:
+def fetch_switch(host: Target, text: str) -> tuple[str, str]:
     """Id and name of the one switch of that literal name or id. Raises Missing, Ambiguous."""
     where = f"ElementName = {cim.quote(text)}"
     with suppress(ValueError):
@@ -314,7 +336,8 @@ def find_switch(host: Host, text: str) -> tuple[str, str]:
     if len(rows) > 1:
         ids = sorted(row["Name"].upper() for row in rows)
         raise Ambiguous(
-            f"switch: {len(rows)} virtual switches share the name '{text}'; give the id instead: {', '.join(ids)}",
+            f"{len(rows)} virtual switches share the name '{text}'; give the id instead: {', '.join(ids)}",
+            option="switch",
             switch=text,
             ids=ids,
         )
@@ -323,7 +346,8 @@ def find_switch(host: Host, text: str) -> tuple[str, str]:
     if not rows:
         there = sorted(row["ElementName"] for row in host.client.query(SWITCH, columns=("Name", "ElementName")))
         raise Missing(
-            f"switch: there is no virtual switch '{text}'; this host has {', '.join(map(repr, there)) or 'none'}",
+            f"there is no virtual switch '{text}'; this host has {', '.join(map(repr, there)) or 'none'}",
+            option="switch",
             switch=text,
         )
     return rows[0]["Name"].upper(), rows[0]["ElementName"]
@@ -343,7 +367,9 @@ def select(vm: VM, adapters: list[Adapter], names: list[str] | None) -> list[Ada
         same = [adapter for adapter in adapters if adapter.name.lower() == name.lower()]
         if not same:
             there = ", ".join(f"'{adapter.name}'" for adapter in adapters) or "none"
-            raise Missing(f"adapters: {vm} has no network adapter '{name}'; it has {there}", vm=vm.name, adapter=name)
+            raise Missing(
+                f"{vm} has no network adapter '{name}'; it has {there}", option="adapters", vm=vm.name, adapter=name
+            )
         chosen += same
     return chosen
 

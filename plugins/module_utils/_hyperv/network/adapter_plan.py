@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ..._task import table
 from ..._task.errors import Invalid, MethodFailed, Missing, Refused
-from ..._task.session import Host
+from ..._task.journal import taken_back
+from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Reference
@@ -29,9 +29,9 @@ from ..schema import (
     SYNTHETIC_ADAPTER,
     V2,
     VM_SERVICE,
-    VM_SETTINGS,
 )
-from ..vm.find import OFF, SAVED, VM, setting
+from ..vm import resources
+from ..vm.find import OFF, SAVED, VM
 from .adapter import (
     BANDWIDTH,
     CONNECTED,
@@ -42,9 +42,10 @@ from .adapter import (
     PORT,
     SECURITY,
     Adapter,
+    Slot,
     Wanted,
-    find_switch,
-    rows,
+    fetch_switch,
+    query_rows,
 )
 from .ethernet import describe_vlan, parse_mac, vlan_values
 
@@ -56,74 +57,79 @@ BY_WEIGHT, BY_BITS, NO_SHARES = 1, 2, 3
 _HOPELESS = (AccessDenied, OperationTimeout, QuotaExceeded, HostBusy)
 
 
-@dataclass
-class Target:
-    """The adapter that a plan is about, None where there is none; its steps put in what they make of it."""
-
-    host: Host
-    vm: VM
-    adapter: Adapter | None
-
-    def doing(self, write: Callable[[Host, VM, Adapter], Adapter]) -> Callable[[], None]:
-        def apply() -> None:
-            self.adapter = write(self.host, self.vm, self.adapter)
-
-        return apply
-
-
 # ---- planning ----
 
 
-def plan(target: Target, name: str, wanted: Wanted) -> list[Step]:
-    """The steps to what is wanted; a missing adapter gets that name. Reads the switch, writes nothing."""
-    vm = target.vm
-    one = target.adapter or _to_be(vm, name)
+class Feature(NamedTuple):
+    """A feature of a switch port that differs: its class, the diff, and the CIM properties to write."""
+
+    cls: CimClass
+    before: dict[str, Any]
+    after: dict[str, Any]
+    values: dict[str, Any]
+
+
+class AdapterPlan(NamedTuple):
+    """The steps to one adapter: the adapter itself, its connection, and the features of its switch port."""
+
+    port: Step
+    connect: Step | None
+    features: list[tuple[Feature, Step]]
+    switch: str | None = None  # id of the switch to connect to, None for no switch
+
+    def steps(self) -> list[Step]:
+        return [self.port, *([self.connect] if self.connect else []), *(step for _feature, step in self.features)]
+
+
+def plan(slot: Slot, name: str, wanted: Wanted) -> AdapterPlan:
+    """The steps to the wanted adapter; a missing adapter gets that name. Reads the switch, writes nothing."""
+    vm = slot.vm
+    one = slot.adapter or _to_be(vm, name)
     if one.cls is LEGACY_ADAPTER and wanted.port.get("device_naming") is not None:
         raise Invalid(
-            f"device_naming: '{one.name}' of {vm} is a legacy adapter, which has no such setting; leave it out"
+            f"'{one.name}' of {vm} is a legacy adapter, which has no such setting; leave it out", option="device_naming"
         )
-    steps = [_plan_new(target, one, wanted) if target.adapter is None else _plan_port(target, one, wanted)]
-    switch = one.switch
+    port = _plan_new(slot, one, wanted) if slot.adapter is None else _plan_port(slot, one, wanted)
+    switch, connect = one.switch, None
     if wanted.switch is not None:
-        found = wanted_switch(target.host, wanted.switch)
-        switch = found[0]
-        steps.append(_plan_switch(target, one, found))
-    _check_bandwidth(target.host, one, wanted, switch)
-    return steps + list(_plan_features(target, one, wanted))
+        switch, label = wanted_switch(slot.host, wanted.switch)
+        connect = _plan_switch(slot, one, (switch, label))
+    _check_bandwidth(slot.host, one, wanted, switch)
+    features = [(feature, _plan_feature(slot, one, feature)) for feature in feature_changes(one, wanted)]
+    return AdapterPlan(port, connect, features, switch if connect else None)
 
 
-def plan_removal(target: Target) -> list[Step]:
+def plan_removal(slot: Slot) -> list[Step]:
     """The step that removes the adapter, with its connection and features."""
-    one = target.adapter
+    one = slot.adapter
     if one is None:
         return []
-    what = f"remove adapter '{one.name}' from {target.vm}"
+    what = f"remove adapter '{one.name}' from {slot.vm}"
 
     def remove() -> None:
-        arguments = {"ResourceSettings": [one.reference]}
-        jobs.call(target.host, VM_SERVICE, "RemoveResourceSettings", arguments, what=what)
-        target.adapter = None
+        resources.remove(slot.host, one.cls, one.id, what)
+        slot.adapter = None
 
-    return [Step(what, {"state": "present"}, {"state": "absent"}, remove, _needs_off(target.host, target.vm, one))]
+    return [Step(what, {"state": "present"}, {"state": "absent"}, remove, _needs_off(slot, one))]
 
 
-def wanted_switch(host: Host, switch: str) -> tuple[str | None, str]:
+def wanted_switch(host: Target, switch: str) -> tuple[str | None, str]:
     """Id and name of the switch that the option stands for; no id for ``disconnected``. Raises Missing, Ambiguous."""
     if switch.lower() == NO_SWITCH:
         return None, NO_SWITCH
     return host.once(("switch", switch), lambda: _look_up_switch(host, switch))
 
 
-def _look_up_switch(host: Host, switch: str) -> tuple[str, str]:
+def _look_up_switch(host: Target, switch: str) -> tuple[str, str]:
     try:
-        return find_switch(host, switch)
+        return fetch_switch(host, switch)
     except Missing:
         if host.predicts("switch", switch):
             return "", switch
         raise
 
 
-def _check_bandwidth(host: Host, one: Adapter, wanted: Wanted, switch: str | None) -> None:
+def _check_bandwidth(host: Target, one: Adapter, wanted: Wanted, switch: str | None) -> None:
     """Raise Refused where the switch shares bandwidth by other means (New-VMSwitch, MinimumBandwidthMode)."""
     differing = {change.option for change in table.changes(BANDWIDTH, one.feature(PORT_BANDWIDTH), wanted.bandwidth)}
     asked = sorted(wanted.shares_bandwidth & differing)
@@ -137,8 +143,9 @@ def _check_bandwidth(host: Host, one: Adapter, wanted: Wanted, switch: str | Non
         if wrong := [option for option in asked if option != allowed]:
             instead = f"use bandwidth.{allowed} there" if allowed else "leave it out"
             raise Refused(
-                f"bandwidth.{wrong[0]}: the virtual switch '{row['ElementName']}' shares bandwidth otherwise, which "
+                f"the virtual switch '{row['ElementName']}' shares bandwidth otherwise, which "
                 f"was decided when it was made; {instead}, or connect '{one.name}' to another switch",
+                option=f"bandwidth.{wrong[0]}",
                 adapter=one.name,
                 switch=row["ElementName"],
             )
@@ -150,29 +157,29 @@ def _to_be(vm: VM, name: str) -> Adapter:
     return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, "DeviceNamingEnabled": False}, None, {})
 
 
-def _needs_off(host: Host, vm: VM, one: Adapter) -> tuple[str, ...]:
+def _needs_off(slot: Slot, one: Adapter) -> tuple[str, ...]:
     """Adapters come to and go from a running VM of generation 2 only, and never in a saved one."""
+    vm = slot.vm
     if vm.state == OFF:
         return ()
     if vm.state == SAVED or one.cls is LEGACY_ADAPTER:
         return ("state",)
-    generation_2 = (setting(host, vm, VM_SETTINGS)["VirtualSystemSubType"] or "").endswith(":2")
-    return () if generation_2 else ("state",)
+    return () if slot.generation() == 2 else ("state",)
 
 
-def _plan_new(target: Target, one: Adapter, wanted: Wanted) -> Step:
-    vm = target.vm
+def _plan_new(slot: Slot, one: Adapter, wanted: Wanted) -> Step:
+    vm = slot.vm
     shown = {"name": one.name, **wanted.port, "mac_address": wanted.mac_address or DYNAMIC}
     return Step(
         f"add adapter '{one.name}' to {vm}",
         {"state": "absent"},
         {"state": "present", **shown},
-        target.doing(lambda host, vm, _: _add(host, vm, one.name, new_values(wanted))),
-        _needs_off(target.host, vm, one),
+        slot.doing(lambda host, vm, _: _add(host, vm, one.name, new_values(wanted))),
+        _needs_off(slot, one),
     )
 
 
-def _plan_port(target: Target, one: Adapter, wanted: Wanted) -> Step:
+def _plan_port(slot: Slot, one: Adapter, wanted: Wanted) -> Step:
     """Name, device naming and MAC address; only the last needs the VM off (Set-VMNetworkAdapter)."""
     differences = table.changes(PORT, one.instance, wanted.port)
     before = {change.option: change.before for change in differences}
@@ -183,21 +190,21 @@ def _plan_port(target: Target, one: Adapter, wanted: Wanted) -> Step:
         values |= _mac_values(wanted.mac_address)
         needs_off = ("mac_address",)
     return Step(
-        f"set {', '.join(after)} of adapter '{one.name}' of {target.vm}",
+        f"set {', '.join(after)} of adapter '{one.name}' of {slot.vm}",
         before,
         after,
-        target.doing(lambda host, vm, now: _modify(host, vm, now, values)),
+        slot.doing(lambda host, vm, now: _modify(host, vm, now, values)),
         needs_off,
     )
 
 
-def _plan_switch(target: Target, one: Adapter, switch: tuple[str | None, str]) -> Step:
+def _plan_switch(slot: Slot, one: Adapter, switch: tuple[str | None, str]) -> Step:
     id, name = switch
-    what = f"disconnect adapter '{one.name}' of {target.vm}"
+    what = f"disconnect adapter '{one.name}' of {slot.vm}"
     if id:
-        what = f"connect adapter '{one.name}' of {target.vm} to '{name}'"
+        what = f"connect adapter '{one.name}' of {slot.vm} to '{name}'"
     now = name if one.switch == id else _switch_name(one)
-    return Step(what, {"switch": now}, {"switch": name}, target.doing(lambda host, vm, now: connect(host, vm, now, id)))
+    return Step(what, {"switch": now}, {"switch": name}, slot.doing(lambda host, vm, now: connect(host, vm, now, id)))
 
 
 def _switch_name(one: Adapter) -> str:
@@ -205,27 +212,26 @@ def _switch_name(one: Adapter) -> str:
     return ((one.connection or {}).get("LastKnownSwitchName") or one.switch or NO_SWITCH) if one.switch else NO_SWITCH
 
 
-def _plan_features(target: Target, one: Adapter, wanted: Wanted) -> Iterator[Step]:
-    for cls, before, after, values in feature_changes(one, wanted):
+def _plan_feature(slot: Slot, one: Adapter, feature: Feature) -> Step:
+    def write(host: Target, vm: VM, now: Adapter) -> Adapter:
+        write_feature(host, vm, now, feature.cls, feature.values)
+        return now
 
-        def write(host: Host, vm: VM, now: Adapter, cls: CimClass = cls, values: Any = values) -> Adapter:
-            set_feature(host, vm, now, cls, values)
-            return now
-
-        yield Step(f"set {', '.join(after)} of adapter '{one.name}' of {target.vm}", before, after, target.doing(write))
+    what = f"set {', '.join(feature.after)} of adapter '{one.name}' of {slot.vm}"
+    return Step(what, feature.before, feature.after, slot.doing(write))
 
 
-def feature_changes(one: Adapter, wanted: Wanted) -> Iterator[tuple[CimClass, dict, dict, dict]]:
-    """Class, diff before and after, and CIM values of the features that differ."""
+def feature_changes(one: Adapter, wanted: Wanted) -> Iterator[Feature]:
+    """The features whose wanted values differ."""
     if security := table.changes(SECURITY, one.feature(PORT_SECURITY), wanted.security):
         before, after = _sides(security)
-        yield PORT_SECURITY, before, after, table.values(security)
+        yield Feature(PORT_SECURITY, before, after, table.values(security))
     vlan = describe_vlan(one.feature(PORT_VLAN))
     if wanted.vlan and wanted.vlan != vlan:
-        yield PORT_VLAN, {"vlan": vlan}, {"vlan": dict(wanted.vlan)}, vlan_values(wanted.vlan)
+        yield Feature(PORT_VLAN, {"vlan": vlan}, {"vlan": dict(wanted.vlan)}, vlan_values(wanted.vlan))
     if bandwidth := table.changes(BANDWIDTH, one.feature(PORT_BANDWIDTH), wanted.bandwidth):
         before, after = _sides(bandwidth)
-        yield PORT_BANDWIDTH, {"bandwidth": before}, {"bandwidth": after}, table.values(bandwidth)
+        yield Feature(PORT_BANDWIDTH, {"bandwidth": before}, {"bandwidth": after}, table.values(bandwidth))
 
 
 def _sides(found: list[table.Change]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -267,16 +273,16 @@ def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any]) -> Ada
     return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, **values}, None, {})
 
 
-def _add(host: Host, vm: VM, name: str, values: Mapping[str, Any]) -> Adapter:
+def _add(host: Target, vm: VM, name: str, values: Mapping[str, Any]) -> Adapter:
     """Add a synthetic adapter to the VM."""
-    reference = _add_resource(host, vm, adapter_text(name, values), f"add adapter '{name}' to {vm}")
-    instance_id = reference.keys["InstanceID"] if reference else id_by_name(vm, name, ids_by_name(host, vm))
+    added_ids = resources.add(host, vm, [adapter_text(name, values)], f"add adapter '{name}' to {vm}")
+    instance_id = added_ids[0] if added_ids else id_by_name(vm, name, query_ids(host, vm))
     return added(vm, name, instance_id, values)
 
 
-def ids_by_name(host: Host, vm: VM) -> dict[str, str]:
+def query_ids(host: Target, vm: VM) -> dict[str, str]:
     """InstanceIDs of the VM's adapters by name in lower case: a host that answers through a job doesn't tell them."""
-    return {row["ElementName"].lower(): row["InstanceID"] for row in rows(host, [vm], SYNTHETIC_ADAPTER)}
+    return {row["ElementName"].lower(): row["InstanceID"] for row in query_rows(host, [vm], SYNTHETIC_ADAPTER)}
 
 
 def id_by_name(vm: VM, name: str, ids: Mapping[str, str]) -> str:
@@ -286,23 +292,8 @@ def id_by_name(vm: VM, name: str, ids: Mapping[str, str]) -> str:
     return ids[name.lower()]
 
 
-def _add_resource(host: Host, vm: VM, text: str, what: str) -> Reference | None:
-    """AddResourceSettings of one embedded instance; the reference to what was added, where the host tells."""
-    answer = jobs.call(
-        host,
-        VM_SERVICE,
-        "AddResourceSettings",
-        {"AffectedConfiguration": vm.settings_reference, "ResourceSettings": [text]},
-        returns={"ResultingResourceSettings": "ref[]"},
-        what=what,
-    )
-    return next(iter(answer["ResultingResourceSettings"]), None)
-
-
-def _modify(host: Host, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Adapter:
-    text = cim.embedded(one.cls, {"InstanceID": one.id, **values})
-    what = f"set {', '.join(values)} of adapter '{one.name}' of {vm}"
-    jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": [text]}, what=what)
+def _modify(host: Target, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Adapter:
+    resources.modify(host, one.cls, one.id, values, f"set {', '.join(values)} of adapter '{one.name}' of {vm}")
     return one._replace(instance={**one.instance, **values})
 
 
@@ -314,7 +305,7 @@ def connection_values(switch: str | None) -> dict[str, Any]:
     return {"EnabledState": CONNECTED, "HostResource": [Reference(V2, SWITCH.name, keys).path()]}
 
 
-def connect(host: Host, vm: VM, one: Adapter, switch: str | None) -> Adapter:
+def connect(host: Target, vm: VM, one: Adapter, switch: str | None) -> Adapter:
     """Connect the adapter to the switch with this id, or disconnect it; what else is known of it stays.
 
     A disconnected adapter keeps its connection row, and with it its features.
@@ -322,21 +313,19 @@ def connect(host: Host, vm: VM, one: Adapter, switch: str | None) -> Adapter:
     values = connection_values(switch)
     if one.connection:
         what = f"connect adapter '{one.name}' of {vm}" if switch else f"disconnect adapter '{one.name}' of {vm}"
-        text = cim.embedded(CONNECTION, {"InstanceID": one.connection["InstanceID"], **values})
-        jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": [text]}, what=what)
+        resources.modify(host, CONNECTION, one.connection["InstanceID"], values, what)
         return one._replace(connection={**one.connection, **values})
-    reference = _add_connection(host, vm, one, values)
-    return one._replace(connection={"InstanceID": reference.keys["InstanceID"], **values})
+    return one._replace(connection={"InstanceID": _add_connection(host, vm, one, values), **values})
 
 
-def _add_connection(host: Host, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Reference:
-    reference = _add_resource(
-        host, vm, connection_text(one, values), f"add a connection to adapter '{one.name}' of {vm}"
-    )
-    return reference or one.connection_reference
+def _add_connection(host: Target, vm: VM, one: Adapter, values: Mapping[str, Any]) -> str:
+    """InstanceID of a connection that is added to an adapter without one."""
+    what = f"add a connection to adapter '{one.name}' of {vm}"
+    added_ids = resources.add(host, vm, [connection_text(one, values)], what)
+    return added_ids[0] if added_ids else one.connection_reference.keys["InstanceID"]
 
 
-def set_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any]) -> None:
+def write_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any]) -> None:
     """Write these properties of one feature: its row is modified where it exists, added where it doesn't."""
     what = f"set {', '.join(values)} of adapter '{adapter.name}' of {vm}"
     row = adapter.features.get(cls.name)
@@ -355,27 +344,21 @@ def set_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Map
 
 
 def _replace_feature(
-    host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str, fault: Fault
+    host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str, fault: Fault
 ) -> None:
-    """Remove and add the row: old hosts raise a fault where a VLAN is modified (OpenStack's os-win found it out)."""
+    """Remove and add the row: old hosts raise a fault when a VLAN is modified (known from OpenStack's os-win)."""
     row = adapter.features[cls.name]
     before = {name: value for name, value in row.items() if name in FEATURE_DEFAULTS[cls.name] and value is not None}
     reference = Reference(V2, cls.name, {"InstanceID": row["InstanceID"]})
-    try:
-        jobs.call(host, VM_SERVICE, "RemoveFeatureSettings", {"FeatureSettings": [reference]}, what=what)
-    except HostError:
-        raise fault from None
-    try:
-        _add_feature(host, vm, adapter, cls, {**before, **values}, what)
-    except HostError as error:
+    with taken_back(lambda: _add_feature(host, vm, adapter, cls, before, what), "the previous setting is lost"):
         try:
-            _add_feature(host, vm, adapter, cls, before, what)
-        except HostError as second:
-            error.message += f"; and the setting as it was before is lost, since {second.message}"
-        raise
+            jobs.call(host, VM_SERVICE, "RemoveFeatureSettings", {"FeatureSettings": [reference]}, what=what)
+        except HostError:
+            raise fault from None
+        _add_feature(host, vm, adapter, cls, {**before, **values}, what)
 
 
-def _add_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str) -> None:
+def _add_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str) -> None:
     """Add a feature to the connection, whose id follows from the adapter's.
 
     Where there is no connection yet, a disconnected one is made: the failure tells that, more cheaply than a look.
@@ -394,4 +377,5 @@ def _add_feature(host: Host, vm: VM, adapter: Adapter, cls: CimClass, values: Ma
         where = f"InstanceID = {cim.quote(adapter.connection_reference.keys['InstanceID'])}"
         if adapter.connection or host.client.query(CONNECTION, columns=("InstanceID",), where=where):
             raise
-        add(_add_connection(host, vm, adapter, connection_values(None)))
+        _add_connection(host, vm, adapter, connection_values(None))
+        add(adapter.connection_reference)

@@ -31,15 +31,16 @@ def parse_mac(text: str) -> str:
     address = text.strip().upper()
     if not _MAC.fullmatch(address):
         raise Invalid(
-            f"mac_address: '{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03"
+            f"'{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03",
+            option="mac_address",
         )
     address = re.sub(r"[^0-9A-F]", "", address)
     if int(address[:2], 16) & 1:
         raise Invalid(
-            f"mac_address: '{text}' is a multicast address (its first byte is odd), which no adapter can have"
+            f"'{text}' is a multicast address (its first byte is odd), which no adapter can have", option="mac_address"
         )
     if not address.strip("0"):
-        raise Invalid(f"mac_address: '{text}' is no address; 'dynamic' lets the host give one out")
+        raise Invalid(f"'{text}' is no address; 'dynamic' lets the host give one out", option="mac_address")
     return address
 
 
@@ -58,13 +59,16 @@ def parse_vlans(texts: Iterable[str]) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(text))
         if not match:
             raise Invalid(
-                f"vlan.allowed_ids: '{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719"
+                f"'{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719",
+                option="vlan.allowed_ids",
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:
-            raise Invalid(f"vlan.allowed_ids: the range {text} runs backwards, write {last}-{first}")
+            raise Invalid(f"the range {text} runs backwards, write {last}-{first}", option="vlan.allowed_ids")
         if first < LEAST_VLAN or last > MOST_VLAN:
-            raise Invalid(f"vlan.allowed_ids: {text} is out of range, VLAN ids are {LEAST_VLAN} to {MOST_VLAN}")
+            raise Invalid(
+                f"{text} is out of range, VLAN ids are {LEAST_VLAN} to {MOST_VLAN}", option="vlan.allowed_ids"
+            )
         found.update(range(first, last + 1))
     return sorted(found)
 
@@ -102,15 +106,17 @@ def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
     useful = {"access": {"id"}, "trunk": {"native_id", "allowed_ids"}}.get(mode, set())
     useless = sorted(name for name, value in option.items() if name not in {"mode", *useful} and value is not None)
     if useless:
-        raise Invalid(f"vlan.{', vlan.'.join(useless)}: a VLAN of mode '{mode}' has no such setting, leave it out")
+        raise Invalid(
+            f"a VLAN of mode '{mode}' has no such setting, leave it out", option=f"vlan.{', vlan.'.join(useless)}"
+        )
     if mode == "access":
         if option.get("id") is None:
-            raise Invalid("vlan.id: mode 'access' needs the id of the VLAN")
+            raise Invalid("mode 'access' needs the id of the VLAN", option="vlan.id")
         return {"mode": mode, "id": _vlan_id("id", option["id"], LEAST_VLAN)}
     if mode == "trunk":
         ids = parse_vlans(option.get("allowed_ids") or [])
         if not ids:
-            raise Invalid("vlan.allowed_ids: mode 'trunk' needs the ids that may pass, for example 1-10,20")
+            raise Invalid("mode 'trunk' needs the ids that may pass, for example 1-10,20", option="vlan.allowed_ids")
         native = _vlan_id("native_id", option.get("native_id") or 0, 0)
         return {"mode": mode, "native_id": native, "allowed_ids": format_vlans(ids)}
     return {"mode": mode}
@@ -118,7 +124,7 @@ def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _vlan_id(name: str, number: int, least: int) -> int:
     if not least <= number <= MOST_VLAN:
-        raise Invalid(f"vlan.{name}: {number} is out of range, choose a VLAN id from {least} to {MOST_VLAN}")
+        raise Invalid(f"{number} is out of range, choose a VLAN id from {least} to {MOST_VLAN}", option=f"vlan.{name}")
     return number
 
 

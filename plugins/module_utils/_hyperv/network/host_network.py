@@ -10,11 +10,12 @@ from ipaddress import IPv4Interface
 from typing import Any
 
 from ..._task.errors import MethodFailed, Refused
-from ..._task.session import Host
+from ..._task.journal import wrote
+from ..._task.session import Target
+from ..._task.wait import wait_until
 from ..._wsman.cim import Instance, quote
 from ..._wsman.faults import Fault, HostError, NotFound, NotWSMan, OperationTimeout
 from ..schema import INTERNAL_PORT, NET_ADAPTER, NET_ADDRESS, NET_ROUTE
-from ..vm import power
 from . import switch
 from .ethernet import format_mac
 from .switch import Switch
@@ -29,18 +30,18 @@ _SETTLING = 30.0  # seconds
 # ---- reading ----
 
 
-def read_addresses(host: Host) -> list[Instance]:
+def read_addresses(host: Target) -> list[Instance]:
     """All IPv4 addresses of the host."""
     return host.client.query(NET_ADDRESS, columns=tuple(NET_ADDRESS.properties), where=f"AddressFamily = {IPV4}")
 
 
-def read_routes(host: Host) -> list[Instance]:
+def read_routes(host: Target) -> list[Instance]:
     """All IPv4 routes of the host."""
     columns = ("DestinationPrefix", "InterfaceAlias", "InterfaceIndex")
     return host.client.query(NET_ROUTE, columns=columns, where=f"AddressFamily = {IPV4}")
 
 
-def host_adapter(host: Host, one: Switch) -> Instance | None:
+def host_adapter(host: Target, one: Switch) -> Instance | None:
     """The host's network adapter on a switch (MSFT_NetAdapter); None where it has none, or not yet.
 
     The port of the switch leads to an Msvm_InternalEthernetPort by MAC address or name, and that to an MSFT_NetAdapter
@@ -78,7 +79,7 @@ def interface(row: Mapping[str, Any]) -> IPv4Interface:
 # host says to it counts only where the reading says that nothing happened.
 
 
-def wait_for_adapter(host: Host, switch_name: str) -> Instance:
+def wait_for_adapter(host: Target, switch_name: str) -> Instance:
     """The host's adapter on a switch that was just made; Windows needs a moment for it."""
     found: list[Instance] = []
 
@@ -88,12 +89,12 @@ def wait_for_adapter(host: Host, switch_name: str) -> Instance:
         found.extend([adapter] if adapter else [])
         return bool(found)
 
-    power.wait_until(host, look, _SETTLING, f"see the host's adapter on '{switch_name}'")
+    wait_until(host, look, _SETTLING, f"see the host's adapter on '{switch_name}'")
     return found[0]
 
 
-def verified(host: Host, write: Callable[[], Any], done: Callable[[], bool], what: str) -> None:
-    """Write, then read until it shows. Raises the write's own error, or MethodFailed where it had none."""
+def verified(host: Target, write: Callable[[], Any], done: Callable[[], bool], what: str) -> None:
+    """Write, then read until the change shows, and record it. Raises the write's own error, or MethodFailed."""
     failure: HostError | None = None
     try:
         write()
@@ -103,12 +104,14 @@ def verified(host: Host, write: Callable[[], Any], done: Callable[[], bool], wha
         failure.message = f"could not {what}: {failure.message}"
         raise failure
     try:
-        power.wait_until(host, done, _SETTLING, what)
+        wait_until(host, done, _SETTLING, what)
     except Refused as error:
-        raise MethodFailed(f"could not {what}: the host took the request, but nothing came of it") from error
+        text = f"could not {what}: the host accepted the request, but the change did not take effect"
+        raise MethodFailed(text) from error
+    wrote(what)
 
 
-def add_address(host: Host, index: int, address: IPv4Interface) -> None:
+def add_address(host: Target, index: int, address: IPv4Interface) -> None:
     """Give an adapter an address that stays (static method MSFT_NetIPAddress.Create)."""
     what = f"give the host the address {address}"
     arguments = {
@@ -128,7 +131,7 @@ def add_address(host: Host, index: int, address: IPv4Interface) -> None:
     verified(host, write, lambda: bool(_address_rows(host, index, address)), what)
 
 
-def remove_address(host: Host, index: int, address: IPv4Interface) -> None:
+def remove_address(host: Target, index: int, address: IPv4Interface) -> None:
     """Take an address from an adapter: it is there twice, for now and for after a restart."""
     what = f"take the address {address} from the host"
     for row in _address_rows(host, index, address):
@@ -140,7 +143,7 @@ def remove_address(host: Host, index: int, address: IPv4Interface) -> None:
         )
 
 
-def _delete_address(host: Host, row: Instance) -> None:
+def _delete_address(host: Target, row: Instance) -> None:
     """Three of the four keys are empty texts, which a host may not take as selectors; the fourth names it alone."""
     keys = {key: row[key] or "" for key in NET_ADDRESS.keys}
     try:
@@ -154,7 +157,7 @@ def _delete_address(host: Host, row: Instance) -> None:
             raise fault from None
 
 
-def _address_rows(host: Host, index: int, address: IPv4Interface) -> list[Instance]:
+def _address_rows(host: Target, index: int, address: IPv4Interface) -> list[Instance]:
     where = f"InterfaceIndex = {index} AND IPAddress = {quote(str(address.ip))}"
     rows = host.client.query(NET_ADDRESS, columns=tuple(NET_ADDRESS.properties), where=where)
     return [row for row in rows if interface(row) == address]

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import Any, NamedTuple
 
-from ..._policy.rules import ONE_NAT
-from ..._task.errors import Invalid, Missing, Refused
-from ..._task.session import Host
+from ..._task.errors import Invalid, Missing, Refused, Rule
+from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
 from ..._wsman.faults import InvalidClass
@@ -120,10 +119,10 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     prefix = _parse_prefix(params["prefix"]) if params["prefix"] else address.network if address else None
     if params["state"] == "present" and address is None:
         raise Invalid(
-            "address: give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24"
+            "give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24", option="address"
         )
     if address and prefix and not (address.ip in prefix and address.network.subnet_of(prefix)):
-        raise Invalid(f"address: {address} lies outside the prefix {prefix}; choose one of its addresses")
+        raise Invalid(f"{address} lies outside the prefix {prefix}; choose one of its addresses", option="address")
     mappings = params["static_mappings"]
     if mappings is None:
         return Wanted(params["name"], address, prefix, None)
@@ -137,20 +136,21 @@ def _parse_address(text: str) -> IPv4Interface:
         address = IPv4Interface(text)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise Invalid(
-            f"address: '{text}' is not an IPv4 address with its prefix length, such as 192.168.100.1/24"
+            f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.100.1/24", option="address"
         ) from error
     network = address.network
     if network.prefixlen > 30:
-        raise Invalid(f"address: {text} leaves no addresses for guests; choose a prefix length of at most 30")
+        raise Invalid(f"{text} leaves no addresses for guests; choose a prefix length of at most 30", option="address")
     if address.ip in (network.network_address, network.broadcast_address):
         which = "network" if address.ip == network.network_address else "broadcast"
         raise Invalid(
-            f"address: {address.ip} is the {which} address of {network}, not one of a host; "
-            f"choose from {network[1]} to {network[-2]}"
+            f"{address.ip} is the {which} address of {network}, not one of a host; "
+            f"choose from {network[1]} to {network[-2]}",
+            option="address",
         )
     if address.is_multicast or address.is_loopback or address.is_unspecified:
         raise Invalid(
-            f"address: {address.ip} can't be an adapter's address; choose a private one such as 192.168.100.1"
+            f"{address.ip} can't be an adapter's address; choose a private one such as 192.168.100.1", option="address"
         )
     return address
 
@@ -162,7 +162,7 @@ def _parse_prefix(text: str) -> IPv4Network:
         return IPv4Network(text)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise Invalid(
-            f"prefix: '{text}' is not an IPv4 prefix with zeros behind its length, such as 192.168.100.0/24"
+            f"'{text}' is not an IPv4 prefix with zeros behind its length, such as 192.168.100.0/24", option="prefix"
         ) from error
 
 
@@ -174,7 +174,9 @@ def _parse_mappings(
         one = _parse_mapping(option, address, prefix)
         clash = next((other for other in found if one.clashes(other)), None)
         if clash:
-            raise Invalid(f"static_mappings: {one} clashes with {clash}, which wants the same port; change one of them")
+            raise Invalid(
+                f"{one} clashes with {clash}, which wants the same port; change one of them", option="static_mappings"
+            )
         found.append(one)
     return tuple(sorted(found))
 
@@ -186,22 +188,24 @@ def _parse_mapping(
     internal_port = option["external_port"] if option["internal_port"] is None else option["internal_port"]
     for name, port in (("external_port", option["external_port"]), ("internal_port", internal_port)):
         if not 1 <= port <= 65535:
-            raise Invalid(f"{where}: {name} {port} is out of range, choose a port from 1 to 65535")
+            raise Invalid(f"{name} {port} is out of range, choose a port from 1 to 65535", option=f"{where}")
     try:
         external, internal = IPv4Address(option["external_address"]), IPv4Address(option["internal_address"])
     except AddressValueError as error:
-        raise Invalid(f"{where}: {error}; write an IPv4 address such as 192.168.100.10") from error
+        raise Invalid(f"{error}; write an IPv4 address such as 192.168.100.10", option=f"{where}") from error
     if prefix and internal not in prefix:
-        raise Invalid(f"{where}: internal_address {internal} lies outside the prefix {prefix}, where the guests are")
+        raise Invalid(
+            f"internal_address {internal} lies outside the prefix {prefix}, where the guests are", option=f"{where}"
+        )
     if address and internal == address.ip:
-        raise Invalid(f"{where}: internal_address {internal} is the host's own address; name a guest's")
+        raise Invalid(f"internal_address {internal} is the host's own address; name a guest's", option=f"{where}")
     return StaticMapping(option["protocol"], str(external), option["external_port"], str(internal), internal_port)
 
 
 # ---- reading ----
 
 
-def read(host: Host, name: str, switch_name: str) -> Found:
+def read(host: Target, name: str, switch_name: str) -> Found:
     """What bears on this NAT; each table once. Raises Refused where Windows has no NAT."""
     nats = read_nats(host)
     if nats is None:
@@ -221,7 +225,7 @@ def read(host: Host, name: str, switch_name: str) -> Found:
     )
 
 
-def reread(host: Host, found: Found, name: str) -> Found:
+def reread(host: Target, found: Found, name: str) -> Found:
     """The same with NATs and mappings as they are now."""
     nats = read_nats(host) or []
     return found._replace(nat=_named(nats, name), nats=nats, mappings=read_mappings(host))
@@ -231,7 +235,7 @@ def _named(nats: list[Instance], name: str) -> Instance | None:
     return next((row for row in nats if row["Name"].lower() == name.lower()), None)
 
 
-def read_nats(host: Host) -> list[Instance] | None:
+def read_nats(host: Target) -> list[Instance] | None:
     """The NATs, or None where this Windows has no NAT at all."""
     try:
         return host.client.query(NET_NAT, columns=tuple(NET_NAT.properties))
@@ -239,7 +243,7 @@ def read_nats(host: Host) -> list[Instance] | None:
         return None
 
 
-def read_mappings(host: Host) -> list[Instance]:
+def read_mappings(host: Target) -> list[Instance]:
     return host.client.query(NET_NAT_MAPPING, columns=tuple(NET_NAT_MAPPING.properties))
 
 
@@ -294,8 +298,9 @@ def _check_overlap(found: Found, prefix: IPv4Network) -> None:
     for row in found.addresses:
         if row["InterfaceIndex"] != index and interface(row).network.overlaps(prefix):
             raise Refused(
-                f"address: {prefix} overlaps with {interface(row)}, the address of the host's adapter "
+                f"{prefix} overlaps with {interface(row)}, the address of the host's adapter "
                 f"'{row['InterfaceAlias']}'. Choose a prefix that nothing on this host uses",
+                option="address",
                 overlaps=str(interface(row)),
                 interface=row["InterfaceAlias"],
             )
@@ -303,8 +308,9 @@ def _check_overlap(found: Found, prefix: IPv4Network) -> None:
         route = IPv4Network(row["DestinationPrefix"], strict=False)
         if row["InterfaceIndex"] != index and _is_network(route) and route.overlaps(prefix):
             raise Refused(
-                f"address: {prefix} overlaps with the host's route to {route} over '{row['InterfaceAlias']}', and "
+                f"{prefix} overlaps with the host's route to {route} over '{row['InterfaceAlias']}', and "
                 "would cut the host off from there. Choose a prefix that nothing on this host uses",
+                option="address",
                 overlaps=str(route),
                 interface=row["InterfaceAlias"],
             )
@@ -320,26 +326,28 @@ def _is_network(route: IPv4Network) -> bool:
 def _check_switch(found: Found, name: str, manage_switch: bool) -> None:
     if found.switch is None and not manage_switch:
         raise Missing(
-            f"switch: there is no virtual switch '{name}'; make it first, or let this task do it with "
-            "'manage_switch: true'",
+            f"there is no virtual switch '{name}'; make it first, or let this task do it with 'manage_switch: true'",
+            option="switch",
             switch=name,
         )
     if found.switch and found.switch.id == switch.DEFAULT_SWITCH:
         raise Refused(
-            f"switch: {found.switch} is the Default Switch, where Windows does NAT already. Use a switch of your own",
+            f"{found.switch} is the Default Switch, where Windows does NAT already. Use a switch of your own",
+            option="switch",
             switch=found.switch.name,
         )
     if found.switch and found.switch.type == PRIVATE:
         raise Refused(
-            f"switch: {found.switch} is private, so the host has no adapter on it that could have an address. "
+            f"{found.switch} is private, so the host has no adapter on it that could have an address. "
             "Make it internal first (virtual_switch)",
+            option="switch",
             switch=found.switch.name,
         )
     if found.switch and found.adapter is None:
-        raise Refused(f"switch: Windows shows no adapter of the host on {found.switch}; try again in a moment")
+        raise Refused(f"Windows shows no adapter of the host on {found.switch}; try again in a moment", option="switch")
 
 
-def _check_nats(found: Found, wanted: Wanted) -> None:
+def _check_nats(found: Found, wanted: Wanted, one_nat: Rule) -> None:
     now = prefix_of(found.nat) if found.nat else None
     if found.nat and now != wanted.prefix:
         raise Refused(
@@ -353,16 +361,17 @@ def _check_nats(found: Found, wanted: Wanted) -> None:
             continue
         if prefix.overlaps(wanted.prefix):
             raise Refused(
-                f"address: {wanted.prefix} overlaps with {prefix}, which NAT '{row['Name']}' translates already. "
+                f"{wanted.prefix} overlaps with {prefix}, which NAT '{row['Name']}' translates already. "
                 "Choose another prefix, or name that NAT",
+                option="address",
                 overlaps=str(prefix),
                 nat=row["Name"],
             )
         raise Refused(
-            f"this host has the NAT '{row['Name']}' for {prefix} already ({ONE_NAT.text}; rule {ONE_NAT.id}). "
+            f"this host has the NAT '{row['Name']}' for {prefix} already ({one_nat.text}; rule {one_nat.id}). "
             "Put the guests behind that one, or remove it first",
             nat=row["Name"],
-            **ONE_NAT.details(),
+            **one_nat.details(),
         )
 
 
@@ -372,7 +381,8 @@ def _check_mappings(found: Found, wanted: Wanted) -> None:
         for nat, other in foreign:
             if one.clashes(other):
                 raise Refused(
-                    f"static_mappings: {one} clashes with {other} of NAT '{nat}'; choose another external port",
+                    f"{one} clashes with {other} of NAT '{nat}'; choose another external port",
+                    option="static_mappings",
                     nat=nat,
                 )
 
@@ -384,10 +394,12 @@ def _is_ours(row: Mapping[str, Any], wanted: Wanted) -> bool:
 # ---- planning ----
 
 
-def plan(host: Host, found: Found, wanted: Wanted, switch_name: str, manage_switch: bool) -> list[Step]:
+def plan(
+    host: Target, found: Found, wanted: Wanted, switch_name: str, manage_switch: bool, one_nat: Rule
+) -> list[Step]:
     """Switch, address, NAT and mappings, in this order, each where it is missing. Raises Missing, Refused."""
     _check_switch(found, switch_name, manage_switch)
-    _check_nats(found, wanted)
+    _check_nats(found, wanted, one_nat)
     steps = []
     if found.switch is None:
         steps.append(
@@ -405,7 +417,7 @@ def plan(host: Host, found: Found, wanted: Wanted, switch_name: str, manage_swit
     return steps
 
 
-def _plan_address(host: Host, found: Found, wanted: Wanted, switch_name: str) -> list[Step]:
+def _plan_address(host: Target, found: Found, wanted: Wanted, switch_name: str) -> list[Step]:
     """One address of the adapter lies in the prefix, the wanted one; what else the adapter has is left alone."""
     mine = [one for one in found.own_addresses if one.ip in wanted.prefix]
     others = [one for one in mine if one != wanted.address]
@@ -424,7 +436,7 @@ def _plan_address(host: Host, found: Found, wanted: Wanted, switch_name: str) ->
     return [Step(f"give the host the address {wanted.address} on '{switch_name}'", before, after, apply)]
 
 
-def _plan_nat(host: Host, found: Found, wanted: Wanted) -> list[Step]:
+def _plan_nat(host: Target, found: Found, wanted: Wanted) -> list[Step]:
     steps = []
     if found.nat is None:
         steps.append(
@@ -461,7 +473,7 @@ def _plan_nat(host: Host, found: Found, wanted: Wanted) -> list[Step]:
     return steps
 
 
-def plan_removal(host: Host, found: Found, wanted: Wanted, manage_switch: bool, force: bool) -> list[Step]:
+def plan_removal(host: Target, found: Found, wanted: Wanted, manage_switch: bool, force: bool) -> list[Step]:
     """The steps back: NAT (with its mappings), the host's addresses within its prefix, and the switch if asked."""
     steps = []
     prefix = wanted.prefix or (prefix_of(found.nat) if found.nat else None)
@@ -497,7 +509,9 @@ def plan_removal(host: Host, found: Found, wanted: Wanted, manage_switch: bool, 
 # ---- writing ----
 
 
-def _create(host: Host, cls: CimClass, values: Mapping[str, Any], is_it: Callable[[Instance], bool], what: str) -> None:
+def _create(
+    host: Target, cls: CimClass, values: Mapping[str, Any], is_it: Callable[[Instance], bool], what: str
+) -> None:
     verified(
         host,
         lambda: host.client.create(cls, values),
@@ -506,7 +520,7 @@ def _create(host: Host, cls: CimClass, values: Mapping[str, Any], is_it: Callabl
     )
 
 
-def _delete(host: Host, cls: CimClass, instance_id: str, what: str) -> None:
+def _delete(host: Target, cls: CimClass, instance_id: str, what: str) -> None:
     def gone() -> bool:
         return all(row["InstanceID"] != instance_id for row in host.client.query(cls, columns=("InstanceID",)))
 
@@ -514,7 +528,7 @@ def _delete(host: Host, cls: CimClass, instance_id: str, what: str) -> None:
 
 
 def _exchange_mappings(
-    host: Host, nat: str, extra: Mapping[str, StaticMapping], missing: Iterable[StaticMapping]
+    host: Target, nat: str, extra: Mapping[str, StaticMapping], missing: Iterable[StaticMapping]
 ) -> None:
     """A mapping can't be changed, only removed and made; what goes makes room for what comes."""
     for id, one in extra.items():
@@ -537,7 +551,7 @@ def _exchange_mappings(
         )
 
 
-def _remove_nat(host: Host, nat: Mapping[str, Any], mappings: Mapping[str, StaticMapping]) -> None:
+def _remove_nat(host: Target, nat: Mapping[str, Any], mappings: Mapping[str, StaticMapping]) -> None:
     _delete(host, NET_NAT, nat["InstanceID"], f"remove NAT '{nat['Name']}'")
     left = {row["InstanceID"] for row in read_mappings(host)} & set(mappings)
     for id in left:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..._task.errors import Ambiguous, Invalid, Missing, Refused
-from ..._task.session import Host
+from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
@@ -112,7 +112,7 @@ class NetAdapter(NamedTuple):
 # ---- reading ----
 
 
-def read(host: Host) -> list[Switch]:
+def read(host: Target) -> list[Switch]:
     """All switches, by name."""
     settings = host.client.query(SWITCH_SETTINGS, columns=("InstanceID", "ElementName", "Notes", "TeamingEnabled"))
     ids = {owner(row["InstanceID"]): row for row in settings if _is_switch(row["InstanceID"])}
@@ -153,7 +153,8 @@ def pick(switches: list[Switch], text: str, option: str = "name") -> Switch | No
     if len(same) > 1:
         ids = sorted(one.id for one in same)
         raise Ambiguous(
-            f"{option}: {len(same)} virtual switches share the name '{text}'; give the id instead: {', '.join(ids)}",
+            f"{len(same)} virtual switches share the name '{text}'; give the id instead: {', '.join(ids)}",
+            option=option,
             switch=text,
             ids=ids,
         )
@@ -165,10 +166,10 @@ def switch_id(text: str) -> str:
     try:
         return str(uuid.UUID(text)).upper()
     except ValueError as error:
-        raise Invalid(f"id: '{text}' is not a switch id, which looks like {DEFAULT_SWITCH}") from error
+        raise Invalid(f"'{text}' is not a switch id, which looks like {DEFAULT_SWITCH}", option="id") from error
 
 
-def net_adapters(host: Host) -> list[NetAdapter]:
+def net_adapters(host: Target) -> list[NetAdapter]:
     """The physical adapters that switches can take, with the names they have in Windows."""
     ports = host.client.query(EXTERNAL_PORT, columns=tuple(EXTERNAL_PORT.properties))
     rows = host.client.query(NET_ADAPTER, columns=("DeviceID", "Name", "InterfaceDescription"))
@@ -201,13 +202,15 @@ def choose(adapters: list[NetAdapter], names: list[str]) -> list[NetAdapter]:
         if not same:
             there = ", ".join(f"{one} ({one.description})" for one in adapters) or "none"
             raise Missing(
-                f"net_adapters: this host has no network adapter '{name}' that a switch can take; it has {there}",
+                f"this host has no network adapter '{name}' that a switch can take; it has {there}",
+                option="net_adapters",
                 adapter=name,
             )
         if len(same) > 1:
             raise Ambiguous(
-                f"net_adapters: {len(same)} network adapters share the description '{name}'; give a name instead: "
+                f"{len(same)} network adapters share the description '{name}'; give a name instead: "
                 f"{', '.join(map(str, same))}",
+                option="net_adapters",
                 adapter=name,
             )
         if same[0] not in chosen:
@@ -215,7 +218,7 @@ def choose(adapters: list[NetAdapter], names: list[str]) -> list[NetAdapter]:
     return chosen
 
 
-def users(host: Host, switch: Switch) -> list[str]:
+def users(host: Target, switch: Switch) -> list[str]:
     """Names of the VMs with an adapter that is connected to the switch."""
     rows = host.client.query(CONNECTION, columns=("InstanceID", "HostResource"), where=f"EnabledState = {CONNECTED}")
     ids = {owner(row["InstanceID"]) for row in rows if any(_leads_to(path, switch) for path in row["HostResource"])}
@@ -259,14 +262,16 @@ def check(params: Mapping[str, Any]) -> None:
     """Raise Invalid for options that contradict each other, whatever the host has."""
     kind, adapters = params["type"], params["net_adapters"]
     if adapters is not None and not adapters:
-        raise Invalid("net_adapters: give at least one network adapter, or leave it out")
+        raise Invalid("give at least one network adapter, or leave it out", option="net_adapters")
     if adapters and kind in (INTERNAL, PRIVATE):
         raise Invalid(
-            f"net_adapters: a switch of type '{kind}' has no physical adapter; leave it out, or use 'external'"
+            f"a switch of type '{kind}' has no physical adapter; leave it out, or use 'external'", option="net_adapters"
         )
     if params["allow_management_os"] is not None and kind in (INTERNAL, PRIVATE):
         always = "is always" if kind == INTERNAL else "is never"
-        raise Invalid(f"allow_management_os: the host {always} connected to a switch of type '{kind}'; leave it out")
+        raise Invalid(
+            f"the host {always} connected to a switch of type '{kind}'; leave it out", option="allow_management_os"
+        )
 
 
 class _Goal(NamedTuple):
@@ -276,7 +281,7 @@ class _Goal(NamedTuple):
     management_os: bool | None
 
 
-def plan(host: Host, current: Switch | None, switches: list[Switch], params: Mapping[str, Any]) -> list[Step]:
+def plan(host: Target, current: Switch | None, switches: list[Switch], params: Mapping[str, Any]) -> list[Step]:
     """The steps to what the options ask for. Raises Invalid, Missing, Refused."""
     check(params)
     if current is None:
@@ -297,7 +302,9 @@ def _refuse_default(current: Switch, done: str) -> None:
     )
 
 
-def _wanted_adapters(host: Host, current: Switch | None, switches: list[Switch], names: list[str]) -> list[NetAdapter]:
+def _wanted_adapters(
+    host: Target, current: Switch | None, switches: list[Switch], names: list[str]
+) -> list[NetAdapter]:
     """The adapters to connect. Raises Refused for one that something else holds."""
     chosen = choose(net_adapters(host), names)
     mine = current.adapter_guids if current else set()
@@ -307,23 +314,24 @@ def _wanted_adapters(host: Host, current: Switch | None, switches: list[Switch],
         holder = next((switch for switch in switches if guid(one.id) in switch.adapter_guids), None)
         if holder or one.port["IsBound"]:
             raise Refused(
-                f"net_adapters: {one} is held by {holder or 'something else than a virtual switch'}, and an adapter "
+                f"{one} is held by {holder or 'something else than a virtual switch'}, and an adapter "
                 "belongs to one switch at a time. Take it from there first, or choose another one",
+                option="net_adapters",
                 adapter=one.name or one.description,
                 switch=holder.name if holder else None,
             )
     return chosen
 
 
-def _plan_new(host: Host, switches: list[Switch], params: Mapping[str, Any]) -> Step:
+def _plan_new(host: Target, switches: list[Switch], params: Mapping[str, Any]) -> Step:
     names, kind, name = params["net_adapters"], params["type"], params["name"]
     kind = kind or (EXTERNAL if names else None)
     if not name:
-        raise Missing(f"id: there is no virtual switch with the id '{params['id']}'", switch=params["id"])
+        raise Missing(f"there is no virtual switch with the id '{params['id']}'", option="id", switch=params["id"])
     if not kind:
         raise Missing(f"there is no virtual switch '{name}'; give its 'type' to make it", switch=name)
     if kind == EXTERNAL and not names:
-        raise Invalid(f"net_adapters: an external switch needs a network adapter; name one for '{name}'")
+        raise Invalid(f"an external switch needs a network adapter; name one for '{name}'", option="net_adapters")
     adapters = _wanted_adapters(host, None, switches, names) if names else []
     management_os = kind == INTERNAL or (kind == EXTERNAL and params["allow_management_os"] is not False)
     shown = {"state": "present", "name": name, "type": kind, "notes": params["notes"] or ""}
@@ -343,16 +351,20 @@ def _names(adapters: list[NetAdapter]) -> list[str]:
     return sorted((one.name or one.description for one in adapters), key=str.lower)
 
 
-def _goal(host: Host, current: Switch, switches: list[Switch], params: Mapping[str, Any]) -> _Goal:
+def _goal(host: Target, current: Switch, switches: list[Switch], params: Mapping[str, Any]) -> _Goal:
     """What the options mean for this switch. Raises Refused where Hyper-V would need a new one."""
     names, kind = params["net_adapters"], params["type"]
     kind = kind or (EXTERNAL if names else current.type)
     if kind != EXTERNAL:
         if params["allow_management_os"] is not None:
-            raise Invalid(f"allow_management_os: {current} is {current.type}; it counts for an external switch only")
+            raise Invalid(
+                f"{current} is {current.type}; it counts for an external switch only", option="allow_management_os"
+            )
         return _Goal([], kind == INTERNAL)
     if not names and current.type != EXTERNAL:
-        raise Invalid(f"net_adapters: {current} is {current.type}; name the network adapter that makes it external")
+        raise Invalid(
+            f"{current} is {current.type}; name the network adapter that makes it external", option="net_adapters"
+        )
     management_os = params["allow_management_os"]
     if management_os is None and current.type == PRIVATE:
         management_os = True
@@ -361,15 +373,16 @@ def _goal(host: Host, current: Switch, switches: list[Switch], params: Mapping[s
     adapters = _wanted_adapters(host, current, switches, names)
     if len(adapters) > 1 and not current.teaming:
         raise Refused(
-            f"net_adapters: {current} was made without teaming, which is decided when a switch is made, so it takes "
+            f"{current} was made without teaming, which is decided when a switch is made, so it takes "
             "one network adapter. Name one, or remove the switch (its VMs are disconnected then) and make it anew with "
             "all of them",
+            option="net_adapters",
             switch=current.name,
         )
     return _Goal(adapters, management_os)
 
 
-def _plan_settings(host: Host, current: Switch, params: Mapping[str, Any]) -> Iterator[Step]:
+def _plan_settings(host: Target, current: Switch, params: Mapping[str, Any]) -> Iterator[Step]:
     """Notes; and the name, where the switch was chosen by its id."""
     wanted = {"notes": params["notes"], "name": params["name"] if params["id"] else None}
     before = {"notes": current.notes, "name": current.name}
@@ -391,7 +404,7 @@ def _plan_settings(host: Host, current: Switch, params: Mapping[str, Any]) -> It
     )
 
 
-def _plan_connections(host: Host, current: Switch, goal: _Goal) -> Iterator[Step]:
+def _plan_connections(host: Target, current: Switch, goal: _Goal) -> Iterator[Step]:
     """Physical adapters that go, come or take another's place; then the host's own adapter."""
     if goal.adapters is not None and {guid(one.id) for one in goal.adapters} != current.adapter_guids:
         what = f"connect {current} to {', '.join(map(str, goal.adapters)) or 'no network adapter'}"
@@ -406,13 +419,13 @@ def _plan_connections(host: Host, current: Switch, goal: _Goal) -> Iterator[Step
         yield _plan_management_os(host, current, goal)
 
 
-def _names_of(host: Host, current: Switch) -> list[str]:
+def _names_of(host: Target, current: Switch) -> list[str]:
     if not current.externals:
         return []
     return _names([one for one in net_adapters(host) if guid(one.id) in current.adapter_guids])
 
 
-def _plan_management_os(host: Host, current: Switch, goal: _Goal) -> Step:
+def _plan_management_os(host: Target, current: Switch, goal: _Goal) -> Step:
     external = goal.adapters if goal.adapters is not None else current.externals
     if external:
         before, after = {"allow_management_os": not goal.management_os}, {"allow_management_os": goal.management_os}
@@ -426,7 +439,7 @@ def _plan_management_os(host: Host, current: Switch, goal: _Goal) -> Step:
     return Step(what, before, after, lambda: _remove_ports(host, ports, what))
 
 
-def plan_removal(host: Host, current: Switch | None, force: bool) -> list[Step]:
+def plan_removal(host: Target, current: Switch | None, force: bool) -> list[Step]:
     """The step that removes a switch. Raises Refused, with the VMs that use it, unless ``force`` allows it."""
     if current is None:
         return []
@@ -454,7 +467,7 @@ def plan_removal(host: Host, current: Switch | None, force: bool) -> list[Step]:
 # ---- writing ----
 
 
-def create(host: Host, name: str, adapters: list[NetAdapter], management_os: bool, notes: str | None = None) -> None:
+def create(host: Target, name: str, adapters: list[NetAdapter], management_os: bool, notes: str | None = None) -> None:
     """Make a switch; several adapters make a team (Switch Embedded Teaming), which can't be decided later."""
     settings: dict[str, Any] = {"ElementName": name}
     if notes:
@@ -482,7 +495,7 @@ def _external_port(adapter: NetAdapter) -> dict[str, Any]:
     return {**_ETHERNET_CONNECTION, "HostResource": [adapter.path], "EnabledState": CONNECTED}
 
 
-def _host_port(host: Host, name: str, address: str | None = None) -> dict[str, Any]:
+def _host_port(host: Target, name: str, address: str | None = None) -> dict[str, Any]:
     """The port that gives the host an adapter of its own, called like the switch."""
     computer = host.client.query(COMPUTER, columns=("Name",))[0]["Name"]
     reference = Reference(V2, COMPUTER_SYSTEM.name, {"CreationClassName": COMPUTER_SYSTEM.name, "Name": computer})
@@ -490,7 +503,7 @@ def _host_port(host: Host, name: str, address: str | None = None) -> dict[str, A
     return {**port, "Address": address} if address else port
 
 
-def _exchange(host: Host, current: Switch, wanted: list[NetAdapter], what: str) -> None:
+def _exchange(host: Target, current: Switch, wanted: list[NetAdapter], what: str) -> None:
     """One adapter for another is a change of its port, which keeps the rest of the switch as it is."""
     ids = {guid(one.id) for one in wanted}
     leaving = [port for port, device in current.externals if guid(device) not in ids]
@@ -504,7 +517,7 @@ def _exchange(host: Host, current: Switch, wanted: list[NetAdapter], what: str) 
         _remove_ports(host, leaving, what)
 
 
-def _add_ports(host: Host, current: Switch, ports: list[Mapping[str, Any]], what: str) -> None:
+def _add_ports(host: Target, current: Switch, ports: list[Mapping[str, Any]], what: str) -> None:
     arguments = {
         "AffectedConfiguration": current.settings_reference,
         "ResourceSettings": [cim.embedded(CONNECTION, port) for port in ports],
@@ -512,6 +525,6 @@ def _add_ports(host: Host, current: Switch, ports: list[Mapping[str, Any]], what
     jobs.call(host, SWITCH_SERVICE, "AddResourceSettings", arguments, what=what)
 
 
-def _remove_ports(host: Host, ports: list[str], what: str) -> None:
+def _remove_ports(host: Target, ports: list[str], what: str) -> None:
     references = [Reference(V2, CONNECTION.name, {"InstanceID": port}) for port in ports]
     jobs.call(host, SWITCH_SERVICE, "RemoveResourceSettings", {"ResourceSettings": references}, what=what)

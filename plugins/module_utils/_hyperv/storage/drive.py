@@ -1,32 +1,27 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the options of disks and DVD drives to steps: the file, the place, and what is in the drive."""
+"""Disks and DVD drives of a VM: from their options to steps."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from ..._task.errors import Invalid, Missing, Refused
-from ..._task.session import Host
+from ..._task.errors import Invalid, Missing, Refused, within
+from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.units import format_size, parse_size
 from ..vm.find import OFF, SAVED, VM
-from . import disk_file as disk
-from . import layout as storage
-from .disk_file import Wanted
-from .layout import DISK, DVD, IDE, Drive, Layout, Place
+from ..vm.parts import Parts
+from . import disk_file, layout
+from .disk_file import WantedFile
+from .layout import DISK, DVD, IDE, PLACE_OPTIONS, Drive, Layout, Place, WantedPlace
 
-PLACE_OPTIONS: dict[str, Any] = {
-    "controller_type": {"type": "str", "choices": ["scsi", "ide"]},
-    "controller_number": {"type": "int"},
-    "controller_location": {"type": "int"},
-}
 DISK_OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "required": True},
     "size": {"type": "str"},
-    "type": {"type": "str", "choices": list(disk.TYPES)},
+    "type": {"type": "str", "choices": list(disk_file.TYPES)},
     "parent": {"type": "str"},
     "block_size": {"type": "str"},
     **PLACE_OPTIONS,
@@ -34,276 +29,304 @@ DISK_OPTIONS: dict[str, Any] = {
 DVD_OPTIONS: dict[str, Any] = {"path": {"type": "str"}, **PLACE_OPTIONS}
 
 
-def parse_disk(params: Mapping[str, Any]) -> Wanted:
-    """The disk file that the options describe. Raises Invalid."""
-    path, parent = disk.normal(params["path"]), params["parent"] and disk.normal(params["parent"])
-    sizes = {name: _size(name, params[name]) for name in ("size", "block_size")}
-    wanted = Wanted(path, type=params["type"], parent=parent, **sizes)
-    disk.check_wanted(wanted)
-    return wanted
+class WantedDisk(NamedTuple):
+    """A disk file, and the place where it is wanted."""
+
+    file: WantedFile
+    place: WantedPlace
+
+
+class WantedDvd(NamedTuple):
+    """A DVD drive. The path of its medium is empty for none, and None to leave the medium alone."""
+
+    path: str | None
+    place: WantedPlace
+
+
+# ---- options ----
+
+
+def parse_disk(params: Mapping[str, Any]) -> WantedDisk:
+    """The disk that the options describe. Raises Invalid."""
+    path, parent = disk_file.normal(params["path"]), params["parent"] and disk_file.normal(params["parent"])
+    sizes = {option: _size(option, params[option]) for option in ("size", "block_size")}
+    wanted = WantedFile(path, type=params["type"], parent=parent, **sizes)
+    disk_file.check_wanted(wanted)
+    return WantedDisk(wanted, WantedPlace.of(params))
 
 
 def _size(option: str, text: str | None) -> int | None:
-    try:
+    with within(option):
         return None if text is None else parse_size(text)
-    except Invalid as error:
-        raise Invalid(f"{option}: {error.message}") from error
 
 
-def parse_dvd(params: Mapping[str, Any]) -> str | None:
-    """Path of the wanted medium; empty for none, None where the medium is to be left alone. Raises Invalid."""
+def parse_disks(entries: Iterable[Mapping[str, Any]]) -> list[WantedDisk]:
+    """The disks of a VM, each of another file. Raises Invalid."""
+    disks = [parse_disk(entry) for entry in entries]
+    check_distinct("path", [disk.file.path for disk in disks])
+    return disks
+
+
+def check_distinct(option: str, values: Iterable[str]) -> None:
+    """Raise Invalid if two entries of a list are about the same object."""
+    seen: set[str] = set()
+    for value in values:
+        if value.lower() in seen:
+            raise Invalid(f"'{value}' is listed twice; merge both entries into one", option=option)
+        seen.add(value.lower())
+
+
+def parse_dvd(params: Mapping[str, Any]) -> WantedDvd:
+    """The DVD drive that the options describe. Raises Invalid."""
     path = params["path"]
-    if not path:
-        return path
-    disk.check_path("path", disk.normal(path))
-    return disk.normal(path)
+    if path:
+        path = disk_file.normal(path)
+        disk_file.check_path("path", path)
+    return WantedDvd(path, WantedPlace.of(params))
 
 
-def _place_of(params: Mapping[str, Any]) -> tuple[str | None, int | None, int | None]:
-    return tuple(params[name] for name in PLACE_OPTIONS)  # type: ignore[return-value]
+def parse_dvds(entries: Iterable[Mapping[str, Any]]) -> list[WantedDvd]:
+    """The DVD drives of a VM; entries that say more come first, because they choose their drive first."""
+    wanted = [parse_dvd(entry) for entry in entries]
+    return sorted(wanted, key=lambda dvd: (dvd.place.location is None, not dvd.path))
+
+
+# ---- disk files ----
 
 
 def plan_file(
-    host: Host, wanted: Wanted, new_folder: str | None = None, held: Drive | None = None, running: bool = False
+    host: Target, wanted: WantedFile, new_folder: str | None = None, held: Drive | None = None, running: bool = False
 ) -> list[Step]:
-    """The step that makes the file or lets it grow; refuses what would lose data.
+    """The step that creates or expands the file. Raises Refused for what would lose data.
 
-    ``new_folder`` is one that an earlier step of the task makes, ``held`` the drive of a VM that has the disk.
+    ``new_folder`` is one that an earlier step of the task creates, ``held`` the drive of a VM that has the disk.
     """
     path = wanted.path
-    current = disk.known(host, path)
+    current = disk_file.fetch_known(host, path)
     if current is None:
         return _plan_new_file(host, wanted, new_folder)
-    disk.check_kept(current, wanted)
+    disk_file.check_kept(current, wanted)
     size = current["MaxInternalSize"]
     if wanted.size is None or wanted.size <= size:
         return []
-    _check_growth(host, path, held)
+    _check_expandable(host, path, held)
     return [
         Step(
-            f"grow the virtual disk '{path}' to {format_size(wanted.size)}",
+            f"expand the virtual disk '{path}' to {format_size(wanted.size)}",
             {"disks": {path: {"size": format_size(size)}}},
             {"disks": {path: {"size": format_size(wanted.size)}}},
-            lambda: disk.grow(host, path, wanted.size),
-            ("size",) if running and held and (held.place.controller == IDE or disk.suffix(path) == ".vhd") else (),
+            lambda: disk_file.expand(host, path, wanted.size),
+            ("size",) if running and held and not _expands_online(held, path) else (),
         )
     ]
 
 
-def _plan_new_file(host: Host, wanted: Wanted, new_folder: str | None) -> list[Step]:
+def _expands_online(held: Drive, path: str) -> bool:
+    """Whether a disk can be expanded while its VM runs: a VHDX on a SCSI controller (Resize-VHD docs)."""
+    return held.place.controller != IDE and disk_file.suffix(path) != ".vhd"
+
+
+def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> list[Step]:
     path = wanted.path
     if host.predicts("file", path):
-        host.warn(f"{host.name}: '{path}' isn't there yet; an earlier task of this check would have made it")
+        host.warn(f"{host.name}: '{path}' does not exist yet; an earlier task of this check would have created it")
         return []
-    disk.check_new(host, wanted)
-    disk.check_folder(host, path, new_folder)
+    disk_file.check_new(host, wanted)
+    disk_file.check_folder(host, path, new_folder)
     after = {
         "type": "differencing" if wanted.parent else wanted.type or "dynamic",
         **({"size": format_size(wanted.size)} if wanted.size else {}),
         **({"parent": wanted.parent} if wanted.parent else {}),
     }
-    what = f"make the virtual disk '{path}'"
-    return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk.create(host, wanted))]
+    what = f"create the virtual disk '{path}'"
+    return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk_file.create(host, wanted))]
 
 
-def would_make(host: Host, path: str) -> list[tuple[str, str]]:
-    """The file, where only this task would make it, for later tasks of a check."""
-    path = disk.normal(path)
-    return [] if disk.known(host, path) else [("file", path)]
+def would_create(host: Target, path: str) -> list[tuple[str, str]]:
+    """The prediction of a file that doesn't exist yet, for later tasks of a check."""
+    return [] if disk_file.fetch_known(host, path) else [("file", path)]
 
 
-def _check_growth(host: Host, path: str, held: Drive | None) -> None:
-    """Raise Refused where a disk has children, which no longer fit a parent that grew (0xC03A0017)."""
+def _check_expandable(host: Target, path: str, held: Drive | None) -> None:
+    """Raise Refused if a disk has children, which no longer fit an expanded parent (0xC03A0017)."""
     if held and (held.path or "").lower() != path.lower():
         raise Refused(
-            f"size: '{path}' can't grow while checkpoints stand on it. Delete them with vm_checkpoint first, or leave "
+            f"'{path}' can't be expanded because it has checkpoints. Delete them with vm_checkpoint first, or leave "
             "the size as it is",
+            option="size",
             path=path,
         )
-    users = {who for who, used in disk.attached(host) if used.lower() == path.lower()}
-    disk.check_childless(host, path, users, "size")
-    if held is None and disk.in_use(host, path):
-        raise Refused(f"size: '{path}' is in use by something else on the host. Wait for it, or try later", path=path)
+    users = {owner for owner, used in disk_file.query_attached(host) if used.lower() == path.lower()}
+    disk_file.check_childless(host, path, users, "size")
+    if held is None and disk_file.query_in_use(host, path):
+        text = f"'{path}' is in use by something else on the host. Wait for it, or try later"
+        raise Refused(text, option="size", path=path)
 
 
-def plan_disk(
-    host: Host,
-    vm: VM,
-    generation: int,
-    layout: Layout,
-    params: Mapping[str, Any],
-    new_folder: str | None = None,
+def plan_delete(
+    host: Target, path: str, leaving: VM | None = None, checkpoints: Collection[str] = (), option: str = "path"
 ) -> list[Step]:
-    """The steps to a file that is there and attached; the layout notes the place for later plans of the same task."""
-    wanted = parse_disk(params)
-    held = holder(host, layout, wanted.path)
-    steps = plan_file(host, wanted, new_folder, held, vm.state != OFF)
-    if held is None:
-        if current := disk.known(host, wanted.path):
-            disk.check_attachable(host, wanted.path, current)
-        return steps + _attach(host, vm, generation, layout, DISK, params, wanted.path)
-    controller, number, location = _place_of(params)
-    here = held.place
-    same_controller = controller in (None, here.controller) and number in (None, here.number)
-    if same_controller and location in (None, here.location):
-        return steps
-    layout.drives.remove(held)
-    place = {
-        "controller_type": controller or here.controller,
-        "controller_number": here.number if number is None and same_controller else number,
-    }
-    moved = _attach(host, vm, generation, layout, DISK, {**params, **place}, held.path, held)
-    return steps + moved
+    """The step that deletes a disk file. Raises Refused if a VM or checkpoint still uses it, directly or as a parent.
 
-
-def holder(host: Host, layout: Layout, path: str) -> Drive | None:
-    """The drive that holds this disk, also through the .avhdx files of checkpoints."""
-    if drive := layout.holding(path):
-        return drive
-    return next((drive for drive in layout.drives if drive.path and _stands_on(host, drive.path, path)), None)
-
-
-def _stands_on(host: Host, leaf: str, path: str) -> bool:
-    return disk.suffix(leaf) in disk.ON_CHECKPOINT and disk.base(host, leaf).lower() == path.lower()
-
-
-def _attach(
-    host: Host,
-    vm: VM,
-    generation: int,
-    layout: Layout,
-    kind: str,
-    params: Mapping[str, Any],
-    path: str | None,
-    moved_from: Drive | None = None,
-) -> list[Step]:
-    place, new_controller = storage.choose(vm, layout, generation, kind, *_place_of(params))
-    steps = []
-    if new_controller:
-        number = place.number
-        steps.append(
-            Step(
-                f"add SCSI controller {number} to {vm}",
-                {"scsi_controllers": number},
-                {"scsi_controllers": number + 1},
-                lambda: storage.add_controller(host, vm, layout, number),
-                ("controller_number",),
-            )
+    ``leaving`` is the VM that the disk is detached from, ``checkpoints`` the ids of checkpoints that are deleted too.
+    """
+    if disk_file.fetch_known(host, path) is None:
+        return []
+    disk_file.check_childless(host, path, {*checkpoints, *([leaving.id] if leaving else [])}, option)
+    if (leaving is None or leaving.state == OFF) and disk_file.query_in_use(host, path):
+        raise Refused(
+            f"'{path}' is in use by something else on the host, such as a mount or a backup. Wait for it, or "
+            "leave the file as it is",
+            option=option,
+            path=path,
         )
-    storage.reserve(layout, kind, place, path)
-    section, name = ("disks", disk.normal(params["path"])) if kind == DISK else ("dvd_drives", str(place))
-    after: dict[str, Any] = {"attached": str(place)} if kind == DISK else {"path": path}
-    before: dict[str, Any] = {"attached": str(moved_from.place) if moved_from else None} if kind == DISK else {}
+    before, after = {"disks": {path: {"exists": True}}}, {"disks": {path: {"exists": False}}}
+    return [Step(f"delete '{path}'", before, after, lambda: disk_file.delete(host, path))]
+
+
+# ---- disks of a VM ----
+
+
+def plan_disks(parts: Parts, wanted: Iterable[WantedDisk]) -> list[Step]:
+    """The steps to several disks."""
+    return [step for disk in wanted for step in plan_disk(parts, disk)]
+
+
+def plan_disk(parts: Parts, wanted: WantedDisk) -> list[Step]:
+    """The steps to a disk file that exists and is attached. Raises Invalid, Missing, Refused."""
+    host, vm, path = parts.host, parts.vm, wanted.file.path
+    held = fetch_holder(host, parts.planned_layout, path)
+    steps = plan_file(host, wanted.file, parts.folder, held, vm.state != OFF)
+    if held is None:
+        if current := disk_file.fetch_known(host, path):
+            disk_file.check_attachable(host, path, current)
+        return steps + _plan_attach(parts, DISK, wanted.place, path, path)
+    if wanted.place.fits(held.place):
+        return steps
+    parts.planned_layout = parts.planned_layout.without(held)
+    return steps + _plan_attach(parts, DISK, _place_to_move_to(wanted.place, held.place), held.path, path, held)
+
+
+def _place_to_move_to(wanted: WantedPlace, now: Place) -> WantedPlace:
+    """What a task leaves open when it moves a disk stays as it is, if possible."""
+    same_controller = wanted.controller in (None, now.controller)
+    number = now.number if wanted.number is None and same_controller else wanted.number
+    return WantedPlace(wanted.controller or now.controller, number, wanted.location)
+
+
+def fetch_holder(host: Target, drives: Layout, path: str) -> Drive | None:
+    """The drive that holds this disk, also through the .avhdx files of checkpoints."""
+    if drive := drives.holding(path):
+        return drive
+    return next((drive for drive in drives.drives if drive.path and _stands_on(host, drive.path, path)), None)
+
+
+def _stands_on(host: Target, leaf: str, path: str) -> bool:
+    on_checkpoint = disk_file.suffix(leaf) in disk_file.ON_CHECKPOINT
+    return on_checkpoint and disk_file.fetch_base(host, leaf).lower() == path.lower()
+
+
+def _plan_attach(
+    parts: Parts, kind: str, wanted: WantedPlace, path: str | None, name: str = "", moved_from: Drive | None = None
+) -> list[Step]:
+    """The steps to a new drive, with a controller for it if need be; ``name`` is a disk's key in the diff."""
+    host, vm = parts.host, parts.vm
+    place = layout.choose(vm, parts.planned_layout, kind, wanted)
+    steps = []
+    if (place.controller, place.number) not in parts.planned_layout.controllers:
+        steps.append(_controller_step(parts, place.number))
+    parts.planned_layout = parts.planned_layout.with_drive(kind, place, path)
 
     def apply() -> None:
         if moved_from:
-            storage.detach(host, vm, moved_from)
-        storage.attach(host, vm, layout, kind, place, path)
+            layout.detach(host, vm, parts.layout, moved_from)
+        layout.attach(host, vm, parts.layout, kind, place, path)
 
-    return [
-        *steps,
-        Step(
-            f"{'move' if moved_from else 'attach'} {path or f'an empty {kind} drive'} to {vm} at {place}",
-            {section: {name: before} if before else {}},
-            {section: {name: after}},
-            apply,
-            _needs_off(vm, place, moved_from),
-        ),
-    ]
+    what = f"{'move' if moved_from else 'attach'} {path or f'an empty {kind} drive'} to {vm} at {place}"
+    if kind == DISK:
+        now = str(moved_from.place) if moved_from else None
+        before: dict[str, Any] = {"disks": {name: {"attached": now}}}
+        after: dict[str, Any] = {"disks": {name: {"attached": str(place)}}}
+    else:
+        before, after = {}, {"dvd_drives": {str(place): {"path": path}}}
+    return [*steps, Step(what, before, after, apply, _needs_off(vm, place, moved_from))]
+
+
+def _controller_step(parts: Parts, number: int) -> Step:
+    return Step(
+        f"add SCSI controller {number} to {parts.vm}",
+        {"scsi_controllers": number},
+        {"scsi_controllers": number + 1},
+        lambda: layout.add_controller(parts.host, parts.vm, parts.layout, number),
+        ("controller_number",),
+    )
 
 
 def _needs_off(vm: VM, place: Place, moved_from: Drive | None = None) -> tuple[str, ...]:
-    """The option that the VM must be off for.
+    """The option whose change requires the VM to be off.
 
-    IDE drives come and go while the VM is off, a saved VM takes no drive at all, and no disk is taken from a running
-    guest to be put elsewhere.
+    IDE drives are added and removed while the VM is off, a saved VM takes no drive at all, and no disk is taken from a
+    running guest to be put elsewhere.
     """
     if vm.state == SAVED:
         return ("path",)
     return ("controller_type",) if place.controller == IDE else ("controller_location",) if moved_from else ()
 
 
-def plan_detach(host: Host, vm: VM, layout: Layout, path: str) -> list[Step]:
-    """The step that takes a disk from the VM."""
-    held = holder(host, layout, path)
+def plan_detach(parts: Parts, path: str) -> list[Step]:
+    """The step that detaches a disk from the VM."""
+    host, vm = parts.host, parts.vm
+    held = fetch_holder(host, parts.planned_layout, path)
     if held is None:
         return []
-    layout.drives.remove(held)
+    parts.planned_layout = parts.planned_layout.without(held)
     return [
         Step(
             f"detach '{path}' from {vm}",
             {"disks": {path: {"attached": str(held.place)}}},
             {"disks": {path: {"attached": None}}},
-            lambda: storage.detach(host, vm, held),
+            lambda: layout.detach(host, vm, parts.layout, held),
             _needs_off(vm, held.place),
         )
     ]
 
 
-def plan_delete(host: Host, path: str, leaving: VM | None = None, with_it: Collection[str] = ()) -> list[Step]:
-    """The step that deletes a disk file. Raises Refused where a VM or checkpoint still needs it, itself or as a parent.
-
-    ``leaving`` is the VM that the disk is taken from, ``with_it`` the ids of checkpoints that go as well.
-    """
-    current = disk.known(host, path)
-    if current is None:
-        return []
-    disk.check_childless(host, path, {*with_it, *([leaving.id] if leaving else [])})
-    if (leaving is None or leaving.state == OFF) and disk.in_use(host, path):
-        raise Refused(
-            f"path: '{path}' is in use by something else on the host, such as a mount or a backup. Wait for it, or "
-            "leave the file as it is",
-            path=path,
-        )
-    before = {"disks": {path: {"exists": True}}}
-    return [Step(f"delete '{path}'", before, {"disks": {path: {"exists": False}}}, lambda: disk.delete(host, path))]
+# ---- DVD drives of a VM ----
 
 
-def dvd_at(layout: Layout, params: Mapping[str, Any], taken: Collection[Place] = (), path: str = "") -> Drive | None:
-    """The DVD drive at the wanted place that isn't ``taken``: the one that holds the path already, or the first."""
-    controller, number, location = _place_of(params)
-    found = [
-        one
-        for one in layout.drives
-        if one.kind == DVD
-        and one.place not in taken
-        and controller in (None, one.place.controller)
-        and number in (None, one.place.number)
-        and location in (None, one.place.location)
+def choose_dvd(drives: Layout, wanted: WantedDvd, taken: Collection[Place] = (), by_path: bool = False) -> Drive | None:
+    """The DVD drive at the wanted place that isn't ``taken``; ``by_path`` prefers the one that holds the medium."""
+    fitting = [
+        drive
+        for drive in drives.drives
+        if drive.kind == DVD and drive.place not in taken and wanted.place.fits(drive.place)
     ]
-    holding = (one for one in found if path and (one.path or "").lower() == path.lower())
-    return next(holding, found[0] if found else None)
+    path = (wanted.path or "").lower()
+    holding = (drive for drive in fitting if by_path and path and (drive.path or "").lower() == path)
+    return next(holding, fitting[0] if fitting else None)
 
 
-def plan_dvds(host: Host, vm: VM, generation: int, layout: Layout, wanted: list[Mapping[str, Any]]) -> list[Step]:
-    """The steps to several DVD drives, each entry for another drive; entries that say more choose first."""
-    steps: list[Step] = []
+def plan_dvds(parts: Parts, wanted: Iterable[WantedDvd]) -> list[Step]:
+    """The steps to several DVD drives, each entry for another drive."""
     taken: set[Place] = set()
-    for params in sorted(wanted, key=lambda one: (one["controller_location"] is None, not one["path"])):
-        steps += plan_dvd(host, vm, generation, layout, params, taken)
-    return steps
+    return [step for dvd in wanted for step in plan_dvd(parts, dvd, taken, by_path=True)]
 
 
-def plan_dvd(
-    host: Host,
-    vm: VM,
-    generation: int,
-    layout: Layout,
-    params: Mapping[str, Any],
-    taken: set[Place] | None = None,
-) -> list[Step]:
-    """The step to a DVD drive with this medium; no path leaves the medium, an empty one takes it out.
+def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None, by_path: bool = False) -> list[Step]:
+    """The step to a DVD drive with this medium. Raises Missing, Refused.
 
-    Where several are planned, notes the drive in ``taken`` and passes by those that are.
+    When several are planned, drives that are ``taken`` are passed over, and the chosen one is added to them.
     """
-    path = parse_dvd(params)
-    if path and not host.predicts("file", path) and not disk.exists(host, path):
-        raise Missing(f"path: there is no file '{path}' on the host; copy the image there first", path=path)
-    drive = dvd_at(layout, params) if taken is None else dvd_at(layout, params, taken, path or "")
+    host, vm, path = parts.host, parts.vm, wanted.path
     taken = set() if taken is None else taken
+    if path and not host.predicts("file", path) and not disk_file.query_exists(host, path):
+        text = f"there is no file '{path}' on the host; copy the image there first"
+        raise Missing(text, option="path", path=path)
+    drive = choose_dvd(parts.planned_layout, wanted, taken, by_path)
     if drive is None:
-        steps = _attach(host, vm, generation, layout, DVD, params, path or None)
-        taken.update(one.place for one in layout.drives if one.kind == DVD and not one.id)
+        before = {one.place for one in parts.planned_layout.drives}
+        steps = _plan_attach(parts, DVD, wanted.place, path or None)
+        taken |= {one.place for one in parts.planned_layout.drives} - before
         return steps
     taken.add(drive.place)
     if path is None or path.lower() == (drive.path or "").lower():
@@ -313,23 +336,23 @@ def plan_dvd(
             f"change the medium of the DVD drive at {drive.place} of {vm}",
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {str(drive.place): {"path": path or None}}},
-            lambda: storage.change(host, vm, drive, path or None),
+            lambda: layout.change(host, vm, drive, path or None),
             ("path",) if vm.state == SAVED else (),
         )
     ]
 
 
-def plan_dvd_removal(host: Host, vm: VM, layout: Layout, params: Mapping[str, Any]) -> list[Step]:
-    """The step that removes a DVD drive."""
-    drive = dvd_at(layout, params)
+def plan_dvd_removal(parts: Parts, wanted: WantedDvd) -> list[Step]:
+    """The step that removes a DVD drive together with its medium."""
+    drive = choose_dvd(parts.planned_layout, wanted)
     if drive is None:
         return []
     return [
         Step(
-            f"remove the DVD drive at {drive.place} from {vm}",
+            f"remove the DVD drive at {drive.place} from {parts.vm}",
             {"dvd_drives": {str(drive.place): {"path": drive.path}}},
             {"dvd_drives": {}},
-            lambda: storage.detach(host, vm, drive),
-            _needs_off(vm, drive.place),
+            lambda: layout.detach(parts.host, parts.vm, parts.layout, drive),
+            _needs_off(parts.vm, drive.place),
         )
     ]

@@ -1,21 +1,22 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controllers, drives and media of a VM: three levels of settings, one word for people each."""
+"""Controllers, drives and media of a VM."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..._task.errors import Refused
-from ..._task.session import Host
+from ..._task.journal import taken_back
+from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import Reference
-from ..._wsman.faults import HostError
-from .. import jobs
-from ..schema import MEDIUM, RESOURCE, V2, VM_SERVICE
+from ..schema import MEDIUM, RESOURCE, V2
+from ..vm import resources as vm_resources
 from ..vm.find import VM, of_vms
 
 IDE, SCSI = "ide", "scsi"
@@ -38,7 +39,7 @@ _NEW_MEDIUM = {
 
 
 class Place(NamedTuple):
-    """Where a drive is: ``scsi 0:1`` is location 1 of the first SCSI controller."""
+    """The location of a drive: ``scsi 0:1`` is location 1 of the first SCSI controller."""
 
     controller: str
     number: int
@@ -55,8 +56,31 @@ class Place(NamedTuple):
         }
 
 
+PLACE_OPTIONS: dict[str, Any] = {
+    "controller_type": {"type": "str", "choices": ["scsi", "ide"]},
+    "controller_number": {"type": "int"},
+    "controller_location": {"type": "int"},
+}
+
+
+class WantedPlace(NamedTuple):
+    """The location that a task asks for; None leaves the choice to the collection."""
+
+    controller: str | None = None
+    number: int | None = None
+    location: int | None = None
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> WantedPlace:
+        return cls(*(params[option] for option in PLACE_OPTIONS))
+
+    def fits(self, place: Place) -> bool:
+        """Whether a place is the wanted one, as far as the task says."""
+        return all(wanted in (None, actual) for wanted, actual in zip(self, place, strict=True))
+
+
 class Drive(NamedTuple):
-    """A disk or DVD drive and what is in it; an empty DVD drive has no medium."""
+    """A disk or DVD drive and its medium; an empty DVD drive has none. The id of a planned drive is empty."""
 
     kind: str
     place: Place
@@ -67,25 +91,55 @@ class Drive(NamedTuple):
 
 @dataclass
 class Layout:
-    """A VM's controllers (their ids by type and number) and drives, also while a task adds some."""
+    """The controllers (ids by type and number) and drives of a VM. A planned controller has no id yet."""
 
-    controllers: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    controllers: dict[tuple[str, int], str] = field(default_factory=dict)
     drives: list[Drive] = field(default_factory=list)
+
+    @property
+    def has_ide(self) -> bool:
+        """Generation 1 VMs always have IDE controllers, generation 2 VMs never."""
+        return any(controller == IDE for controller, _number in self.controllers)
+
+    def numbers(self, controller: str) -> list[int]:
+        """The numbers of the controllers of this type."""
+        return sorted(number for of_type, number in self.controllers if of_type == controller)
 
     def at(self, place: Place) -> Drive | None:
         return next((drive for drive in self.drives if drive.place == place), None)
 
     def free(self, place: Place, kind: str) -> bool:
         """Whether a drive fits here; a disk drive without a disk, as a failed task may leave it, takes one."""
-        there = self.at(place)
-        return there is None or (there.kind == kind == DISK and there.path is None)
+        occupant = self.at(place)
+        return occupant is None or (occupant.kind == kind == DISK and occupant.path is None)
 
     def holding(self, path: str) -> Drive | None:
         return next((drive for drive in self.drives if (drive.path or "").lower() == path.lower()), None)
 
+    def copy(self) -> Layout:
+        return Layout(copy(self.controllers), copy(self.drives))
 
-def read(host: Host, vm: VM) -> Layout:
-    """The VM's controllers and drives; each class is read once."""
+    def with_drive(self, kind: str, place: Place, path: str | None) -> Layout:
+        """A copy with a planned drive, which replaces an empty one at its place, and with a controller for it."""
+        layout = self.without(self.at(place))
+        layout.controllers.setdefault((place.controller, place.number), "")
+        occupant = self.at(place)
+        layout.drives.append(Drive(kind, place, occupant.id if occupant else "", None, path))
+        layout.drives.sort(key=lambda drive: drive.place)
+        return layout
+
+    def without(self, drive: Drive | None) -> Layout:
+        """A copy without a drive."""
+        layout = self.copy()
+        layout.drives = [one for one in self.drives if one is not drive]
+        return layout
+
+
+# ---- reading ----
+
+
+def fetch(host: Target, vm: VM) -> Layout:
+    """The VM's controllers and drives; one request for each of two classes."""
     where = of_vms([vm])
     return arrange(
         host.client.query(RESOURCE, columns=tuple(RESOURCE.properties), where=where),
@@ -94,14 +148,13 @@ def read(host: Host, vm: VM) -> Layout:
 
 
 def arrange(resources: Iterable[Mapping[str, Any]], media: Iterable[Mapping[str, Any]]) -> Layout:
-    """Put rows together. IDE controllers are numbered by Address, SCSI controllers in the order that the host tells."""
+    """A layout from rows. IDE controllers are numbered by Address, SCSI controllers in the order of the rows."""
     resources = list(resources)
     layout, numbers = Layout(), {}
     for row in resources:
         controller = _CONTROLLER_TYPES.get(row["ResourceType"])
         if controller:
-            so_far = sum(1 for kind, _number in layout.controllers if kind == controller)
-            number = int(row["Address"] or 0) if controller == IDE else so_far
+            number = int(row["Address"] or 0) if controller == IDE else len(layout.numbers(SCSI))
             layout.controllers[controller, number] = row["InstanceID"]
             numbers[row["InstanceID"].lower()] = (controller, number)
     by_drive = {_parent(row): row for row in media}
@@ -119,159 +172,146 @@ def arrange(resources: Iterable[Mapping[str, Any]], media: Iterable[Mapping[str,
 
 
 def _parent(row: Mapping[str, Any]) -> str:
-    """InstanceID in lower case of the setting that this one hangs on."""
+    """InstanceID in lower case of the setting that contains this one."""
     return cim.parse_path(row["Parent"]).keys["InstanceID"].lower() if row["Parent"] else ""
 
 
-def choose(
-    vm: VM,
-    layout: Layout,
-    generation: int,
-    kind: str,
-    controller: str | None,
-    number: int | None,
-    location: int | None,
-) -> tuple[Place, bool]:
-    """The place for a new drive, and whether a SCSI controller has to be added for it. Raises Refused."""
-    controller = controller or (IDE if generation == 1 and _free(layout, kind, IDE, None) else SCSI)
-    if controller == IDE and generation != 1:
-        raise Refused(f"controller_type: {vm} is of generation 2, which has no IDE controllers; use scsi", vm=vm.name)
-    if number is None and location is None and (place := _free(layout, kind, controller, None)):
-        return place, False
-    there = [n for of, n in layout.controllers if of == controller]
-    most = len(there) - 1 if controller == IDE else min(len(there), _MOST_SCSI - 1)
-    if number is None and location is None and len(there) > most:
-        raise Refused(f"controller_type: all {controller} places of {vm} are taken; detach something first", vm=vm.name)
-    number = number if number is not None else 0 if there and location is not None else len(there)
-    if not 0 <= number <= most:
-        raise Refused(
-            f"controller_number: {number} is not for {vm}; its {controller} controllers are 0 to {most}", vm=vm.name
+# ---- choosing a place ----
+
+
+def choose(vm: VM, layout: Layout, kind: str, wanted: WantedPlace) -> Place:
+    """The place for a new drive, possibly on a SCSI controller that has to be added. Raises Refused."""
+    controller = wanted.controller or _default_controller(layout, kind)
+    for place in _candidates(layout, controller, wanted):
+        if layout.free(place, kind):
+            return place
+    raise _why_no_place(vm, layout, controller, wanted)
+
+
+def _default_controller(layout: Layout, kind: str) -> str:
+    """IDE as long as it has a free place, as in Hyper-V Manager."""
+    free = any(layout.free(place, kind) for place in _candidates(layout, IDE, WantedPlace()))
+    return IDE if free else SCSI
+
+
+def _candidates(layout: Layout, controller: str, wanted: WantedPlace) -> Iterator[Place]:
+    """The places that the task could mean, existing controllers first."""
+    numbers = _allowed_numbers(layout, controller)
+    if wanted.number is not None:
+        numbers = [number for number in numbers if number == wanted.number]
+    elif wanted.location is not None:
+        numbers = numbers[:1]
+    for number in numbers:
+        for location in range(_SLOTS[controller]):
+            if wanted.location in (None, location):
+                yield Place(controller, number, location)
+
+
+def _allowed_numbers(layout: Layout, controller: str) -> list[int]:
+    """The numbers of the existing controllers, and of a SCSI controller that can be added."""
+    numbers = layout.numbers(controller)
+    return [*numbers, len(numbers)] if controller == SCSI and len(numbers) < _MOST_SCSI else numbers
+
+
+def _why_no_place(vm: VM, layout: Layout, controller: str, wanted: WantedPlace) -> Refused:
+    numbers = _allowed_numbers(layout, controller)
+    most = _SLOTS[controller] - 1
+    if controller == IDE and not layout.has_ide:
+        option, text = "controller_type", f"{vm} is a generation 2 VM, which has no IDE controllers; use scsi"
+    elif wanted.number is not None and wanted.number not in numbers:
+        option = "controller_number"
+        text = f"{wanted.number} is out of range for {vm}, whose {controller} controllers are 0 to {numbers[-1]}"
+    elif wanted.location is not None and not 0 <= wanted.location <= most:
+        option = "controller_location"
+        text = f"{wanted.location} is out of range; {controller} controllers have 0 to {most}"
+    elif wanted.location is not None:
+        place = Place(controller, numbers[0] if wanted.number is None else wanted.number, wanted.location)
+        occupant = layout.at(place)
+        option = "controller_location"
+        text = (
+            f"{place} of {vm} holds {(occupant and occupant.path) or 'an empty drive'}. "
+            "Detach that first, or choose another location"
         )
-    new = (controller, number) not in layout.controllers
-    if location is None:
-        place = Place(controller, number, 0) if new else _free(layout, kind, controller, number)
-        if place is None:
-            raise Refused(
-                f"controller_number: {controller} controller {number} of {vm} is full; choose another one", vm=vm.name
-            )
-        return place, new
-    if not 0 <= location < _SLOTS[controller]:
-        raise Refused(
-            f"controller_location: {location} is out of range; {controller} controllers have 0 to "
-            f"{_SLOTS[controller] - 1}",
-            vm=vm.name,
-        )
-    place = Place(controller, number, location)
-    if not layout.free(place, kind):
-        holder = layout.at(place)
-        raise Refused(
-            f"controller_location: {place} of {vm} holds {(holder and holder.path) or 'an empty drive'}. "
-            "Detach that first, or choose another location",
-            vm=vm.name,
-        )
-    return place, new
+    elif wanted.number is not None:
+        option = "controller_number"
+        text = f"{controller} controller {wanted.number} of {vm} is full; choose another one"
+    else:
+        option = "controller_type"
+        text = f"all {controller} locations of {vm} are occupied; detach something first"
+    return Refused(text, option=option, vm=vm.name)
 
 
-def _free(layout: Layout, kind: str, controller: str, number: int | None) -> Place | None:
-    """The first free place on a controller of this type (and number)."""
-    numbers = sorted(n for of, n in layout.controllers if of == controller and number in (None, n))
-    places = (Place(controller, n, location) for n in numbers for location in range(_SLOTS[controller]))
-    return next((place for place in places if layout.free(place, kind)), None)
+# ---- writing ----
 
 
-def reserve(layout: Layout, kind: str, place: Place, path: str | None) -> None:
-    """Take a place for a drive that a later step of the same task attaches, which then puts its id in."""
-    layout.controllers.setdefault((place.controller, place.number), None)
-    left_over = layout.at(place)
-    if left_over:
-        layout.drives.remove(left_over)
-    layout.drives.append(Drive(kind, place, left_over.id if left_over else "", None, path))
+def add_controller(host: Target, vm: VM, layout: Layout, number: int) -> None:
+    """Add a SCSI controller and note its id in the layout; nothing to do if the host has already added it."""
+    if layout.controllers.get((SCSI, number)):
+        return
+    settings = cim.embedded(RESOURCE, _NEW_CONTROLLER)
+    added = vm_resources.add(host, vm, [settings], f"add SCSI controller {number} to {vm}")
+    layout.controllers[SCSI, number] = added[0] if added else _fetch_new_controller(host, vm, layout)
+
+
+def _fetch_new_controller(host: Target, vm: VM, layout: Layout) -> str:
+    """The controller just added (an asynchronous call does not return its ID)."""
+    known = {instance_id.lower() for instance_id in layout.controllers.values()}
+    now = fetch(host, vm).controllers.values()
+    return next(instance_id for instance_id in now if instance_id.lower() not in known)
+
+
+def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: str | None) -> None:
+    """Add a drive with a medium, and note it in the layout; a drive whose medium is refused is removed again."""
+    occupant = layout.at(place)
+    if occupant:  # an empty disk drive
+        insert(host, vm, kind, occupant.id, path)
+        layout.drives = [one._replace(path=path) if one is occupant else one for one in layout.drives]
+        return
+    drive_id = _add_drive(host, vm, layout, kind, place)
+    if path is not None:
+        what = f"remove the empty drive at {place} from {vm}"
+        with taken_back(
+            lambda: vm_resources.remove(host, RESOURCE, drive_id, what), f"an empty {kind} drive remains at {place}"
+        ):
+            insert(host, vm, kind, drive_id, path)
+    layout.drives.append(Drive(kind, place, drive_id, None, path))
     layout.drives.sort(key=lambda drive: drive.place)
 
 
-def add_controller(host: Host, vm: VM, layout: Layout, number: int) -> None:
-    """Add a SCSI controller and note its id in the layout."""
-    added = _add(host, vm, cim.embedded(RESOURCE, _NEW_CONTROLLER), f"add SCSI controller {number} to {vm}")
-    layout.controllers[SCSI, number] = added or _new_controller(host, vm, layout)
-
-
-def _new_controller(host: Host, vm: VM, layout: Layout) -> str:
-    """The controller that came while we looked away: a host that answers through a job doesn't name it."""
-    known = {(instance_id or "").lower() for instance_id in layout.controllers.values()}
-    there = read(host, vm).controllers.values()
-    return next(instance_id for instance_id in there if instance_id and instance_id.lower() not in known)
-
-
-def attach(host: Host, vm: VM, layout: Layout, kind: str, place: Place, path: str | None) -> None:
-    """Add a drive and put the medium in; a drive whose medium is refused is taken away again."""
-    reserved = layout.at(place)
-    drive = reserved.id if reserved and reserved.id else _add_drive(host, vm, layout, kind, place)
-    layout.drives = [one._replace(id=drive) if one.place == place else one for one in layout.drives]
-    if path is None:
-        return
-    try:
-        insert(host, vm, kind, drive, path)
-    except HostError as error:
-        try:
-            _remove(host, RESOURCE.name, drive, f"take the empty drive at {place} from {vm}")
-        except HostError as second:
-            error.message += f"; and an empty {kind} drive stays at {place}: {second.message}"
-        raise
-
-
-def _add_drive(host: Host, vm: VM, layout: Layout, kind: str, place: Place) -> str:
+def _add_drive(host: Target, vm: VM, layout: Layout, kind: str, place: Place) -> str:
     controller = layout.controllers[place.controller, place.number]
-    parent = Reference(V2, RESOURCE.name, {"InstanceID": controller or ""})
+    parent = Reference(V2, RESOURCE.name, {"InstanceID": controller})
     values = {**_NEW_DRIVE[kind], "Parent": parent.path(), "AddressOnParent": str(place.location)}
-    added = _add(host, vm, cim.embedded(RESOURCE, values), f"add a {kind} drive to {vm} at {place}")
-    return added or f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
+    added = vm_resources.add(host, vm, [cim.embedded(RESOURCE, values)], f"add a {kind} drive to {vm} at {place}")
+    return added[0] if added else f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
 
 
-def insert(host: Host, vm: VM, kind: str, drive: str, path: str) -> None:
+def insert(host: Target, vm: VM, kind: str, drive_id: str, path: str | None) -> None:
     """Put a medium into a drive."""
-    parent = Reference(V2, RESOURCE.name, {"InstanceID": drive})
+    parent = Reference(V2, RESOURCE.name, {"InstanceID": drive_id})
     text = cim.embedded(MEDIUM, {**_NEW_MEDIUM[kind], "Parent": parent.path(), "HostResource": [path]})
-    _add(host, vm, text, f"attach '{path}' to {vm}")
+    vm_resources.add(host, vm, [text], f"attach '{path}' to {vm}")
 
 
-def change(host: Host, vm: VM, drive: Drive, path: str | None) -> None:
-    """Have this medium, or none, in a DVD drive; one request, so that a drive never loses one for another's failure."""
+def change(host: Target, vm: VM, drive: Drive, path: str | None) -> None:
+    """Change the medium of a DVD drive, or eject it; one request, so that a failure doesn't empty the drive."""
     if path is None:
         eject(host, vm, drive)
     elif drive.medium_id is None:
         insert(host, vm, drive.kind, drive.id, path)
     else:
-        text = cim.embedded(MEDIUM, {"InstanceID": drive.medium_id, "HostResource": [path]})
         what = f"put '{path}' into the {drive.kind} drive at {drive.place} of {vm}"
-        jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": [text]}, what=what)
+        vm_resources.modify(host, MEDIUM, drive.medium_id, {"HostResource": [path]}, what)
 
 
-def eject(host: Host, vm: VM, drive: Drive) -> None:
-    """Take the medium out of a drive."""
+def eject(host: Target, vm: VM, drive: Drive) -> None:
+    """Remove the medium from a drive."""
     if drive.medium_id:
-        _remove(host, MEDIUM.name, drive.medium_id, f"detach '{drive.path}' from {vm}")
+        vm_resources.remove(host, MEDIUM, drive.medium_id, f"detach '{drive.path}' from {vm}")
 
 
-def detach(host: Host, vm: VM, drive: Drive) -> None:
-    """Take medium and drive away, in this order: hosts refuse the other one."""
+def detach(host: Target, vm: VM, layout: Layout, drive: Drive) -> None:
+    """Remove medium and drive, in this order: hosts refuse the other one."""
     eject(host, vm, drive)
-    _remove(host, RESOURCE.name, drive.id, f"remove the {drive.kind} drive at {drive.place} from {vm}")
-
-
-def _add(host: Host, vm: VM, text: str, what: str) -> str | None:
-    """Add one resource; its InstanceID, where the host tells it."""
-    answer = jobs.call(
-        host,
-        VM_SERVICE,
-        "AddResourceSettings",
-        {"AffectedConfiguration": vm.settings_reference, "ResourceSettings": [text]},
-        returns={"ResultingResourceSettings": "ref[]"},
-        what=what,
-    )
-    added = answer["ResultingResourceSettings"]
-    return added[0].keys["InstanceID"] if added else None
-
-
-def _remove(host: Host, class_name: str, instance_id: str, what: str) -> None:
-    reference = Reference(V2, class_name, {"InstanceID": instance_id})
-    jobs.call(host, VM_SERVICE, "RemoveResourceSettings", {"ResourceSettings": [reference]}, what=what)
+    vm_resources.remove(host, RESOURCE, drive.id, f"remove the {drive.kind} drive at {drive.place} from {vm}")
+    layout.drives = [one for one in layout.drives if one.id != drive.id]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkpoints of a VM (Msvm_VirtualSystemSnapshotService): a tree of settings that hang on each other."""
+"""Checkpoints of a VM (Msvm_VirtualSystemSnapshotService), which form a tree."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..._task.errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
-from ..._task.session import Host
+from ..._task.journal import taken_back
+from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import Reference
-from ..._wsman.faults import HostError
 from .. import jobs
-from ..schema import AFFECTED_BY_JOB, CHECKPOINT, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SERVICE
-from . import settings as configuration
+from ..schema import AFFECTED_BY_JOB, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SETTINGS
+from . import resources, settings
 from .find import VM
+from .parts import Parts
 
 # ConsistencyLevel of Msvm_VirtualSystemSnapshotSettingData; without it the VM's own checkpoint type decides.
 TYPES = {"production": 1, "standard": 2}
@@ -43,16 +44,16 @@ class Checkpoint(NamedTuple):
 
     @property
     def reference(self) -> Reference:
-        return Reference(V2, CHECKPOINT.name, {"InstanceID": self.id})
+        return Reference(V2, VM_SETTINGS.name, {"InstanceID": self.id})
 
 
-def read(host: Host, vm: VM) -> list[Checkpoint]:
+def query(host: Target, vm: VM) -> list[Checkpoint]:
     """The VM's checkpoints, oldest first; one or two requests.
 
     All columns are asked for, since hosts before Windows Server 2019 don't know IsAutomaticSnapshot.
     """
     where = f"VirtualSystemIdentifier = {cim.quote(vm.id)} AND VirtualSystemType LIKE 'Microsoft:Hyper-V:Snapshot:%'"
-    return arrange(host.client.query(CHECKPOINT, where=where))
+    return arrange(host.client.query(VM_SETTINGS, where=where))
 
 
 def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
@@ -63,7 +64,7 @@ def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
             row["ElementName"] or "",
             row["CreationTime"].isoformat() if row["CreationTime"] else None,
             cim.parse_path(row["Parent"]).keys["InstanceID"] if row["Parent"] else None,
-            str(row.get("IsAutomaticSnapshot")).lower() == "true",
+            bool(row.get("IsAutomaticSnapshot")),
         )
         for row in rows
     ]
@@ -77,7 +78,8 @@ def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | Non
     if len(found) > 1:
         ids = [one.guid for one in found]
         raise Ambiguous(
-            f"name: {len(found)} checkpoints of {vm} are named '{name}'; give the id of one instead: {', '.join(ids)}",
+            f"{len(found)} checkpoints of {vm} are named '{name}'; use the id of one of them: {', '.join(ids)}",
+            option="name",
             vm=vm.name,
             ids=ids,
         )
@@ -85,11 +87,11 @@ def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | Non
 
 
 def required(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint:
-    """The checkpoint of that name. Raises Missing with those that are there."""
+    """The checkpoint of that name. Raises Missing with the names of the others."""
     found = select(vm, checkpoints, name)
     if found is None:
         there = ", ".join(f"'{one.name}'" for one in checkpoints) or "none"
-        raise Missing(f"name: {vm} has no checkpoint '{name}'; it has {there}", vm=vm.name, checkpoint=name)
+        raise Missing(f"{vm} has no checkpoint '{name}'; it has {there}", option="name", vm=vm.name, checkpoint=name)
     return found
 
 
@@ -99,50 +101,43 @@ def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpo
     return [one for child in children for one in (child, *descendants(checkpoints, child))]
 
 
-def check_new(host: Host, vm: VM, name: str) -> None:
-    """Raise Invalid where Hyper-V takes no such name, Refused where checkpoints of this VM are disabled."""
+def check_new(parts: Parts, name: str) -> None:
+    """Raise Invalid if Hyper-V doesn't take the name, Refused if checkpoints of this VM are disabled."""
+    vm = parts.vm
     if not name.strip() or len(name) > 100:
-        raise Invalid(f"name: '{name}' is not a name for a checkpoint of {vm}; write 1 to 100 characters", vm=vm.name)
-    row = configuration.read(host, vm)
-    if row["UserSnapshotType"] == configuration.CHECKPOINT_TYPES["disabled"]:
+        raise Invalid(
+            f"'{name}' is not a name for a checkpoint of {vm}; write 1 to 100 characters", option="name", vm=vm.name
+        )
+    if parts.settings["UserSnapshotType"] == settings.CHECKPOINT_TYPES["disabled"]:
         raise Refused(
             f"checkpoints of {vm} are disabled. Allow them with the vm module's 'checkpoints: {{type: production}}'",
             vm=vm.name,
         )
 
 
-def create(host: Host, vm: VM, name: str, kind: str | None) -> None:
-    """Take a checkpoint and name it; Hyper-V takes no name, so it is renamed once its job tells which it is."""
-    known = {one.id.lower() for one in read(host, vm)}
-    settings = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
+def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
+    """Create a checkpoint. Hyper-V doesn't take a name, so the checkpoint is renamed once its job has identified it."""
+    known = {one.id.lower() for one in query(host, vm)}
+    options = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
     answer = jobs.call(
         host,
         CHECKPOINT_SERVICE,
         "CreateSnapshot",
-        {"AffectedSystem": vm.reference, "SnapshotSettings": settings, "SnapshotType": _FULL},
+        {"AffectedSystem": vm.reference, "SnapshotSettings": options, "SnapshotType": _FULL},
         returns={"ResultingSnapshot": "ref"},
-        what=f"take a checkpoint of {vm}",
+        what=f"create a checkpoint of {vm}",
     )
-    created = answer.get("ResultingSnapshot") or _created_by(host, answer.get("Job"))
-    instance_id = created.keys["InstanceID"] if created else _new(host, vm, known)
-    try:
-        rename(host, vm, instance_id, name)
-    except HostError as error:
-        _take_back(host, vm, instance_id, error)
-        raise
+    created = answer.get("ResultingSnapshot") or _fetch_created(host, answer.get("Job"))
+    instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
+    new = Checkpoint(instance_id, name, None, None)
+    with taken_back(
+        lambda: delete(host, vm, new, False), f"the checkpoint {new.guid} stays under the name that Hyper-V gave it"
+    ):
+        rename(host, vm, new, name)
 
 
-def _take_back(host: Host, vm: VM, instance_id: str, error: HostError) -> None:
-    """Delete a checkpoint that couldn't be named, so that another run takes it anew."""
-    try:
-        delete(host, vm, Checkpoint(instance_id, "", None, None), False)
-    except HostError as second:
-        guid = instance_id.partition(":")[2]
-        error.message += f"; and the checkpoint {guid} stays under the name that Hyper-V gave it: {second.message}"
-
-
-def _created_by(host: Host, job: Reference | None) -> Reference | None:
-    """The checkpoint that a finished job made (Msvm_AffectedJobElement, seen on a real host)."""
+def _fetch_created(host: Target, job: Reference | None) -> Reference | None:
+    """The checkpoint that a finished job created (Msvm_AffectedJobElement, seen on a real host)."""
     if job is None:
         return None
     for row in host.client.references(job, AFFECTED_BY_JOB):
@@ -151,29 +146,27 @@ def _created_by(host: Host, job: Reference | None) -> Reference | None:
     return None
 
 
-def _new(host: Host, vm: VM, known: set[str]) -> str:
-    """The checkpoint that wasn't there before, where the job doesn't tell."""
-    found = [one.id for one in read(host, vm) if one.id.lower() not in known]
-    if len(found) != 1:
-        raise MethodFailed(f"took a checkpoint of {vm}, but can't tell which one it is to name it", vm=vm.name)
-    return found[0]
+def _fetch_new(host: Target, vm: VM, known: set[str]) -> str:
+    """InstanceID of the checkpoint that wasn't known before, for a host whose job doesn't name it."""
+    new = [one.id for one in query(host, vm) if one.id.lower() not in known]
+    if len(new) != 1:
+        raise MethodFailed(f"created a checkpoint of {vm}, but can't identify it to name it", vm=vm.name)
+    return new[0]
 
 
-def rename(host: Host, vm: VM, instance_id: str, name: str) -> None:
-    """Name a checkpoint."""
-    text = cim.embedded(CHECKPOINT, {"InstanceID": instance_id, "ElementName": name})
-    what = f"name the checkpoint '{name}' of {vm}"
-    jobs.call(host, VM_SERVICE, "ModifySystemSettings", {"SystemSettings": text}, what=what)
+def rename(host: Target, vm: VM, one: Checkpoint, name: str) -> None:
+    """Give a checkpoint a name."""
+    resources.modify_system(host, one.id, {"ElementName": name}, f"name the checkpoint '{name}' of {vm}")
 
 
-def apply(host: Host, vm: VM, one: Checkpoint) -> None:
-    """Bring the VM, which must be off or saved by now, to the checkpoint; one that holds memory leaves it saved."""
+def apply(host: Target, vm: VM, one: Checkpoint) -> None:
+    """Apply a checkpoint to a VM that is off or saved; a checkpoint that contains memory leaves the VM saved."""
     arguments = {"Snapshot": one.reference}
     jobs.call(host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{one.name}' to {vm}")
 
 
-def delete(host: Host, vm: VM, one: Checkpoint, include_children: bool) -> None:
-    """Delete a checkpoint, or it and all below it; its disks are merged in the background."""
+def delete(host: Target, vm: VM, one: Checkpoint, include_children: bool) -> None:
+    """Delete a checkpoint, alone or with all below it; its disks are merged in the background."""
     what = f"delete the checkpoint '{one.name}' of {vm}"
     method, argument = "DestroySnapshot", "AffectedSnapshot"
     if include_children:

@@ -1,21 +1,22 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual machines: finding them by name or id, and writing their settings."""
+"""Virtual machines, and finding them by name or id (Msvm_ComputerSystem)."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-from ..._task.errors import Ambiguous, Invalid, Missing, Refused
-from ..._task.session import Host
+from ..._task.errors import Ambiguous, Foreseen, Invalid, Missing, Refused
+from ..._task.session import Target
+from ..._task.wait import pauses
 from ..._wsman import cim
-from ..._wsman.cim import CimClass, Reference
-from .. import jobs
-from ..schema import COMPUTER_SYSTEM, V2, VM_SERVICE, VM_SETTINGS
+from ..._wsman.cim import Reference
+from ..schema import COMPUTER_SYSTEM, V2, VM_SETTINGS
 
 # Msvm_ComputerSystem.EnabledState as seen on hosts of the v2 namespace.
 STATES = {2: "running", 3: "off", 4: "stopping", 6: "saved", 9: "paused", 10: "starting"}
@@ -31,12 +32,22 @@ PART_OPTIONS: dict[str, Any] = {"vm": {"type": "str"}, "vm_id": {"type": "str"}}
 PART_ONE: dict[str, Any] = {"required_one_of": [("vm", "vm_id")], "mutually_exclusive": [("vm", "vm_id")]}
 
 
-class VM(NamedTuple):
-    """A VM as its host knows it; ``id`` is the GUID in upper case, ``state`` a word of STATES or ``busy``."""
+@dataclass
+class VM:
+    """A VM as its host knows it.
+
+    ``id`` is the GUID in upper case; it is empty until the step that creates the VM fills it in. ``state`` is a word of
+    STATES or ``busy``, ``uptime`` counts milliseconds.
+    """
 
     id: str
     name: str
     state: str
+    uptime: int = 0
+
+    def in_state(self, state: str) -> VM:
+        """The same VM in another state."""
+        return replace(self, state=state)
 
     @property
     def keys(self) -> dict[str, str]:
@@ -59,12 +70,14 @@ def state_word(enabled_state: int | None) -> str:
     return STATES.get(enabled_state or 0, "busy")
 
 
-def vm_id(text: str) -> str:
+def vm_id(text: str, option: str = "id") -> str:
     """A VM's GUID in the form that CIM keys have. Raises Invalid."""
     try:
         return str(uuid.UUID(text)).upper()
     except ValueError as error:
-        raise Invalid(f"id: '{text}' is not a VM id, which looks like 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11") from error
+        raise Invalid(
+            f"'{text}' is not a VM id, which looks like 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11", option=option
+        ) from error
 
 
 def is_vm(row: Mapping[str, Any]) -> bool:
@@ -76,34 +89,85 @@ def is_vm(row: Mapping[str, Any]) -> bool:
     return True
 
 
-def find(host: Host, name: str | None = None, id: str | None = None) -> VM:
-    """The one VM of that literal name (compared without case) or id; one request. Raises Missing, Ambiguous."""
-    found = find_all(host, [name] if name else [], [vm_id(id)] if id else [])
+def owner(instance_id: str) -> str:
+    """The VM id (upper case) within the InstanceID of one of its settings: ``Microsoft:<VM>\\…``."""
+    return instance_id.partition(":")[2].partition("\\")[0].upper()
+
+
+def of_vms(vms: list[VM], limit: int = 8) -> str | None:
+    """A WQL condition for the settings of these VMs; None (all) if a long OR would cost more than it saves."""
+    if len(vms) > limit:
+        return None
+    return " OR ".join(f"InstanceID LIKE {cim.like_prefix(f'Microsoft:{vm.id}')}" for vm in vms)
+
+
+def fetch_by_name(host: Target, params: Mapping[str, Any]) -> VM:
+    """The one VM that the options ``name`` or ``id`` choose. Raises Missing, Ambiguous, Foreseen."""
+    return fetch(host, params["name"], params["id"], ("name", "id"))
+
+
+def fetch_of_part(host: Target, params: Mapping[str, Any]) -> VM:
+    """The one VM that the options ``vm`` or ``vm_id`` choose. Raises Missing, Ambiguous, Foreseen."""
+    return fetch(host, params["vm"], params["vm_id"], ("vm", "vm_id"))
+
+
+def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, str] = ("name", "id")) -> VM:
+    """The one VM of that literal name (compared without case) or id, in a state that lasts; one request.
+
+    ``options`` are the names of the two options, for errors.
+    """
+    by_name, by_id = options
+    option = by_id if id else by_name
+    vms = query(host, [name] if name else [], [vm_id(id, by_id)] if id else [])
     wanted = f"id {id}" if id else f"name '{name}'"
-    if not found:
+    if not vms:
+        if name and host.predicts("vm", name):
+            raise Foreseen(f"VM '{name}' does not exist yet; an earlier task of this check would have created it")
         check_rights(host)
-        raise Missing(f"no VM has the {wanted}; vm_info without a name lists the VMs of this host", vm=name or id)
-    if len(found) > 1:
-        ids = sorted(vm.id for vm in found)
-        raise Ambiguous(
-            f"{len(found)} VMs share the {wanted}; choose one by 'id': {', '.join(ids)}", vm=name or id, ids=ids
+        text = f"no VM has the {wanted}; vm_info without a name lists the VMs of this host"
+        raise Missing(text, option=option, vm=name or id)
+    if len(vms) > 1:
+        ids = sorted(vm.id for vm in vms)
+        text = f"{len(vms)} VMs share the {wanted}; choose one by '{by_id}': {', '.join(ids)}"
+        raise Ambiguous(text, option=option, vm=name or id, ids=ids)
+    return _settled(host, vms[0])
+
+
+def query(host: Target, names: list[str], ids: list[str]) -> list[VM]:
+    """The VMs of any of these names or ids, or all VMs if neither is given; one request."""
+    conditions = [f"ElementName = {cim.quote(name)}" for name in names] + [f"Name = {cim.quote(i)}" for i in ids]
+    columns = ("Name", "ElementName", "EnabledState", "OnTimeInMilliseconds")
+    rows = host.client.query(COMPUTER_SYSTEM, columns=columns, where=" OR ".join(conditions) or None)
+    return [
+        VM(
+            row["Name"].upper(),
+            row["ElementName"] or "",
+            state_word(row["EnabledState"]),
+            row["OnTimeInMilliseconds"] or 0,
         )
-    return _settled(host, found[0])
+        for row in rows
+        if is_vm(row)
+    ]
 
 
-def _settled(host: Host, vm: VM) -> VM:
-    """The VM once it is in a state that lasts, for plans go by that; where a transition takes longer, as it is then."""
+def fetch_state(host: Target, vm: VM) -> str:
+    """The VM's state now."""
+    return state_word(host.client.get(COMPUTER_SYSTEM, vm.keys)["EnabledState"])
+
+
+def _settled(host: Target, vm: VM) -> VM:
+    """The VM once it is in a state that lasts, because plans depend on it; after half a minute, as it is then."""
     deadline = time.monotonic() + _SETTLING
-    for pause in jobs.pauses():
+    for pause in pauses():
         if vm.state in LASTING or time.monotonic() > deadline:
             break
         time.sleep(pause)
-        vm = vm._replace(state=state(host, vm))
+        vm = vm.in_state(fetch_state(host, vm))
     return vm
 
 
-def check_rights(host: Host) -> None:
-    """Raise Refused where the user sees nothing of Hyper-V; one request, for when something wasn't found.
+def check_rights(host: Target) -> None:
+    """Raise Refused if the user sees nothing of Hyper-V; one request, for when something wasn't found.
 
     To users without rights a host shows empty classes, while to others at least the host itself is a computer system.
     """
@@ -112,66 +176,3 @@ def check_rights(host: Host) -> None:
             "the user sees nothing of Hyper-V on this host. The user must be an administrator of the host, or in its "
             "'Hyper-V Administrators' group"
         )
-
-
-def find_by(host: Host, params: Mapping[str, Any]) -> VM:
-    """The one VM that the options ``name`` or ``id`` choose."""
-    return find(host, params["name"], params["id"])
-
-
-def find_whole(host: Host, params: Mapping[str, Any]) -> VM:
-    """The one VM that the options ``vm`` or ``vm_id`` choose."""
-    return find(host, params["vm"], params["vm_id"])
-
-
-def find_all(host: Host, names: list[str], ids: list[str]) -> list[VM]:
-    """The VMs of any of these names or ids, or all VMs where neither is given."""
-    conditions = [f"ElementName = {cim.quote(name)}" for name in names] + [f"Name = {cim.quote(i)}" for i in ids]
-    rows = host.client.query(
-        COMPUTER_SYSTEM, columns=("Name", "ElementName", "EnabledState"), where=" OR ".join(conditions) or None
-    )
-    return [
-        VM(row["Name"].upper(), row["ElementName"] or "", state_word(row["EnabledState"])) for row in rows if is_vm(row)
-    ]
-
-
-def state(host: Host, vm: VM) -> str:
-    """The VM's state now."""
-    return state_word(host.client.get(COMPUTER_SYSTEM, vm.keys)["EnabledState"])
-
-
-def owner(instance_id: str) -> str:
-    """The VM id (upper case) within the InstanceID of one of its settings: ``Microsoft:<VM>\\…``."""
-    return instance_id.partition(":")[2].partition("\\")[0].upper()
-
-
-def of_vms(vms: list[VM], limit: int = 8) -> str | None:
-    """A WQL condition for the settings of these VMs; None (all) where a long OR would cost more than it saves."""
-    if len(vms) > limit:
-        return None
-    return " OR ".join(f"InstanceID LIKE {cim.like_prefix(f'Microsoft:{vm.id}')}" for vm in vms)
-
-
-def setting(host: Host, vm: VM, cls: CimClass) -> dict[str, Any]:
-    """The VM's one instance of a setting class (processor, memory, …); one request. Raises Missing."""
-    rows = host.client.query(cls, columns=tuple(cls.properties), where=of_vms([vm]))
-    if not rows:
-        raise Missing(f"{vm} has no {cls.name}; the host is changing it, or you lack the rights to see it", vm=vm.name)
-    return rows[0]
-
-
-def modify_resource(host: Host, vm: VM, cls: CimClass, instance_id: str, values: Mapping[str, Any]) -> None:
-    """Write these properties of one setting and nothing else.
-
-    The provider validates the whole embedded instance, so an untouched property can make a good change fail.
-    """
-    text = cim.embedded(cls, {"InstanceID": instance_id, **values})
-    what = f"change {', '.join(values)} of {vm}"
-    jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": [text]}, what=what)
-
-
-def modify_system(host: Host, vm: VM, values: Mapping[str, Any]) -> None:
-    """Write these properties of the VM's own settings (Msvm_VirtualSystemSettingData)."""
-    text = cim.embedded(VM_SETTINGS, {"InstanceID": f"Microsoft:{vm.id}", **values})
-    what = f"change {', '.join(values)} of {vm}"
-    jobs.call(host, VM_SERVICE, "ModifySystemSettings", {"SystemSettings": text}, what=what)

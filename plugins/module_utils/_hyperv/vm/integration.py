@@ -9,46 +9,48 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._task.errors import Refused
-from ..._task.session import Host
 from ..._task.step import Step
 from ..schema import INTEGRATION_SERVICES
-from . import find as vms
-from .find import VM
+from . import resources
+from .find import SAVED
+from .parts import Parts
 
 OPTIONS: dict[str, Any] = {name: {"type": "bool"} for name in INTEGRATION_SERVICES}
 
 _ENABLED, _DISABLED = 2, 3
 
-
-# What a VM has that was just made: the guest service interface is the one that is off.
+# The services of a VM that was just created: the guest service interface is the one that is off.
 FRESH: dict[str, dict[str, Any]] = {
     name: {"EnabledState": _DISABLED if name == "guest_service_interface" else _ENABLED}
     for name in INTEGRATION_SERVICES
 }
 
 
-def plan(host: Host, vm: VM, rows: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, bool | None]) -> list[Step]:
-    """A step for each service that is asked for. Raises Refused where the VM has no such service."""
-    asked = {name: enabled for name, enabled in wanted.items() if enabled is not None}
-    missing = [name for name in asked if name not in rows]
+def parse(options: Mapping[str, bool | None]) -> dict[str, bool]:
+    """The services that the task speaks of, and whether they are wanted."""
+    return {name: enabled for name, enabled in options.items() if enabled is not None}
+
+
+def plan(parts: Parts, wanted: Mapping[str, bool]) -> list[Step]:
+    """A step for each service. Raises Refused if the VM doesn't have it."""
+    missing = [name for name in wanted if name not in parts.integration]
     if missing:
         raise Refused(
-            f"integration_services.{missing[0]}: {vm} has no such service, since its configuration version or this "
-            "host is too old; leave it out",
-            vm=vm.name,
+            f"{parts.vm} does not have this service, because its configuration version or the host is too old; "
+            "leave it out",
+            option=missing[0],
+            vm=parts.vm.name,
         )
-    return [_step(host, vm, name, rows[name], enabled) for name, enabled in asked.items()]
+    return [_service_step(parts, name, enabled) for name, enabled in wanted.items()]
 
 
-def _step(host: Host, vm: VM, name: str, row: Mapping[str, Any], enabled: bool) -> Step:
+def _service_step(parts: Parts, name: str, enabled: bool) -> Step:
+    what = f"turn integration service {name} of {parts.vm} {'on' if enabled else 'off'}"
+
     def apply() -> None:
+        instance_id = parts.integration[name]["InstanceID"]
         values = {"EnabledState": _ENABLED if enabled else _DISABLED}
-        vms.modify_resource(host, vm, INTEGRATION_SERVICES[name], row["InstanceID"], values)
+        resources.modify(parts.host, INTEGRATION_SERVICES[name], instance_id, values, what)
 
-    return Step(
-        f"turn integration service {name} of {vm} {'on' if enabled else 'off'}",
-        {"integration_services": {name: row["EnabledState"] == _ENABLED}},
-        {"integration_services": {name: enabled}},
-        apply,
-        (f"integration_services.{name}",) if vm.state == vms.SAVED else (),
-    )
+    before = parts.integration[name]["EnabledState"] == _ENABLED
+    return Step(what, {name: before}, {name: enabled}, apply, (name,) if parts.vm.state == SAVED else ())

@@ -1,23 +1,22 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory of a VM (Msvm_MemorySettingData) and what a running VM allows to be changed."""
+"""The memory of a VM (Msvm_MemorySettingData), and which changes a running VM takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..._policy.rules import MEMORY_WHILE_NESTED
 from ..._task import table
 from ..._task.errors import Invalid
-from ..._task.session import Host
 from ..._task.step import Step, step
-from ..._task.table import MEGABYTES, PRIORITY, Change, Property, changes, shown
+from ..._task.table import MEGABYTES, PRIORITY, Change, Property
 from ..._task.units import format_size
-from ..schema import MEMORY, PROCESSOR, VM_SETTINGS
-from . import find as vms
+from ..schema import MEMORY
+from . import resources
 from .find import OFF, RUNNING, VM
+from .parts import Parts
 
 OPTIONS: dict[str, Any] = {
     "dynamic": {"type": "bool"},
@@ -42,7 +41,7 @@ PROPERTIES = (
     Property("priority", "Weight", PRIORITY, least=0, most=100),
 )
 
-# What a VM has that was just made (seen on a real host: its memory is dynamic).
+# The memory of a VM that was just created (seen on a real host: it is dynamic).
 FRESH: dict[str, Any] = {
     "DynamicMemoryEnabled": True,
     "VirtualQuantity": 1024,
@@ -53,65 +52,75 @@ FRESH: dict[str, Any] = {
 }
 
 
+def parse(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted options in bytes and percent, within their bounds. Raises Invalid."""
+    return table.parse(PROPERTIES, options)
+
+
 def described(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Memory options as results show them: static memory has no minimum and maximum, whatever Hyper-V keeps there."""
+    """Memory options as results show them: static memory has no minimum and maximum, whatever Hyper-V stores there."""
     hidden = {"minimum": None, "maximum": None} if options["dynamic"] is False else {}
     return {**options, **hidden}
 
 
-def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise Invalid where the memory that would result can't be, before anything is written."""
-    result = shown(PROPERTIES, instance, wanted)
+def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise Invalid if the memory that would result is impossible."""
+    result = table.expected(PROPERTIES, row, wanted)
     for option in ("startup", "minimum", "maximum"):
         if option in wanted and wanted[option] % ALIGNMENT:
-            raise Invalid(f"{option}: {format_size(wanted[option])} of {vm} is not a multiple of 2MB")
+            raise Invalid(f"{format_size(wanted[option])} of {vm} is not a multiple of 2MB", option=option)
     if not result["dynamic"]:
         useless = [option for option in ("minimum", "maximum") if option in wanted]
         if useless:
             raise Invalid(
-                f"{', '.join(useless)}: {vm} has static memory, where only 'startup' counts; "
-                "add 'dynamic: true', or leave it out"
+                f"{vm} has static memory, which has no {' and '.join(useless)}, only 'startup'; "
+                "add 'dynamic: true', or leave the option out",
+                option=useless[0],
             )
         return
     low, start, high = (result[option] for option in ("minimum", "startup", "maximum"))
     if not low <= start <= high:
         raise Invalid(
             f"{vm} would get minimum {format_size(low)}, startup {format_size(start)} and maximum {format_size(high)}; "
-            "they must not decrease in this order, so give those of the three that have to move along"
+            "minimum <= startup <= maximum is required; set the other values as well",
+            option=next(option for option in ("startup", "minimum", "maximum", "dynamic") if option in wanted),
         )
 
 
-def values(found: list[Change], instance: Mapping[str, Any]) -> dict[str, Any]:
+def values(changes: list[Change], row: Mapping[str, Any]) -> dict[str, Any]:
     """The CIM properties to write.
 
     Limit and Reservation of a static VM are invisible to people, but the provider wants them around the quantity.
     """
-    written = table.values(found)
+    written = table.values(changes)
     quantity = written.get("VirtualQuantity")
-    if quantity and not {**instance, **written}["DynamicMemoryEnabled"]:
-        if (instance["Reservation"] or 0) > quantity:
+    if quantity and not {**row, **written}["DynamicMemoryEnabled"]:
+        if (row["Reservation"] or 0) > quantity:
             written["Reservation"] = quantity
-        if (instance["Limit"] or 0) < quantity:
+        if (row["Limit"] or 0) < quantity:
             written["Limit"] = quantity
     return written
 
 
 def fresh_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """All the CIM properties of a new VM's memory, so that they don't depend on what its host gives to VMs."""
-    return {**FRESH, **values(changes(PROPERTIES, FRESH, wanted), FRESH)}
+    """All CIM properties of a new VM's memory, so that they don't depend on the host's defaults."""
+    return {**FRESH, **values(table.changes(PROPERTIES, FRESH, wanted), FRESH)}
 
 
-def needing_off(vm: VM, found: list[Change], instance: Mapping[str, Any], inside: bool) -> list[str]:
-    """The options of these changes that the VM in its present state doesn't allow (as Set-VMMemory)."""
+def needing_off(vm: VM, changes: list[Change], dynamic: bool, inside: bool) -> list[str]:
+    """The options of these changes that the VM doesn't take in its present state (as Set-VMMemory).
+
+    ``dynamic`` is its memory now, ``inside`` whether Hyper-V counts as running in the guest.
+    """
     if vm.state == OFF:
         return []
     if vm.state != RUNNING or inside:
-        return [change.option for change in found]
-    return [change.option for change in found if not _live(change, instance["DynamicMemoryEnabled"])]
+        return [change.option for change in changes]
+    return [change.option for change in changes if not _live(change, dynamic)]
 
 
 def _live(change: Change, dynamic: bool) -> bool:
-    """Whether a running VM takes this change: dynamic memory widens only, static memory is resized."""
+    """Whether a running VM takes this change: dynamic memory can only be widened, static memory is resized."""
     match change.option:
         case "minimum":
             return dynamic and change.after < change.before
@@ -124,43 +133,40 @@ def _live(change: Change, dynamic: bool) -> bool:
     return False
 
 
-def hypervisor_inside(host: Host, vm: VM, belief: str) -> bool:
-    """Whether a running VM counts as one in which Hyper-V runs, which its host can't see; at most one request."""
-    if vm.state == OFF or belief == "ignore":
+def hypervisor_inside(parts: Parts, belief: str) -> bool:
+    """Whether Hyper-V counts as running inside a VM, which its host can't see; at most one request."""
+    if parts.vm.state == OFF or belief == "ignore":
         return False
-    return belief == "assume" or bool(vms.setting(host, vm, PROCESSOR)["ExposeVirtualizationExtensions"])
+    return belief == "assume" or bool(parts.processor["ExposeVirtualizationExtensions"])
 
 
-def write(host: Host, vm: VM, instance: Mapping[str, Any], found: list[Change]) -> None:
-    """Write memory changes; dynamic memory and virtual NUMA exclude each other, so the latter goes first."""
-    written = values(found, instance)
-    if written.get("DynamicMemoryEnabled"):
-        settings = vms.setting(host, vm, VM_SETTINGS)
-        if settings["VirtualNumaEnabled"]:
-            vms.modify_system(host, vm, {"VirtualNumaEnabled": False})
-    vms.modify_resource(host, vm, MEMORY, instance["InstanceID"], written)
-
-
-def plan(
-    host: Host,
-    vm: VM,
-    instance: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-    belief: str = "auto",
-    section: str = "",
-) -> Step:
+def plan(parts: Parts, wanted: Mapping[str, Any], belief: str = "auto") -> list[Step]:
     """The step to the wanted (parsed) memory. Raises Invalid.
 
     ``belief`` is the option hypervisor_in_guest: whether Hyper-V counts as running inside.
     """
-    check(vm, instance, wanted)
-    differences = changes(PROPERTIES, instance, wanted)
-    inside = bool(differences) and hypervisor_inside(host, vm, belief)
-    return step(
-        f"set memory of {vm}",
-        differences,
-        lambda: write(host, vm, instance, differences),
-        needs_off=needing_off(vm, differences, instance, inside),
-        section=section,
-        rule=MEMORY_WHILE_NESTED if inside else None,
-    )
+    vm, row = parts.vm, parts.planned_memory
+    if not wanted:
+        return []
+    check(vm, row, wanted)
+    changes = table.changes(PROPERTIES, row, wanted)
+    inside = bool(changes) and hypervisor_inside(parts, belief)
+    written = values(changes, row)
+    parts.planned_memory = {**row, **written}
+    return [
+        step(
+            f"set memory of {vm}",
+            changes,
+            lambda: write(parts, written),
+            needing_off(vm, changes, row["DynamicMemoryEnabled"], inside),
+            parts.rules.MEMORY_WHILE_NESTED if inside else None,
+        )
+    ]
+
+
+def write(parts: Parts, written: Mapping[str, Any]) -> None:
+    """Write memory properties; dynamic memory and virtual NUMA exclude each other, so the latter goes first."""
+    if written.get("DynamicMemoryEnabled") and parts.settings["VirtualNumaEnabled"]:
+        resources.modify_settings(parts.host, parts.vm, {"VirtualNumaEnabled": False})
+    what = f"change {', '.join(written)} of {parts.vm}"
+    resources.modify(parts.host, MEMORY, parts.memory["InstanceID"], written, what)

@@ -1,26 +1,23 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What decides whether Hyper-V can run inside a VM, read from the host that it runs on."""
+"""Nested virtualization of a VM: virtualization extensions, and the memory and adapters that nested VMs need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
-from ..._policy import nesting as policy
-from ..._policy.rules import DYNAMIC_MEMORY_WHILE_NESTED
 from ..._task import table
-from ..._task.errors import Invalid, Refused
-from ..._task.session import Host
+from ..._task.errors import Invalid, Refused, renamed
+from ..._task.session import Target
 from ..._task.step import Step, step
 from ..._task.table import MEGABYTES, Property
-from ..network import adapter
-from ..network import adapter_plan as port
+from ..network import adapter, adapter_plan
 from ..network.adapter import Adapter
-from ..schema import CPU, OPERATING_SYSTEM, PORT_SECURITY, PROCESSOR, VM_SETTINGS
+from ..schema import CPU, OPERATING_SYSTEM, PORT_SECURITY
 from . import memory, processor
-from .find import VM, modify_resource, setting
+from .parts import Parts
 
 SPOOFING = "mac_spoofing"
 
@@ -35,32 +32,64 @@ OPTIONS: dict[str, Any] = {
 
 _MINIMUM = (Property("minimum_startup_memory", "VirtualQuantity", MEGABYTES, least=memory.LEAST, most=memory.MOST),)
 
+# The options behind the memory options that nesting sets.
+_MEMORY_OPTIONS = {
+    "dynamic": "static_memory",
+    "startup": "minimum_startup_memory",
+    "maximum": "minimum_startup_memory",
+}
 
-def minimum_startup_memory(params: Mapping[str, Any]) -> int | None:
-    """The option in bytes, or None where it isn't given. Raises Invalid."""
-    return table.parse(_MINIMUM, params).get("minimum_startup_memory")
+
+class Wanted(NamedTuple):
+    """The options, parsed. ``spoofing`` and ``minimum`` (bytes) are None to leave the setting alone.
+
+    ``names`` are the adapters that spoofing is meant for, None for all; those in ``others`` (lower case) are configured
+    by other options of the task.
+    """
+
+    enabled: bool
+    spoofing: bool | None
+    names: list[str] | None
+    static_memory: bool
+    minimum: int | None
+    others: Collection[str] = ()
+
+    def spoofing_of(self, name: str) -> bool | None:
+        """The MAC address spoofing that is wanted for the adapter of this name."""
+        meant = self.names is None or name.lower() in (meant.lower() for meant in self.names)
+        return self.spoofing if meant else None
 
 
-def spoofing(params: Mapping[str, Any]) -> bool | None:
-    """What ``network`` and ``mac_spoofing`` ask of the adapters together, None to leave them alone. Raises Invalid."""
-    allowed = params.get("mac_spoofing")
-    if params.get("network") == SPOOFING:
+def parse(options: Mapping[str, Any]) -> Wanted | None:
+    """The wanted nesting; None for no options at all. Raises Invalid."""
+    if not options:
+        return None
+    minimum = table.parse(_MINIMUM, options).get("minimum_startup_memory")
+    enabled = options["state"] == "enabled"
+    return Wanted(enabled, _spoofing(options), options["adapters"], options["static_memory"], minimum)
+
+
+def _spoofing(options: Mapping[str, Any]) -> bool | None:
+    """What ``network`` and ``mac_spoofing`` together ask of the adapters. Raises Invalid."""
+    allowed = options["mac_spoofing"]
+    if options["network"] == SPOOFING:
         if allowed is False:
-            raise Invalid("mac_spoofing: 'network: mac_spoofing' switches it on; leave one of them out")
-        if params["state"] == "disabled":
+            raise Invalid("'network: mac_spoofing' switches it on; leave one of them out", option="mac_spoofing")
+        if options["state"] == "disabled":
             raise Invalid(
-                "network: a VM with 'state: disabled' has no nested guests to connect; leave it out, "
-                "or give 'mac_spoofing' by itself"
+                "a VM with 'state: disabled' has no nested guests to connect; leave it out, "
+                "or give 'mac_spoofing' by itself",
+                option="network",
             )
         allowed = True
-    if params.get("adapters") and allowed is None:
-        raise Invalid("adapters: says where MAC address spoofing is meant; add 'network: mac_spoofing'")
+    if options["adapters"] and allowed is None:
+        raise Invalid("says which adapters MAC address spoofing is for; add 'network: mac_spoofing'", option="adapters")
     return allowed
 
 
-def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None) -> dict[str, Any]:
-    """The memory options that nesting asks for; a maximum below the raised startup memory moves along."""
-    current = table.read(memory.PROPERTIES, instance)
+def wanted_memory(row: Mapping[str, Any], static: bool, minimum: int | None) -> dict[str, Any]:
+    """The memory options that nesting asks for; a maximum below the raised startup memory is raised as well."""
+    current = table.read(memory.PROPERTIES, row)
     wanted: dict[str, Any] = {"dynamic": False} if static else {}
     if minimum is not None and current["startup"] < minimum:
         wanted["startup"] = minimum
@@ -69,94 +98,91 @@ def wanted_memory(instance: Mapping[str, Any], static: bool, minimum: int | None
     return wanted
 
 
-def lacks(host: Host, vm: VM, version: str | None = None) -> list[policy.Lack]:
-    """The rules of nesting that this host's processor and build and the VM's version break.
-
-    Three requests, or two where the version is known. A VM that isn't there yet gets the host's newest version, which
-    can nest where the host can.
-    """
-    vendor, build = host.once("nesting", lambda: _vendor_and_build(host))
-    if version is None and vm.id:
-        version = setting(host, vm, VM_SETTINGS)["Version"]
-    return policy.lacks(vendor, build, version)
-
-
-def _vendor_and_build(host: Host) -> tuple[str, int]:
+def query_vendor_and_build(host: Target) -> tuple[str, int]:
+    """Vendor of the host's processor and build of its Windows; two requests."""
     vendor = host.client.query(CPU, columns=("DeviceID", "Manufacturer"))[0]["Manufacturer"] or ""
     build = host.client.query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0]["BuildNumber"]
     return vendor, int(build)
 
 
-def check(host: Host, vm: VM, version: str | None = None) -> None:
-    """Raise Refused, with the rule's id and source, where this VM can't nest on this host."""
-    broken = lacks(host, vm, version)
+def check_supported(parts: Parts) -> None:
+    """Raise Refused, with the rule's id and source, if this VM can't nest on this host; up to three requests.
+
+    A VM that doesn't exist yet gets the host's latest version, which can nest if the host can.
+    """
+    vendor, build = parts.host.once("nesting", lambda: query_vendor_and_build(parts.host))
+    broken = parts.rules.lacks(vendor, build, parts.settings["Version"])
     if broken:
         raise Refused(
-            f"{vm} can't run Hyper-V on this host: {'; '.join(one.sentence() for one in broken)}. "
-            f"Move it to a host that can, or upgrade the VM's configuration version while it is off "
-            f"(it can't be taken back)",
-            vm=vm.name,
-            lacks=[{**one.rule.details(), "found": one.found} for one in broken],
+            f"{parts.vm} can't run Hyper-V on this host: {'; '.join(lack.sentence() for lack in broken)}. "
+            "Move it to a host that can, or upgrade the VM's configuration version while it is off "
+            "(this can't be undone)",
+            vm=parts.vm.name,
+            lacks=[{**lack.rule.details(), "found": lack.found} for lack in broken],
             **broken[0].rule.details(),
         )
 
 
-def plan(
-    host: Host,
-    vm: VM,
-    params: Mapping[str, Any],
-    processor_row: Mapping[str, Any],
-    read_memory: Callable[[], Mapping[str, Any]],
-    adapters: list[Adapter],
-    section: str = "",
-    version: str | None = None,
-) -> list[Step]:
-    """The steps to what nesting needs; check() refuses before the extensions are exposed where they can't work.
+def plan(parts: Parts, wanted: Wanted | None) -> list[Step]:
+    """The steps to what nesting needs. Raises Refused before the extensions are exposed where they can't work.
 
-    Memory is read where the options look at it, and where the extensions are about to be exposed, for the warning.
+    Memory is read if the options look at it, and if the extensions are about to be exposed, for the warning.
     """
-    enabled = params["state"] == "enabled"
-    differences = table.changes(processor.NESTING, processor_row, {"virtualization_extensions": enabled})
-    if differences and enabled:
-        check(host, vm, version)
-    # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
-    extensions = step(
-        f"set virtualization extensions of {vm}",
-        differences,
-        lambda: modify_resource(host, vm, PROCESSOR, processor_row["InstanceID"], table.values(differences)),
-        section=section,
-    )
-    steps = [extensions]
-    if _needs_memory(params):
-        row = read_memory()
-        wanted = wanted_memory(row, params["static_memory"], minimum_startup_memory(params))
-        steps.append(memory.plan(host, vm, row, wanted, "assume", section))
-    if differences and enabled and not params["static_memory"] and read_memory()["DynamicMemoryEnabled"]:
-        rule = DYNAMIC_MEMORY_WHILE_NESTED
-        host.once((rule.id, vm.name), lambda: host.warn(f"{vm}: {rule.text} (rule {rule.id}, {rule.source})"))
-    return steps + _mac_spoofing(host, vm, spoofing(params), params["adapters"], adapters, section)
-
-
-def _needs_memory(params: Mapping[str, Any]) -> bool:
-    """Whether these options look at the VM's memory at all."""
-    return params["static_memory"] or params["minimum_startup_memory"] is not None
-
-
-def _mac_spoofing(
-    host: Host, vm: VM, allowed: bool | None, names: list[str] | None, adapters: list[Adapter], section: str
-) -> list[Step]:
-    if allowed is None:
+    if wanted is None:
         return []
-
-    def one_step(one: Adapter) -> Step:
-        name = adapter.label(one, adapters)
-        before = {"mac_spoofing": {name: one.feature(PORT_SECURITY)["AllowMacSpoofing"]}}
-        after = {"mac_spoofing": {name: allowed}}
-        return Step(
-            f"set MAC address spoofing of adapter '{name}' of {vm}",
-            {section: before} if section else before,
-            {section: after} if section else after,
-            lambda: port.set_feature(host, vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+    vm = parts.vm
+    changes = table.changes(processor.NESTING, parts.processor, {"virtualization_extensions": wanted.enabled})
+    if changes and wanted.enabled:
+        check_supported(parts)
+    # Alone in its request: the provider refuses the flag together with a property that the VM's version doesn't know.
+    written = table.values(changes)
+    steps = [
+        step(
+            f"set virtualization extensions of {vm}",
+            changes,
+            lambda: processor.write(parts, written),
+            _options(changes),
         )
+    ]
+    if wanted.static_memory or wanted.minimum is not None:
+        steps += _memory_steps(parts, wanted)
+    if changes and wanted.enabled and parts.planned_memory["DynamicMemoryEnabled"]:
+        rule = parts.rules.DYNAMIC_MEMORY_WHILE_NESTED
+        parts.host.warn(f"{vm}: {rule.text} (rule {rule.id}, {rule.source})")
+    return steps + _spoofing_steps(parts, wanted)
 
-    return [one_step(one) for one in adapter.select(vm, adapters, names)]
+
+def _options(changes: list[table.Change]) -> list[str]:
+    """The option that exposes the extensions."""
+    return ["state"] if changes else []
+
+
+def _memory_steps(parts: Parts, wanted: Wanted) -> list[Step]:
+    options = wanted_memory(parts.planned_memory, wanted.static_memory, wanted.minimum)
+    with renamed(_MEMORY_OPTIONS):
+        steps = memory.plan(parts, options, "assume")
+    return [
+        step._replace(needs_off=tuple(dict.fromkeys(_MEMORY_OPTIONS[option] for option in step.needs_off)))
+        for step in steps
+    ]
+
+
+def _spoofing_steps(parts: Parts, wanted: Wanted) -> list[Step]:
+    if wanted.spoofing is None:
+        return []
+    adapters = [one for one in parts.adapters if one.name.lower() not in wanted.others]
+    names = wanted.names and [name for name in wanted.names if name.lower() not in wanted.others]
+    return [
+        _spoofing_step(parts, one, adapter.label(one, adapters), wanted.spoofing)
+        for one in adapter.select(parts.vm, adapters, names)
+    ]
+
+
+def _spoofing_step(parts: Parts, one: Adapter, label: str, allowed: bool) -> Step:
+    before = {"mac_spoofing": {label: one.feature(PORT_SECURITY)["AllowMacSpoofing"]}}
+    return Step(
+        f"set MAC address spoofing of adapter '{label}' of {parts.vm}",
+        before,
+        {"mac_spoofing": {label: allowed}},
+        lambda: adapter_plan.write_feature(parts.host, parts.vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+    )

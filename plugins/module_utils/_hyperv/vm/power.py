@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..._policy.rules import Rule
-from ..._task.errors import MethodFailed, Refused
-from ..._task.session import Host
+from ..._task.errors import MethodFailed, Refused, Rule
+from ..._task.session import Target
 from ..._task.step import Step
+from ..._task.wait import pauses, wait_until
 from ..._wsman.cim import quote
 from ..._wsman.faults import Fault, HostError
 from .. import jobs
 from ..schema import COMPUTER_SYSTEM, SHUTDOWN
-from .find import OFF, PAUSED, RUNNING, SAVED, VM, state
+from .find import OFF, PAUSED, RUNNING, SAVED, VM, fetch_state
+
+RESTARTED = "restarted"
 
 # Msvm_ComputerSystem.RequestStateChange; 32768/32769 of the documentation are V1 values that v2 hosts refuse.
 REQUESTS = {RUNNING: 2, OFF: 3, SAVED: 6, PAUSED: 9}
@@ -36,7 +39,7 @@ OPTIONS: dict[str, Any] = {
 
 
 class Permission(NamedTuple):
-    """What the user allows where a change needs the VM off."""
+    """What the user permits when a change needs the VM off."""
 
     allow_power_cycle: bool = False
     force_off: bool = False
@@ -49,7 +52,7 @@ class Permission(NamedTuple):
 
 
 def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule: Rule | None = None) -> None:
-    """Raise Refused, naming the options and the rule, where this VM may not or can't be turned off for them."""
+    """Raise Refused, naming the options and the rule, if this VM may not or can't be turned off for them."""
     which = ", ".join(options)
     because = f" ({rule.text}; rule {rule.id})" if rule else ""
     details = {"vm": vm.name, "state": vm.state, "power_cycle_required": True, "options": options}
@@ -76,100 +79,121 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
         )
 
 
+@dataclass
+class VmCycle:
+    """The power cycle of a VM, as a Cycle of the engine; without a VM there is nothing to turn off."""
+
+    host: Target
+    vm: VM | None
+    permission: Permission
+    needed: bool = False
+    done: bool = False
+
+    def check(self, steps: Sequence[Step]) -> None:
+        options = list(dict.fromkeys(option for step in steps for option in step.needs_off))
+        self.needed = self.vm is not None and self.vm.state != OFF and bool(options)
+        if self.needed:
+            rules = (step.rule for step in steps if step.needs_off and step.rule)
+            check_may_turn_off(self.vm, options, self.permission, next(rules, None))
+
+    def report(self) -> dict[str, Any]:
+        return {"power_cycle_required": self.needed, "power_cycled": self.done}
+
+    @contextmanager
+    def interruption(self) -> Iterator[None]:
+        """The VM is off inside, and back in its state afterwards, also if the work inside failed.
+
+        A VM whose saved state was discarded stays off: what it was running is gone.
+        """
+        if not self.needed:
+            yield
+            return
+        turn_off(self.host, self.vm, self.permission)
+        self.done = True
+        try:
+            yield
+        except HostError as error:
+            self._bring_back_after(error)
+            raise
+        self._bring_back()
+
+    def _bring_back(self) -> None:
+        if self.vm.state != SAVED:
+            start(self.host, self.vm)
+        if self.vm.state == PAUSED:
+            request(self.host, self.vm, PAUSED)
+
+    def _bring_back_after(self, error: HostError) -> None:
+        """A second failure is added to the first and never hides it."""
+        try:
+            self._bring_back()
+        except HostError as second:
+            error.message += f"; and {self.vm} is now off, since starting it failed too: {second.message}"
+
+
 class Transition(NamedTuple):
-    """The way to a wanted state: steps before and after all changes, and the VM as the changes find it."""
+    """The way to a requested state: steps before and after all changes, and the VM as the changes find it."""
 
     first: list[Step]
-    then: list[Step]
+    after: list[Step]
     vm: VM
 
 
-def plan(host: Host, vm: VM, wanted: str, permission: Permission) -> Transition:
-    """The steps to a state of the option ``state``; turning off counts as asked for. Raises Refused.
+def plan_state(host: Target, vm: VM, state: str, permission: Permission) -> Transition:
+    """The steps to a value of the option ``state``, which itself permits turning the VM off. Raises Refused.
 
-    ``present`` leaves the power alone. ``restarted`` of a VM that isn't off is a power cycle without a change, so that
-    it is started again also where a change of the same task fails.
+    ``present`` doesn't change the power state. ``restarted`` of a VM that isn't off is a power cycle without a change,
+    so that the VM is started again also if a change of the same task fails.
     """
-    if wanted == "present" or wanted == vm.state:
+    if state in ("present", vm.state):
         return Transition([], [], vm)
-    if wanted not in (OFF, "restarted"):
-        return Transition([], [_bring(host, vm, wanted, wanted)], vm)
+    if state not in (OFF, RESTARTED):
+        return Transition([], [_state_step(host, vm, state, state)], vm)
     if vm.state == OFF:
-        return Transition([], [_bring(host, vm, RUNNING, wanted)], vm)
+        return Transition([], [_state_step(host, vm, RUNNING, state)], vm)
     check_may_turn_off(vm, ["state"], permission._replace(allow_power_cycle=True))
-    told = {"state": vm.state}, {"state": wanted}
-    if wanted == OFF:
-        first = Step(f"turn off {vm}", *told, lambda: turn_off(host, vm, permission))
-        return Transition([first], [], vm._replace(state=OFF))
-    cycle = Step(f"turn off {vm}", *told, lambda: None, ("state",))
+    before, after = {"state": vm.state}, {"state": state}
+    if state == OFF:
+        first = Step(f"turn off {vm}", before, after, lambda: turn_off(host, vm, permission))
+        return Transition([first], [], vm.in_state(OFF))
+    cycle = Step(f"turn off {vm}", before, after, lambda: None, ("state",))
     stays_off = vm.state in (SAVED, PAUSED)
-    return Transition([cycle], [_bring(host, vm, RUNNING, wanted)] if stays_off else [], vm)
+    return Transition([cycle], [_state_step(host, vm, RUNNING, state)] if stays_off else [], vm)
 
 
-def plan_off(host: Host, vm: VM, permission: Permission) -> Transition:
-    """The way to a VM that can be removed: off, or saved, whose state goes with it."""
-    return Transition([], [], vm._replace(state=OFF)) if vm.state == SAVED else plan(host, vm, OFF, permission)
+def plan_off(host: Target, vm: VM, permission: Permission) -> Transition:
+    """The steps that power off a VM before its removal; a saved VM can be removed as it is."""
+    return Transition([], [], vm.in_state(OFF)) if vm.state == SAVED else plan_state(host, vm, OFF, permission)
 
 
-def _bring(host: Host, vm: VM, target: str, told: str) -> Step:
-    """The step to a state that a VM is brought to after all changes; an off VM is started to be saved or paused."""
+def _state_step(host: Target, vm: VM, target: str, state: str) -> Step:
+    """The step to a state that a VM gets after all changes; an off VM is started before it is saved or paused."""
 
     def apply() -> None:
         if target != RUNNING and vm.state not in (RUNNING, PAUSED):
             start(host, vm)
         request(host, vm, target)
 
-    return Step(f"{_VERBS[target]} {vm}", {"state": vm.state}, {"state": told}, apply)
+    return Step(f"{_VERBS[target]} {vm}", {"state": vm.state}, {"state": state}, apply)
 
 
-@contextmanager
-def turned_off(host: Host, vm: VM, permission: Permission) -> Iterator[None]:
-    """The VM is off inside, and back as it was afterwards, also where the work inside failed.
-
-    A VM whose saved state was discarded stays off: what it was running is gone.
-    """
-    turn_off(host, vm, permission)
-    try:
-        yield
-    except HostError as error:
-        _back_after(host, vm, error)
-        raise
-    _back(host, vm)
-
-
-def _back(host: Host, vm: VM) -> None:
-    """Bring a VM that was turned off back to the state it had."""
-    if vm.state != SAVED:
-        start(host, vm)
-    if vm.state == PAUSED:
-        request(host, vm, PAUSED)
-
-
-def _back_after(host: Host, vm: VM, error: HostError) -> None:
-    """Start a VM again whose change failed; a second failure is added to the first, never hides it."""
-    try:
-        _back(host, vm)
-    except HostError as second:
-        error.message += f"; and {vm} is now off, since starting it failed too: {second.message}"
-
-
-def turn_off(host: Host, vm: VM, permission: Permission) -> None:
-    """Shut the guest down, or cut the power where ``force_off`` says so, or where nothing runs that could shut down."""
+def turn_off(host: Target, vm: VM, permission: Permission) -> None:
+    """Shut the guest down; cut the power if ``force_off`` says so, or if nothing runs that could shut down."""
     if permission.force_off or vm.state != RUNNING:  # what is saved or paused can't shut down
         request(host, vm, OFF)
     else:
         shut_down(host, vm, permission.shutdown_timeout)
 
 
-def start(host: Host, vm: VM) -> None:
+def start(host: Target, vm: VM) -> None:
     """Start, resume or restore the VM and wait until it runs."""
     request(host, vm, RUNNING)
 
 
-def request(host: Host, vm: VM, target: str) -> None:
+def request(host: Target, vm: VM, target: str) -> None:
     """Ask for a state and wait until the VM is in it. Raises MethodFailed.
 
-    A host answers 32775 both where the VM is there already and while another job holds it: so look, then ask again.
+    A host answers 32775 both if the VM is in that state already and while another job holds it: look, then ask again.
     """
     what = f"{_VERBS[target]} {vm}"
 
@@ -179,12 +203,12 @@ def request(host: Host, vm: VM, target: str) -> None:
         )
 
     deadline = time.monotonic() + _SETTLING
-    for pause in jobs.pauses(first=0.2):
+    for pause in pauses(first=0.2):
         try:
             ask()
             break
         except MethodFailed as error:
-            if state(host, vm) == target:
+            if fetch_state(host, vm) == target:
                 return
             if not jobs.refused(error) or time.monotonic() > deadline:
                 raise
@@ -192,13 +216,13 @@ def request(host: Host, vm: VM, target: str) -> None:
     wait_for(host, vm, target, _SETTLING, what)
 
 
-def shut_down(host: Host, vm: VM, timeout: float) -> None:
+def shut_down(host: Target, vm: VM, timeout: float) -> None:
     """Ask the guest to shut down and wait until the VM is off. Raises Refused with the way out."""
     way_out = "Shut the guest down yourself, or cut its power with 'force_off: true'"
-    found = host.client.query(SHUTDOWN, columns=tuple(SHUTDOWN.properties), where=f"SystemName = {quote(vm.id)}")
-    if not found:
+    services = host.client.query(SHUTDOWN, columns=tuple(SHUTDOWN.properties), where=f"SystemName = {quote(vm.id)}")
+    if not services:
         raise Refused(f"{vm} has no shutdown integration service that answers. {way_out}", vm=vm.name)
-    keys = {name: found[0][name] for name in SHUTDOWN.keys}
+    keys = {name: services[0][name] for name in SHUTDOWN.keys}
     arguments = {"Force": False, "Reason": "Ansible: nested.hyperv changes settings that need the VM off"}
     try:
         jobs.call(host, SHUTDOWN, "InitiateShutdown", arguments, keys=keys, what=f"shut down {vm}")
@@ -207,21 +231,6 @@ def shut_down(host: Host, vm: VM, timeout: float) -> None:
     wait_for(host, vm, OFF, timeout, f"shut down {vm}", way_out)
 
 
-def wait_for(host: Host, vm: VM, target: str, timeout: float, what: str, way_out: str = "") -> None:
-    """Wait until the VM is in a state; progress is told while it takes long. Raises Refused after ``timeout`` s."""
-    wait_until(host, lambda: state(host, vm) == target, timeout, what, way_out)
-
-
-def wait_until(host: Host, reached: Callable[[], bool], timeout: float, what: str, way_out: str = "") -> None:
-    """Poll a predicate, quickly at first, until it holds. Raises Refused after ``timeout`` seconds."""
-    started = reported = time.monotonic()
-    for pause in jobs.pauses():
-        if reached():
-            return
-        now = time.monotonic()
-        if now - started > timeout:
-            raise Refused(f"gave up after {timeout:.0f} s to {what}. {way_out}".rstrip(" ."), timeout=timeout)
-        if now - reported >= jobs.REPORT_EVERY:
-            host.report(f"{what}: {now - started:.0f} s of at most {timeout:.0f} s")
-            reported = now
-        time.sleep(min(pause, max(0.0, started + timeout - now)))
+def wait_for(host: Target, vm: VM, target: str, timeout: float, what: str, way_out: str = "") -> None:
+    """Wait until the VM is in a state. Raises Refused after ``timeout`` seconds."""
+    wait_until(host, lambda: fetch_state(host, vm) == target, timeout, what, way_out)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..._task import table
 from ..._task.errors import Invalid
-from ..._task.session import Host
 from ..._task.step import Step, step
-from ..._task.table import AS_IS, PERCENT, Property, changes, shown, values
+from ..._task.table import AS_IS, PERCENT, Property
 from ..schema import PROCESSOR
-from .find import SAVED, VM, modify_resource
+from . import resources
+from .find import SAVED, VM
+from .parts import Parts
 
 OPTIONS: dict[str, Any] = {
     "count": {"type": "int"},
@@ -36,7 +38,7 @@ PROPERTIES = (
 
 NESTING = (Property("virtualization_extensions", "ExposeVirtualizationExtensions", AS_IS, needs_off=True),)
 
-# What a VM has that was just made.
+# The processor of a VM that was just created.
 FRESH: dict[str, Any] = {
     "VirtualQuantity": 1,
     "Reservation": 0,
@@ -48,24 +50,32 @@ FRESH: dict[str, Any] = {
 }
 
 
-def check(vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise Invalid where the processor that would result can't be, before anything is written."""
-    result = shown(PROPERTIES, instance, wanted)
+def parse(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted options within their bounds. Raises Invalid."""
+    return table.parse(PROPERTIES, options)
+
+
+def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise Invalid if the processor that would result is impossible."""
+    result = table.expected(PROPERTIES, row, wanted)
     if result["reserve"] > result["limit"]:
         raise Invalid(
-            f"{vm} would get a reserve of {result['reserve']} % above its limit of {result['limit']} %; change both"
+            f"{vm} would get a reserve of {result['reserve']} % above its limit of {result['limit']} %; change both",
+            option="reserve" if "reserve" in wanted else "limit",
         )
 
 
-def plan(host: Host, vm: VM, instance: Mapping[str, Any], wanted: Mapping[str, Any], section: str = "") -> Step:
+def plan(parts: Parts, wanted: Mapping[str, Any]) -> list[Step]:
     """The step to the wanted (parsed) processor. Raises Invalid."""
-    check(vm, instance, wanted)
-    differences = changes(PROPERTIES, instance, wanted)
-    return step(
-        f"set processor of {vm}",
-        differences,
-        lambda: modify_resource(host, vm, PROCESSOR, instance["InstanceID"], values(differences)),
-        # A saved VM takes no change of its processors, a running one those that the table doesn't mark.
-        [change.option for change in differences] if vm.state == SAVED else None,
-        section=section,
-    )
+    vm, row = parts.vm, parts.processor
+    check(vm, row, wanted)
+    changes = table.changes(PROPERTIES, row, wanted)
+    # A saved VM takes no change of its processor, a running one takes those that the table doesn't mark.
+    needs_off = [change.option for change in changes] if vm.state == SAVED else None
+    return [step(f"set processor of {vm}", changes, lambda: write(parts, table.values(changes)), needs_off)]
+
+
+def write(parts: Parts, values: Mapping[str, Any]) -> None:
+    """Write these CIM properties of the processor and no others."""
+    what = f"change {', '.join(values)} of {parts.vm}"
+    resources.modify(parts.host, PROCESSOR, parts.processor["InstanceID"], values, what)

@@ -5,86 +5,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..._task.errors import Invalid, MethodFailed, Refused
-from ..._task.session import Host
+from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
 from ..._wsman.faults import InvalidClass
 from .. import jobs
 from ..schema import GUARDIAN, KEY_PROTECTOR, SECURITY, SECURITY_SERVICE
-from . import find as vms
 from .find import VM
+from .parts import NO_SECURITY, Parts
 
-_GUARDIAN_NAME = "UntrustedGuardian"  # the guardian that Hyper-V's own tools make on a host without a guarded fabric
+OPTIONS: dict[str, Any] = {"tpm": {"type": "bool"}}
+
+_GUARDIAN_NAME = "UntrustedGuardian"  # the guardian that Hyper-V's own tools create on a host without a guarded fabric
 _NO_PROTECTOR = 4  # bytes; a VM without a key protector has this many or fewer
 
-
+# The security settings of a VM that was just created.
 FRESH: dict[str, Any] = {"TpmEnabled": False}
 
 
-# VMs of configuration versions below 8.0 have no such settings at all.
-_NONE: dict[str, Any] = {"TpmEnabled": False, "InstanceID": None}
+def parse(options: dict[str, Any]) -> bool | None:
+    """Whether a TPM is wanted; None leaves it alone."""
+    return options["tpm"]
 
 
-def read(host: Host, vm: VM) -> dict[str, Any]:
-    """The VM's security settings; one request."""
-    rows = host.client.query(SECURITY, columns=tuple(SECURITY.properties), where=vms.of_vms([vm]))
-    return rows[0] if rows else _NONE
-
-
-def plan(host: Host, vm: VM, row: Mapping[str, Any], wanted: bool | None, generation: int) -> list[Step]:
+def plan(parts: Parts, wanted: bool | None) -> list[Step]:
     """The step to a VM with, or without, a virtual TPM. Raises Invalid, Refused."""
     if wanted is None:
         return []
-    if generation == 1:
-        raise Invalid(f"tpm: {vm} is of generation 1, which has no virtual TPM; leave it out", vm=vm.name)
-    if wanted and row is _NONE:
+    host, vm = parts.host, parts.vm
+    if parts.generation == 1:
+        raise Invalid(f"{vm} is a generation 1 VM, which has no virtual TPM; leave it out", option="tpm", vm=vm.name)
+    if wanted and parts.security is NO_SECURITY:
         raise Refused(
-            f"tpm: {vm} has no security settings, which come with configuration version 8.0. Upgrade its version while "
-            "it is off (it can't be taken back), or leave it out",
+            f"{vm} has no security settings, which come with configuration version 8.0. Upgrade its version while "
+            "it is off (this can't be undone), or leave it out",
+            option="tpm",
             vm=vm.name,
         )
-    if wanted and not row["TpmEnabled"]:
+    enabled = bool(parts.security["TpmEnabled"])
+    if wanted and not enabled:
         check_possible(host, vm)
-    return [
-        Step(
-            f"turn the virtual TPM of {vm} {'on' if wanted else 'off'}",
-            {"tpm": bool(row["TpmEnabled"])},
-            {"tpm": wanted},
-            lambda: _set(host, vm, row["InstanceID"], wanted),
-            ("tpm",),
-        )
-    ]
+    what = f"turn the virtual TPM of {vm} {'on' if wanted else 'off'}"
+    return [Step(what, {"tpm": enabled}, {"tpm": wanted}, lambda: _write(parts, wanted, what), ("tpm",))]
 
 
-def check_possible(host: Host, vm: VM) -> None:
-    """Raise Refused where the host has no guardian service, without which no VM can have a TPM."""
+def check_possible(host: Target, vm: VM) -> None:
+    """Raise Refused if the host has no guardian service, without which no VM can have a TPM."""
     try:
         host.client.query(GUARDIAN, columns=("Name",))
     except InvalidClass as error:
         raise Refused(
-            f"tpm: {vm} can't get a virtual TPM, since this host lacks the host guardian client "
+            f"{vm} can't get a virtual TPM, because this host lacks the host guardian client "
             "(CIM namespace root/Microsoft/Windows/Hgs). Enable the feature HostGuardian on it, or leave 'tpm' out",
+            option="tpm",
             vm=vm.name,
         ) from error
 
 
-def _set(host: Host, vm: VM, instance_id: str, enabled: bool) -> None:
+def _write(parts: Parts, enabled: bool, what: str) -> None:
+    host, vm, instance_id = parts.host, parts.vm, parts.security["InstanceID"]
     settings = cim.embedded(SECURITY, {"InstanceID": instance_id})
     if enabled and not _has_protector(host, vm, settings):
         arguments = {"SecuritySettingData": settings, "KeyProtector": _new_protector(host)}
         jobs.call(host, SECURITY_SERVICE, "SetKeyProtector", arguments, what=f"set a key protector for {vm}")
     text = cim.embedded(SECURITY, {"InstanceID": instance_id, "TpmEnabled": enabled})
-    what = f"turn the virtual TPM of {vm} {'on' if enabled else 'off'}"
     jobs.call(host, SECURITY_SERVICE, "ModifySecuritySettings", {"SecuritySettingData": text}, what=what)
 
 
-def _has_protector(host: Host, vm: VM, settings: str) -> bool:
-    """A protector that is there is kept: with a new one the TPM's state could no longer be read."""
-    answer = jobs.call(
+def _has_protector(host: Target, vm: VM, settings: str) -> bool:
+    """Whether the VM has a key protector, which is then kept: a new one couldn't decrypt the state of its TPM."""
+    answer = jobs.ask(
         host,
         SECURITY_SERVICE,
         "GetKeyProtector",
@@ -95,7 +88,7 @@ def _has_protector(host: Host, vm: VM, settings: str) -> bool:
     return len(answer.get("KeyProtector") or []) > _NO_PROTECTOR
 
 
-def _new_protector(host: Host) -> list[int]:
+def _new_protector(host: Target) -> list[int]:
     guardians = host.client.query(GUARDIAN, where={"Name": _GUARDIAN_NAME})
     guardian = guardians[0] if guardians else _new_guardian(host)
     answer = host.client.invoke(
@@ -106,11 +99,11 @@ def _new_protector(host: Host) -> list[int]:
     )
     protector = (answer.get("cmdletOutput") or {}).get("RawData")
     if not protector:
-        raise MethodFailed("the host's guardian service made no key protector", method="NewByGuardians")
+        raise MethodFailed("the host's guardian service returned no key protector", method="NewByGuardians")
     return protector
 
 
-def _new_guardian(host: Host) -> dict[str, Any]:
+def _new_guardian(host: Target) -> dict[str, Any]:
     answer = host.client.invoke(
         GUARDIAN,
         "NewByGenerateCertificates",
@@ -119,5 +112,5 @@ def _new_guardian(host: Host) -> dict[str, Any]:
     )
     guardian = answer.get("cmdletOutput")
     if not guardian:
-        raise MethodFailed(f"the host made no guardian '{_GUARDIAN_NAME}'", method="NewByGenerateCertificates")
+        raise MethodFailed(f"the host returned no guardian '{_GUARDIAN_NAME}'", method="NewByGenerateCertificates")
     return guardian

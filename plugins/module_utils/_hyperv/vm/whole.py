@@ -1,65 +1,92 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole VM: making it, everything that it is made of read at once, planning all of it, and destroying it."""
+"""A whole VM: its sections of options, creating it, planning all of it at once, and removing it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..._task import table
-from ..._task.errors import Invalid, MethodFailed, Missing, Refused, within
-from ..._task.session import Host
-from ..._task.step import Step, merge, needing_off_for, under
+from ..._task.errors import Invalid, MethodFailed, Refused, within
+from ..._task.session import Target
+from ..._task.step import Step, diff, needing_off, under
 from ..._task.units import format_size
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
 from .. import jobs
 from ..network import adapter
-from ..network import adapter_batch as new_adapters
-from ..network import adapter_plan as port
-from ..network.adapter import Adapter
-from ..schema import (
-    CONNECTION,
-    INTEGRATION_SERVICES,
-    LEGACY_ADAPTER,
-    MEDIUM,
-    MEMORY,
-    PORT_SECURITY,
-    PROCESSOR,
-    RESOURCE,
-    SYNTHETIC_ADAPTER,
-    VM_CONFIGURATION,
-    VM_SERVICE,
-)
-from ..storage import disk_file as disk
-from ..storage import drive
-from ..storage import layout as storage
+from ..schema import MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
+from ..storage import disk_file, drive
+from ..storage import layout as layouts
 from ..storage.layout import DISK, IDE, Layout
-from . import checkpoint, integration, memory, nesting, processor, security
-from . import parts as components
-from . import settings as configuration
+from . import (
+    checkpoint,
+    firmware,
+    integration,
+    memory,
+    nesting,
+    network_adapters,
+    processor,
+    security,
+    settings,
+)
 from .find import OFF, VM
-from .settings import generation
+from .parts import Parts, fetch_all
+
+
+class Section(NamedTuple):
+    """Options of a VM that belong together.
+
+    ``option`` is the option that contains them, empty at the top level. ``place`` puts steps, planned in the words of
+    the section, below the option.
+    """
+
+    name: str
+    option: str
+    spec: Mapping[str, Any]
+    parse: Callable[[Any], Any]
+    plan: Callable[[Parts, Any], list[Step]]
+    place: Callable[[str, Iterable[Step]], list[Step]] = under
+
+
+def _dict(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "dict", "options": options}
+
+
+def _list(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "list", "elements": "dict", "options": options}
+
+
+# What a VM is created with, in the order of writing.
+INNATE = (
+    Section("settings", "", settings.OPTIONS, settings.parse, settings.plan, needing_off),
+    Section("processor", "processor", _dict(processor.OPTIONS), processor.parse, processor.plan),
+    Section("memory", "memory", _dict(memory.OPTIONS), memory.parse, memory.plan),
+    Section("integration", "integration_services", _dict(integration.OPTIONS), integration.parse, integration.plan),
+)
+# What is added to it, in the order that Hyper-V wants.
+ADDED = (
+    Section(
+        "adapters", "network_adapters", _list(network_adapters.OPTIONS), network_adapters.parse, network_adapters.plan
+    ),
+    Section("disks", "disks", _list(drive.DISK_OPTIONS), drive.parse_disks, drive.plan_disks, needing_off),
+    Section("dvd_drives", "dvd_drives", _list(drive.DVD_OPTIONS), drive.parse_dvds, drive.plan_dvds, needing_off),
+    Section("security", "", security.OPTIONS, security.parse, security.plan, needing_off),
+    Section("nesting", "nesting", _dict(nesting.OPTIONS), nesting.parse, nesting.plan),
+    Section("boot_order", "firmware", _dict(firmware.OPTIONS), firmware.parse_boot_order, firmware.plan_boot_order),
+)
 
 OPTIONS: dict[str, Any] = {
     "generation": {"type": "int", "choices": [1, 2]},
     "version": {"type": "str"},
     "path": {"type": "str"},
-    **configuration.OPTIONS,
-    "processor": {"type": "dict", "options": processor.OPTIONS},
-    "memory": {"type": "dict", "options": memory.OPTIONS},
-    "nesting": {"type": "dict", "options": nesting.OPTIONS},
-    "network_adapters": {
-        "type": "list",
-        "elements": "dict",
-        "options": {"name": {"type": "str", "required": True}, **adapter.OPTIONS},
+    **{
+        name: option
+        for section in (*INNATE, *ADDED)
+        for name, option in ({section.option: section.spec} if section.option else section.spec).items()
     },
-    "disks": {"type": "list", "elements": "dict", "options": drive.DISK_OPTIONS},
-    "dvd_drives": {"type": "list", "elements": "dict", "options": drive.DVD_OPTIONS},
-    "tpm": {"type": "bool"},
-    "integration_services": {"type": "dict", "options": integration.OPTIONS},
 }
 
 _SUBTYPE = "Microsoft:Hyper-V:SubType:{}"
@@ -72,329 +99,238 @@ _TEMPLATES = {
     MEMORY.name: r"Microsoft:Definition\4764334E-E001-4176-82EE-5594EC9B530E\Default",
 }
 
-
-class Whole(NamedTuple):
-    """Everything of a VM that a plan compares with."""
-
-    configuration: Mapping[str, Any]
-    processor: Mapping[str, Any]
-    memory: Mapping[str, Any]
-    adapters: list[Adapter]
-    layout: Layout
-    integration: Mapping[str, Mapping[str, Any]]
-    security: Mapping[str, Any]
+Wanted = Mapping[str, Any]  # parsed options by name of the section
 
 
-def read(host: Host, vm: VM, params: Mapping[str, Any]) -> Whole:
-    """The VM as it is, as far as the options look."""
-    parts = components.read(host, vm)
-    if not (parts[PROCESSOR.name] and parts[MEMORY.name]):
-        raise Missing(f"{vm} has no settings; somebody removes it just now, or you may not see them", vm=vm.name)
-    return Whole(
-        configuration.read(host, vm),
-        parts[PROCESSOR.name][0],
-        parts[MEMORY.name][0],
-        adapter.arrange(
-            [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in parts[cls.name]],
-            parts[CONNECTION.name],
-            components.features(host, vm, _features(params)) if parts[CONNECTION.name] else {},
-        ),
-        storage.arrange(parts[RESOURCE.name], parts[MEDIUM.name]),
-        {name: rows[0] for name, cls in INTEGRATION_SERVICES.items() if (rows := parts[cls.name])},
-        security.read(host, vm) if params["tpm"] is not None else security.FRESH,
-    )
+# ---- options ----
 
 
-def _features(params: Mapping[str, Any]) -> list[CimClass]:
-    """The adapter features that the options look at."""
-    asked = [cls for one in params["network_adapters"] or () for cls in adapter.parse(one).features]
-    if nesting.spoofing(params["nesting"] or {}) is not None:
+def parse(params: Mapping[str, Any]) -> Wanted:
+    """What the options ask for, by section. Raises Invalid before anything is read."""
+    if params["path"]:
+        disk_file.check_path("path", disk_file.normal(params["path"]))
+    wanted = {section.name: _parse(section, params) for section in (*INNATE, *ADDED)}
+    nested, adapters = wanted["nesting"], wanted["adapters"]
+    if nested is None:
+        return wanted
+    _check_agreeing(wanted["memory"], nested)
+    # Nesting's MAC address spoofing reaches the adapters that the task configures through their own options.
+    spoofing = {name: options.with_spoofing(nested.spoofing_of(name)) for name, options in adapters.items()}
+    return {**wanted, "adapters": spoofing, "nesting": nested._replace(others={name.lower() for name in adapters})}
+
+
+def _parse(section: Section, params: Mapping[str, Any]) -> Any:
+    if not section.option:
+        return section.parse(params)
+    with within(section.option):
+        return section.parse(params[section.option] or {})
+
+
+def _check_agreeing(memory_options: Mapping[str, Any], nested: nesting.Wanted) -> None:
+    """Raise Invalid if memory and nesting ask for opposites, which each run would change again."""
+    startup = memory_options.get("startup")
+    if nested.minimum is not None and startup is not None and startup < nested.minimum:
+        raise Invalid(
+            f"{format_size(startup)} is below nesting.minimum_startup_memory, {format_size(nested.minimum)}; "
+            "leave one of them out",
+            option="memory.startup",
+        )
+    if memory_options.get("dynamic") and nested.static_memory:
+        text = "nesting.static_memory asks for the opposite; leave one of them out"
+        raise Invalid(text, option="memory.dynamic")
+
+
+def features(wanted: Wanted) -> list[CimClass]:
+    """The adapter features that a plan for these options looks at."""
+    asked = [cls for options in wanted["adapters"].values() for cls in options.features]
+    if wanted["nesting"] and wanted["nesting"].spoofing is not None:
         asked.append(PORT_SECURITY)
     return [cls for cls in adapter.FEATURES if cls in asked]
 
 
-def fresh(params: Mapping[str, Any]) -> Whole:
-    """A VM as Hyper-V makes it, to plan one that isn't there yet."""
-    number = params["generation"] or 2
-    layout = Layout({(IDE, 0): "", (IDE, 1): ""} if number == 1 else {})
-    shell = {"VirtualSystemSubType": _SUBTYPE.format(number), **configuration.FRESH, "Version": params["version"]}
-    if number == 1:
-        shell["SecureBootEnabled"] = False
-    return Whole(shell, processor.FRESH, memory.FRESH, [], layout, integration.FRESH, security.FRESH)
+def folder(name: str, params: Mapping[str, Any]) -> str | None:
+    """The folder that a new VM gets for its files, if the option ``path`` is given."""
+    return disk_file.normal(params["path"]).rstrip("\\") + "\\" + name if params["path"] else None
 
 
-def parse(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option parsed, before anything is read. Raises Invalid."""
-    for section, key, parse_one in (
-        ("disks", "path", drive.parse_disk),
-        ("dvd_drives", "", drive.parse_dvd),
-        ("network_adapters", "name", adapter.parse),
-    ):
-        with within(section):
-            for one in params[section] or ():
-                parse_one(one)
-            if key:
-                _check_distinct(key, [one[key] for one in params[section] or ()])
-    with within("nesting"):
-        nesting.minimum_startup_memory(params["nesting"] or {})
-        nesting.spoofing(params["nesting"] or {})
-    if params["path"]:
-        disk.check_path("path", disk.normal(params["path"]))
-    with within("processor"):
-        processor_wanted = table.parse(processor.PROPERTIES, params["processor"] or {})
-    with within("memory"):
-        memory_wanted = table.parse(memory.PROPERTIES, params["memory"] or {})
-    _check_agreeing(memory_wanted, params["nesting"] or {})
-    return {**configuration.parse(params), "processor": processor_wanted, "memory": memory_wanted}
+# ---- planning ----
 
 
-def _check_agreeing(memory_wanted: Mapping[str, Any], nesting_options: Mapping[str, Any]) -> None:
-    """Raise Invalid where memory and nesting ask for opposites, which each run would change again."""
-    least, startup = nesting.minimum_startup_memory(nesting_options), memory_wanted.get("startup")
-    if least is not None and startup is not None and startup < least:
-        raise Invalid(
-            f"memory.startup: {format_size(startup)} is below nesting.minimum_startup_memory, {format_size(least)}; "
-            "leave one of them out"
-        )
-    if memory_wanted.get("dynamic") and nesting_options.get("static_memory"):
-        raise Invalid("memory.dynamic: nesting.static_memory asks for the opposite; leave one of them out")
+def plan(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
+    """The steps from a VM as it is to what the options ask for, in the order that Hyper-V wants.
 
-
-def _check_distinct(option: str, values: list[str]) -> None:
-    """Raise Invalid where two entries of a list are about the same thing."""
-    seen: set[str] = set()
-    for value in values:
-        if value.lower() in seen:
-            raise Invalid(f"{option}: '{value}' is there twice; put what both entries say into one")
-        seen.add(value.lower())
-
-
-def plan(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
-    """The steps from what a VM is to what the options ask for, in the order that Hyper-V wants.
-
-    Nothing is written and everything is checked, so that the last option's refusal comes before the first one's
-    write. Raises Invalid, Refused.
+    Everything is checked before anything is written, so that the last option's refusal comes before the first one's
+    write. Raises Invalid, Missing, Refused.
     """
-    return [
-        *plan_settings(host, vm, params, wanted, now),
-        *plan_devices(host, vm, params, wanted, now),
-    ]
+    _check_permanent(parts, params)
+    return _plan(parts, wanted, (*INNATE, *ADDED))
 
 
-def plan_settings(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
-    """The steps to what a new VM can be made with: its own settings, processor and memory."""
-    _check_kept(vm, params, now, generation(now.configuration))
-    configuration.check(host, vm, now.configuration, wanted)
-    return [
-        configuration.plan(host, vm, now.configuration, wanted),
-        processor.plan(host, vm, now.processor, wanted["processor"], "processor"),
-        memory.plan(host, vm, now.memory, wanted["memory"], section="memory"),
-    ]
-
-
-def plan_devices(host: Host, vm: VM, params: Mapping[str, Any], wanted: Mapping[str, Any], now: Whole) -> list[Step]:
-    """The steps to everything else."""
-    number = generation(now.configuration)
-    targets = {one.name: port.Target(host, vm, one) for one in now.adapters}
-    with within("network_adapters"):
-        steps = _adapter_steps(host, vm, params, now.adapters, targets)
-    with within("disks"):
-        for one in params["disks"] or ():
-            made = None if vm.id else folder(vm.name, params)
-            planned = drive.plan_disk(host, vm, number, now.layout, one, made)
-            steps += needing_off_for("disks", planned)
-    with within("dvd_drives"):
-        planned = drive.plan_dvds(host, vm, number, now.layout, params["dvd_drives"] or [])
-        steps += needing_off_for("dvd_drives", planned)
-    steps += integration.plan(host, vm, now.integration, params["integration_services"] or {})
-    steps += security.plan(host, vm, now.security, params["tpm"], number)
-    with within("nesting"):
-        steps += _nesting_steps(host, vm, params, now, wanted)
-
-    def adapter_ids() -> dict[str, str]:
-        return {name: target.adapter.id if target.adapter else "" for name, target in targets.items()}
-
-    order = (params["firmware"] or {}).get("boot_order")
-    return steps + configuration.plan_boot_order(host, vm, now.configuration, order, now.layout, adapter_ids)
-
-
-def _check_kept(vm: VM, params: Mapping[str, Any], now: Whole, number: int) -> None:
-    """Raise Refused where an option asks for what a VM has for life."""
-    if params["generation"] not in (None, number):
-        raise Refused(
-            f"generation: {vm} is of generation {number}, which can't be changed. Make another VM, or leave it out",
-            vm=vm.name,
-        )
-    version = now.configuration["Version"]
-    if params["version"] is not None and version is not None and params["version"] != version:
-        raise Refused(
-            f"version: {vm} has configuration version {version}, which is set when a VM is made. Leave it out, or make "
-            "another VM",
-            vm=vm.name,
-        )
-
-
-def _adapter_steps(
-    host: Host, vm: VM, params: Mapping[str, Any], adapters: list[Adapter], targets: dict[str, port.Target]
-) -> list[Step]:
-    """The steps to the adapters that are asked for; nesting's MAC spoofing goes to those that it means.
-
-    ``targets`` by name are what the steps make of the adapters, for steps that come later.
-    """
+def _plan(parts: Parts, wanted: Wanted, sections: Iterable[Section]) -> list[Step]:
     steps: list[Step] = []
-    new: dict[str, adapter.Wanted] = {}
-    for one in params["network_adapters"] or ():
-        name = one["name"]
-        there = _adapter_named(vm, adapters, name)
-        spoofing = _nesting_spoofing(params["nesting"], name)
-        asked = {**one, "name": None, "mac_spoofing": spoofing if one["mac_spoofing"] is None else one["mac_spoofing"]}
-        target = targets[name] = port.Target(host, vm, there)
-        if there:
-            steps += [under(step, "network_adapters", name) for step in port.plan(target, name, adapter.parse(asked))]
-        else:
-            new[name] = adapter.parse(asked)
-    return steps + new_adapters.plan(host, vm, new, targets) if new else steps
+    for section in sections:
+        with within(section.option):
+            steps += section.place(section.option, section.plan(parts, wanted[section.name]))
+    return steps
 
 
-def _adapter_named(vm: VM, adapters: list[Adapter], name: str) -> Adapter | None:
-    """The one adapter of this name. Raises Refused where several have it."""
-    same = [one for one in adapters if one.name.lower() == name.lower()]
-    if len(same) > 1:
-        ids = ", ".join(one.id for one in same)
+def _check_permanent(parts: Parts, params: Mapping[str, Any]) -> None:
+    """Raise Refused if an option asks for another value of what can't be changed after creation."""
+    vm, generation, version = parts.vm, parts.generation, parts.settings["Version"]
+    if params["generation"] not in (None, generation):
         raise Refused(
-            f"name: {len(same)} adapters of {vm} are named '{name}'; rename or remove all but one of "
-            f"them with vm_network_adapter first, which chooses by id: {ids}",
+            f"{vm} is a generation {generation} VM, and the generation can't be changed. Create another VM, or leave "
+            "it out",
+            option="generation",
             vm=vm.name,
-            adapter=name,
         )
-    return same[0] if same else None
+    if params["version"] not in (None, version):
+        raise Refused(
+            f"{vm} has configuration version {version}, which is set when a VM is created. Leave it out, or create "
+            "another VM",
+            option="version",
+            vm=vm.name,
+        )
 
 
-def _nesting_spoofing(nesting_options: Mapping[str, Any] | None, name: str) -> bool | None:
-    """What nesting asks of the adapter of this name."""
-    options = nesting_options or {}
-    names = options.get("adapters")
-    meant = names is None or name.lower() in (one.lower() for one in names)
-    return nesting.spoofing(options) if meant else None
-
-
-def _nesting_steps(host: Host, vm: VM, params: Mapping[str, Any], now: Whole, wanted: Mapping[str, Any]) -> list[Step]:
-    """Nesting looks at memory as the earlier steps leave it, and at the adapters that those don't speak of."""
-    options = params["nesting"]
-    if options is None:
-        return []
-    changed = {
-        row.cim: row.kind.write(wanted["memory"][row.option])
-        for row in memory.PROPERTIES
-        if row.option in wanted["memory"]
-    }
-    told = {one["name"].lower() for one in params["network_adapters"] or ()}
-    names = None if options["adapters"] is None else [one for one in options["adapters"] if one.lower() not in told]
-    return nesting.plan(
-        host,
-        vm,
-        {**options, "adapters": names},
-        now.processor,
-        lambda: {**now.memory, **changed},
-        [one for one in now.adapters if one.name.lower() not in told],
-        "nesting",
-        now.configuration["Version"],
-    )
-
-
-# ---- making and destroying ----
+# ---- creating ----
 
 
 def check_new(name: str | None) -> None:
-    """Raise Invalid where no VM can be made under this name."""
+    """Raise Invalid if no VM can be created under this name."""
     if not name:
-        raise Invalid("id: no VM has this id, and a VM that is made gets a new one; give its 'name' instead")
+        text = "no VM has this id, and a VM that is created gets a new one; set its 'name' instead"
+        raise Invalid(text, option="id")
     if not name.strip() or len(name) > _MOST_NAME:
-        raise Invalid(f"name: a VM's name has 1 to {_MOST_NAME} characters, '{name[:20]}…' has {len(name)}")
+        text = f"a VM's name has 1 to {_MOST_NAME} characters, '{name[:20]}…' has {len(name)}"
+        raise Invalid(text, option="name")
 
 
-def describe_new(name: str, params: Mapping[str, Any], steps: list[Step]) -> Step:
-    """The making of a VM as one step: from absent to everything that the steps give it."""
+def fresh(host: Target, name: str, params: Mapping[str, Any], rules: Any) -> Parts:
+    """A VM as Hyper-V creates it, to plan one that doesn't exist yet; the step of plan_new() fills in its ids."""
+    parts = Parts(host, VM("", name, OFF), rules, folder(name, params))
+    generation = params["generation"] or 2
+    parts.settings = {
+        "VirtualSystemSubType": _SUBTYPE.format(generation),
+        "Version": params["version"],
+        **settings.FRESH,
+        **({"SecureBootEnabled": False} if generation == 1 else {}),
+    }
+    parts.processor, parts.memory = dict(processor.FRESH), dict(memory.FRESH)
+    parts.integration, parts.security = integration.FRESH, dict(security.FRESH)
+    parts.layout = Layout({(IDE, 0): "", (IDE, 1): ""} if generation == 1 else {})
+    parts.adapters = []
+    return parts
+
+
+def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
+    """The steps to a VM that doesn't exist yet: creating it, adjusting what the host made of it, adding to it."""
+    innate, name = _plan(parts, wanted, INNATE), parts.vm.name
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {option: params[option] for option in ("version", "path") if params[option] is not None}
-    for one in steps:
-        if one.before != one.after:
-            merge(after, one.after)
-    return Step(f"make the VM '{name}'", {"state": "absent"}, after, lambda: None)
+    after |= diff(step for step in innate if step.changes)["after"]
+    what = f"create the VM '{name}'"
+    create = Step(what, {"state": "absent"}, after, lambda: _create(parts, params, wanted, what))
+    adjust = Step(f"adjust the settings of {parts.vm}", {}, {"state": "present"}, lambda: _adjust(parts, wanted))
+    return [create, adjust, *_plan(parts, wanted, ADDED)]
 
 
-def folder(name: str, params: Mapping[str, Any]) -> str | None:
-    """The folder that a new VM gets for its files, where the option ``path`` is given."""
-    return disk.normal(params["path"]).rstrip("\\") + "\\" + name if params["path"] else None
+def summary(name: str, steps: Iterable[Step]) -> Step:
+    """The creation of a VM as one step: from absent to everything that the steps give it."""
+    after = diff(step for step in steps if step.changes)["after"]
+    return Step(f"create the VM '{name}'", {"state": "absent"}, after, lambda: None)
 
 
-def would_make(host: Host, name: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+def predictions(host: Target, name: str, params: Mapping[str, Any], wanted: Wanted) -> list[tuple[str, str]]:
     """What later tasks of a check find only because of this one: the VM, its folder, its disk files."""
-    where = folder(name, params)
-    made = [("vm", name), *([("folder", where)] if where else [])]
-    return made + [found for one in params["disks"] or () for found in drive.would_make(host, one["path"])]
+    home = folder(name, params)
+    return [
+        ("vm", name),
+        *([("folder", home)] if home else ()),
+        *(prediction for disk in wanted["disks"] for prediction in drive.would_create(host, disk.file.path)),
+    ]
 
 
-def create(host: Host, name: str, params: Mapping[str, Any], wanted: Mapping[str, Any]) -> VM:
-    """Make a VM with these settings, which is off and has no devices but those that Hyper-V gives every VM."""
+def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) -> None:
+    """Create the VM, which is off and has no devices but those that Hyper-V gives every VM."""
     values: dict[str, Any] = {
-        "ElementName": name,
+        "ElementName": parts.vm.name,
         "VirtualSystemSubType": _SUBTYPE.format(params["generation"] or 2),
-        **configuration.values(wanted),
+        **settings.values(wanted["settings"]),
+        **(dict.fromkeys(_ROOTS, parts.folder) if parts.folder else {}),
+        **({"Version": params["version"]} if params["version"] else {}),
     }
-    if where := folder(name, params):
-        values |= dict.fromkeys(_ROOTS, where)
-    if params["version"]:
-        values["Version"] = params["version"]
     answer = jobs.call(
-        host,
+        parts.host,
         VM_SERVICE,
         "DefineSystem",
-        {"SystemSettings": cim.embedded(VM_CONFIGURATION, values), "ResourceSettings": _resources(wanted)},
+        {
+            "SystemSettings": cim.embedded(VM_SETTINGS, values),
+            "ResourceSettings": _resources(wanted["processor"], wanted["memory"]),
+        },
         returns={"ResultingSystem": "ref"},
-        what=f"make the VM '{name}'",
+        what=what,
     )
-    made = answer.get("ResultingSystem")
-    if made is None:
-        raise MethodFailed(f"the host made the VM '{name}', but didn't tell its id", method="DefineSystem")
-    return VM(made.keys["Name"].upper(), name, OFF)
+    created = answer.get("ResultingSystem")
+    if created is None:
+        text = f"the host created the VM '{parts.vm.name}', but did not return its ID"
+        raise MethodFailed(text, method="DefineSystem")
+    parts.vm.id = created.keys["Name"].upper()
 
 
-def _resources(wanted: Mapping[str, Any]) -> list[str]:
-    """Processor and memory as the VM is made with them; what a host makes of them is read and put right afterwards."""
+def _adjust(parts: Parts, wanted: Wanted) -> None:
+    """Read the new VM in place of the prediction of it, and correct the values that the host adjusted."""
+    for name in ("settings", "planned_memory", "security"):
+        vars(parts).pop(name, None)
+    fetch_all(parts, [])
+    for step in _plan(parts, wanted, INNATE):
+        if step.changes:
+            step.apply()
+
+
+def _resources(processor_options: Mapping[str, Any], memory_options: Mapping[str, Any]) -> list[str]:
+    """Processor and memory as embedded instances that the VM is created with."""
     given = (
-        (PROCESSOR, table.values(table.changes(processor.PROPERTIES, {}, wanted["processor"]))),
-        (MEMORY, memory.fresh_values(wanted["memory"]) if wanted["memory"] else {}),
+        (PROCESSOR, table.values(table.changes(processor.PROPERTIES, {}, processor_options))),
+        (MEMORY, memory.fresh_values(memory_options) if memory_options else {}),
     )
     return [cim.embedded(cls, {"InstanceID": _TEMPLATES[cls.name], **values}) for cls, values in given if values]
 
 
-def destroy(host: Host, vm: VM) -> None:
-    """Remove a VM that is off; its disks stay."""
-    jobs.call(host, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}, what=f"remove {vm}")
+# ---- removing ----
 
 
-def plan_removal(host: Host, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
-    """The steps that remove a VM. Raises Refused where it has checkpoints, or disks that others need."""
-    checkpoints = checkpoint.read(host, vm)
-    kept = [one for one in checkpoints if not one.automatic]
+def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
+    """The steps that remove a VM. Raises Refused if it has checkpoints, or disks that others need."""
+    checkpoints = checkpoint.query(host, vm)
+    kept = [one.name for one in checkpoints if not one.automatic]
     if kept and not remove_checkpoints:
-        names = ", ".join(f"'{one.name}'" for one in kept)
         raise Refused(
-            f"{vm} has checkpoints ({names}), which go with it. Delete them first, or allow it with "
-            "'remove_checkpoints: true'",
+            f"{vm} has checkpoints ({', '.join(map(repr, kept))}), which would be removed with it. Delete them first, "
+            "or allow it with 'remove_checkpoints: true'",
+            option="remove_checkpoints",
             vm=vm.name,
-            checkpoints=[one.name for one in kept],
+            checkpoints=kept,
         )
-    steps = [Step(f"remove {vm}", {"state": "present"}, {"state": "absent"}, lambda: destroy(host, vm), ("state",))]
+    what = f"remove {vm}"
+    arguments = {"AffectedSystem": vm.reference}
+    steps = [
+        Step(
+            what,
+            {"state": "present"},
+            {"state": "absent"},
+            lambda: jobs.call(host, VM_SERVICE, "DestroySystem", arguments, what=what),
+            ("state",),
+        )
+    ]
     if delete_disks:
-        with within("delete_disks"):
-            for path in _files(host, vm):
-                steps += drive.plan_delete(host, path, vm, [one.guid for one in checkpoints])
+        ids = [one.guid for one in checkpoints]
+        for path in _fetch_files(host, vm):
+            steps += drive.plan_delete(host, path, vm, ids, option="delete_disks")
     return steps
 
 
-def _files(host: Host, vm: VM) -> list[str]:
-    """The disk files of a VM that people made; those of its checkpoints are merged into them when it is removed."""
-    files = [one.path for one in storage.read(host, vm).drives if one.kind == DISK and one.path]
-    return [disk.base(host, path) for path in files if disk.is_disk(path)]
+def _fetch_files(host: Target, vm: VM) -> list[str]:
+    """The disk files of a VM that people created; those of its checkpoints are merged into them when it is removed."""
+    files = [one.path for one in layouts.fetch(host, vm).drives if one.kind == DISK and one.path]
+    return [disk_file.fetch_base(host, path) for path in files if disk_file.is_disk(path)]

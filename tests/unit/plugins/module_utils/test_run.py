@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
-from ansible_collections.nested.hyperv.plugins.module_utils._ensure import Task
-from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Refused
-from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Host
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Foreseen, Invalid, Refused
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target, Task
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import FaultParts, HostError
@@ -49,7 +48,7 @@ def test_sentence(error: HostError, starts: str, ends: str) -> None:
 
 
 def test_an_error_becomes_a_failed_result_with_its_details() -> None:
-    def run(_host: Host, _task: Task) -> dict[str, Any]:
+    def run(_host: Target, _task: Task) -> dict[str, Any]:
         raise Refused("VM 'web01' is running", vm="web01", changed=True)
 
     assert _run.run_module(run, "hv01", OPTIONS, Task({})) == {
@@ -60,8 +59,30 @@ def test_an_error_becomes_a_failed_result_with_its_details() -> None:
     }
 
 
+def test_the_option_of_an_error_begins_its_message_and_is_returned() -> None:
+    def run(_host: Target, _task: Task) -> dict[str, Any]:
+        raise Invalid("5GB is out of range", option="memory.minimum")
+
+    assert _run.run_module(run, "hv01", OPTIONS, Task({})) == {
+        "changed": False,
+        "failed": True,
+        "msg": "hv01: memory.minimum: 5GB is out of range",
+        "option": "memory.minimum",
+    }
+
+
+def test_what_only_a_prediction_knows_counts_as_changed_with_a_warning() -> None:
+    warnings: list[str] = []
+
+    def run(_host: Target, _task: Task) -> dict[str, Any]:
+        raise Foreseen("VM 'new' does not exist yet")
+
+    assert _run.run_module(run, "hv01", OPTIONS, Task({}, True), warn=warnings.append) == {"changed": True}
+    assert warnings == ["hv01: VM 'new' does not exist yet"]
+
+
 def test_what_is_no_error_of_the_host_is_not_hidden() -> None:
-    def run(_host: Host, _task: Task) -> dict[str, Any]:
+    def run(_host: Target, _task: Task) -> dict[str, Any]:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
@@ -71,7 +92,7 @@ def test_what_is_no_error_of_the_host_is_not_hidden() -> None:
 def test_the_module_gets_host_task_and_where_to_report() -> None:
     told: list[str] = []
 
-    def run(host: Host, task: Task) -> dict[str, Any]:
+    def run(host: Target, task: Task) -> dict[str, Any]:
         host.report("half way")
         host.warn("mind the gap")
         return {"changed": False, "host": host.name, "check": task.check_mode, "endpoint": host.client.to}

@@ -65,7 +65,7 @@ def test_parse_takes_only_what_was_asked() -> None:
 def test_parse_names_option_and_bounds(params: dict[str, Any], sentence: str) -> None:
     with pytest.raises(Invalid) as caught:
         table.parse(TABLE, params)
-    assert caught.value.message.startswith(sentence)
+    assert caught.value.sentence().startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_only_differences_are_written(wanted: dict[str, Any], written: dict[str,
 
 
 def test_shown_is_the_state_after_the_write() -> None:
-    after = table.shown(TABLE, INSTANCE, {"startup": 8 * GB})
+    after = table.expected(TABLE, INSTANCE, {"startup": 8 * GB})
     assert after == table.read(TABLE, {**INSTANCE, "VirtualQuantity": 8192})

@@ -41,7 +41,7 @@ def test_parse_mac(text: str) -> None:
 def test_parse_mac_refuses(text: str, words: str) -> None:
     with pytest.raises(Invalid, match=words) as caught:
         ethernet.parse_mac(text)
-    assert caught.value.message.startswith(f"mac_address: '{text}'")
+    assert caught.value.sentence().startswith(f"mac_address: '{text}'")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.storage.layo
     Drive,
     Layout,
     Place,
+    WantedPlace,
     arrange,
     choose,
-    reserve,
 )
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import OFF, VM
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Refused
@@ -94,47 +94,50 @@ def at(number: int, location: int, kind: str = DISK, path: str | None = "C:\\x.v
 def test_a_place_on_generation_2(
     there: Layout, asked: tuple[str | None, int | None, int | None], place: tuple[str, int, int], new: bool
 ) -> None:
-    assert choose(VM01, there, 2, DISK, *asked) == (Place(*place), new)
+    chosen = choose(VM01, there, DISK, WantedPlace(*asked))
+    assert chosen == Place(*place)
+    assert (place[:2] not in there.controllers) is new
 
 
 def test_a_place_on_generation_1() -> None:
     there = layout(scsi=0, ide=2)
     for location in range(4):
-        place, _new = choose(VM01, there, 1, DVD, None, None, None)
+        place = choose(VM01, there, DVD, WantedPlace())
         assert place == Place(IDE, location // 2, location % 2)
-        reserve(there, DVD, place, None)
-    assert choose(VM01, there, 1, DVD, None, None, None) == (Place(SCSI, 0, 0), True)
+        there = there.with_drive(DVD, place, None)
+    assert choose(VM01, there, DVD, WantedPlace()) == Place(SCSI, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("there", "generation", "asked", "words"),
+    ("there", "asked", "words"),
     [
-        (layout(), 2, (IDE, None, None), ("controller_type", "generation 2", "use scsi")),
-        (layout(), 2, (SCSI, -1, None), ("controller_number: -1", "0 to 1")),
-        (layout(), 2, (SCSI, 2, None), ("controller_number: 2", "0 to 1")),
-        (layout(scsi=4), 2, (SCSI, 4, None), ("controller_number: 4", "0 to 3")),
-        (layout(), 2, (None, 0, -1), ("controller_location: -1 is out of range", "0 to 63")),
-        (layout(ide=2), 1, (IDE, 0, 2), ("controller_location: 2 is out of range", "0 to 1")),
-        (layout(at(0, 3)), 2, (None, 0, 3), ("scsi 0:3 of VM 'vm01' holds C:\\x.vhdx",)),
-        (layout(at(0, 3, DVD, None)), 2, (None, 0, 3), ("holds an empty drive",)),
+        (layout(), (IDE, None, None), ("controller_type", "generation 2", "use scsi")),
+        (layout(), (SCSI, -1, None), ("controller_number: -1 is out of range", "0 to 1")),
+        (layout(), (SCSI, 2, None), ("controller_number: 2", "0 to 1")),
+        (layout(scsi=4), (SCSI, 4, None), ("controller_number: 4", "0 to 3")),
+        (layout(), (None, 0, -1), ("controller_location: -1 is out of range", "0 to 63")),
+        (layout(ide=2), (IDE, 0, 2), ("controller_location: 2 is out of range", "0 to 1")),
+        (layout(at(0, 3)), (None, 0, 3), ("scsi 0:3 of VM 'vm01' holds C:\\x.vhdx",)),
+        (layout(at(0, 3, DVD, None)), (None, 0, 3), ("holds an empty drive",)),
         (
             layout(*[at(n // 2, n % 2, on=IDE) for n in range(4)], ide=2),
-            1,
             (IDE, None, None),
-            ("controller_type: all ide places of VM 'vm01' are taken",),
+            ("controller_type: all ide locations of VM 'vm01' are occupied",),
         ),
     ],
 )
 def test_a_place_that_can_not_be_had(
-    there: Layout, generation: int, asked: tuple[str | None, int | None, int | None], words: tuple[str, ...]
+    there: Layout, asked: tuple[str | None, int | None, int | None], words: tuple[str, ...]
 ) -> None:
     with pytest.raises(Refused) as caught:
-        choose(VM01, there, generation, DISK, *asked)
-    assert [word for word in words if word not in caught.value.message] == [], caught.value.message
+        choose(VM01, there, DISK, WantedPlace(*asked))
+    sentence = caught.value.sentence()
+    assert [word for word in words if word not in sentence] == [], sentence
 
 
 def test_an_empty_drive_is_for_disks_alone() -> None:
     there = layout(at(0, 0, path=None))
-    assert choose(VM01, there, 2, DVD, None, None, None) == (Place(SCSI, 0, 1), False)
-    reserve(there, DISK, Place(SCSI, 0, 0), "C:\\new.vhdx")
-    assert [(one.id, one.path) for one in there.drives] == [("id 0 0", "C:\\new.vhdx")]
+    assert choose(VM01, there, DVD, WantedPlace()) == Place(SCSI, 0, 1)
+    planned = there.with_drive(DISK, Place(SCSI, 0, 0), "C:\\new.vhdx")
+    assert [drive.path for drive in planned.drives] == ["C:\\new.vhdx"]
+    assert [drive.path for drive in there.drives] == [None], "planning leaves the layout as it is"

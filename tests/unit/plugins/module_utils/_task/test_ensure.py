@@ -1,18 +1,23 @@
-"""The engine: what is a change, what is told of it, and what a failure leaves behind."""
+"""The engine: what counts as a change, what is reported of it, and what a failure leaves behind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._ensure import Step, Task, ensure, having_done, step
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import memory
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import OFF, RUNNING, SAVED, VM
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.power import Permission, VmCycle
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import MEMORY_WHILE_NESTED
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
+from ansible_collections.nested.hyperv.plugins.module_utils._task.ensure import ensure
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Refused
-from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Host
+from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import taken_back, wrote
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._task.step import Plan, Step, entry, step, together, under
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
 
 ID = "5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11"
@@ -22,7 +27,32 @@ def unreachable(_request: bytes) -> bytes:
     raise AssertionError("nothing here may send a request")
 
 
-HOST = Host("hv01", Client(unreachable))
+HOST = Target("hv01", Client(unreachable))
+
+
+def cycle(state: str, **permission: Any) -> VmCycle:
+    return VmCycle(HOST, VM(ID, "web01", state), Permission(**permission))
+
+
+class Outage:
+    """An interruption that needs no host: what happens inside and after it."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def check(self, steps: Any) -> None:
+        self.needed = any(step.needs_off for step in steps)
+
+    def report(self) -> dict[str, Any]:
+        return {"interrupted": bool(self.events)}
+
+    @contextmanager
+    def interruption(self) -> Iterator[None]:
+        self.events += ["off"] * self.needed
+        try:
+            yield
+        finally:
+            self.events += ["on"] * self.needed
 
 
 class Things:
@@ -46,7 +76,7 @@ class Things:
 def test_nothing_to_do(check_mode: bool) -> None:
     things = Things()
     steps = [things.step("dynamic", False, False, ("dynamic",)), things.step("mac", {"a": True}, {"a": True})]
-    result = ensure(HOST, Task({}, check_mode), steps, VM(ID, "web01", RUNNING))
+    result = ensure(Plan(steps), check_mode, cycle(RUNNING))
     assert result == {
         "changed": False,
         "diff": {"before": {}, "after": {}},
@@ -59,7 +89,7 @@ def test_nothing_to_do(check_mode: bool) -> None:
 def test_only_steps_that_change_something_are_done_in_their_order() -> None:
     things = Things()
     steps = [things.step("c", 1, 2), things.step("a", 1, 1), things.step("b", None, 0)]
-    result = ensure(HOST, Task({}), steps)
+    result = ensure(Plan(steps), False)
     assert things.written == ["c", "b"]
     assert result["changed"] is True
     assert result["diff"] == {"before": {"c": 1, "b": None}, "after": {"c": 2, "b": 0}}
@@ -68,8 +98,8 @@ def test_only_steps_that_change_something_are_done_in_their_order() -> None:
 def test_check_mode_tells_the_same_and_writes_nothing() -> None:
     real, check = Things(), Things()
     steps = [("startup", 1, 2, ("startup",)), ("priority", 50, 80)]
-    done = ensure(HOST, Task({}), [real.step(*one) for one in steps], VM(ID, "lab01", OFF))
-    predicted = ensure(HOST, Task({}, True), [check.step(*one) for one in steps], VM(ID, "lab01", OFF))
+    done = ensure(Plan([real.step(*one) for one in steps]), False, cycle(OFF))
+    predicted = ensure(Plan([check.step(*one) for one in steps]), True, cycle(OFF))
     assert predicted == done
     assert (real.written, check.written) == (["startup", "priority"], [])
 
@@ -82,7 +112,7 @@ def test_steps_may_speak_of_the_same_section() -> None:
         things.step("memory", {"limits": {"low": 1}}, {"limits": {"low": 2}}),
         things.step("memory", {"limits": {"high": 3}}, {"limits": {"high": 4}}),
     ]
-    result = ensure(HOST, Task({}), steps)
+    result = ensure(Plan(steps), False)
     assert result["diff"] == {
         "before": {"mac_spoofing": {"LAN": False, "DMZ": False}, "memory": {"limits": {"low": 1, "high": 3}}},
         "after": {"mac_spoofing": {"LAN": True, "DMZ": True}, "memory": {"limits": {"low": 2, "high": 4}}},
@@ -95,22 +125,21 @@ def test_a_later_failure_says_what_was_done_before_it() -> None:
     things = Things()
     steps = [things.step("a", 1, 2), things.step("b", 1, 2), things.step("c", 1, 2, fails=True), things.step("d", 1, 2)]
     with pytest.raises(MethodFailed) as caught:
-        ensure(HOST, Task({}), steps)
+        ensure(Plan(steps), False)
     assert things.written == ["a", "b"]
     assert caught.value.details == {
         "return_value": 32773,
         "changed": True,
         "diff": {"before": {"a": 1, "b": 1}, "after": {"a": 2, "b": 2}},
         "completed": ["set a", "set b"],
-        "power_cycled": False,
     }
 
 
 def test_a_first_failure_has_changed_nothing() -> None:
     things = Things()
     with pytest.raises(MethodFailed) as caught:
-        ensure(HOST, Task({}), [things.step("a", 1, 2, fails=True), things.step("b", 1, 2)])
-    assert caught.value.details == {"return_value": 32773, "changed": False, "power_cycled": False}
+        ensure(Plan([things.step("a", 1, 2, fails=True), things.step("b", 1, 2)]), False)
+    assert caught.value.details == {"return_value": 32773, "changed": False}
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -123,7 +152,7 @@ def test_a_refusal_comes_before_the_first_write_in_check_mode_too(state: str, wa
         things.step("dynamic", 1, 2, ("dynamic",), rule=MEMORY_WHILE_NESTED),
     ]
     with pytest.raises(Refused) as caught:
-        ensure(HOST, Task({"allow_power_cycle": False}, check_mode), steps, VM(ID, "web01", state))
+        ensure(Plan(steps), check_mode, cycle(state))
     assert things.written == []
     assert f"'{way_out}: true'" in caught.value.message
     assert caught.value.details["options"] == ["x", "dynamic"]
@@ -133,14 +162,14 @@ def test_a_refusal_comes_before_the_first_write_in_check_mode_too(state: str, wa
 def test_what_does_not_change_needs_no_power_cycle() -> None:
     things = Things()
     steps = [things.step("priority", 1, 2), things.step("dynamic", 1, 1, ("dynamic",))]
-    result = ensure(HOST, Task({"allow_power_cycle": False}), steps, VM(ID, "web01", RUNNING))
+    result = ensure(Plan(steps), False, cycle(RUNNING))
     assert (result["power_cycle_required"], things.written) == (False, ["priority"])
 
 
 def test_check_mode_announces_the_power_cycle() -> None:
     things = Things()
-    task = Task({"allow_power_cycle": True}, True)
-    result = ensure(HOST, task, [things.step("dynamic", 1, 2, ("dynamic",))], VM(ID, "web01", RUNNING))
+    plan = Plan([things.step("dynamic", 1, 2, ("dynamic",))])
+    result = ensure(plan, True, cycle(RUNNING, allow_power_cycle=True))
     assert (result["power_cycle_required"], result["power_cycled"], things.written) == (True, False, [])
 
 
@@ -157,78 +186,120 @@ def test_a_step_takes_its_words_and_needs_from_the_property_table() -> None:
     assert step("set memory", [], list).before == step("set memory", [], list).after == {}
 
 
-def test_suboptions_are_told_within_their_option() -> None:
+def test_suboptions_are_shown_below_their_option() -> None:
     found = table.changes(memory.PROPERTIES, {"DynamicMemoryEnabled": True}, {"dynamic": False})
-    assert step("set memory", found, list, section="memory")[1:3] == (
-        {"memory": {"dynamic": True}},
-        {"memory": {"dynamic": False}},
-    )
-    assert step("set memory", found, list, section="memory").needs_off == ("memory.dynamic",)
+    (moved,) = under("memory", [step("set memory", found, list)])
+    assert moved[1:3] == ({"memory": {"dynamic": True}}, {"memory": {"dynamic": False}})
+    assert moved.needs_off == ("memory.dynamic",)
+    (listed,) = under("adapters", entry("LAN", [moved]))
+    assert listed.before == {"adapters": {"LAN": {"memory": {"dynamic": True}}}}
+    assert listed.needs_off == ("adapters.memory.dynamic",)
 
 
-def test_waiting_comes_last_and_adds_to_the_result() -> None:
+def test_the_outcome_comes_last_and_adds_to_the_result() -> None:
     things = Things()
 
-    def wait() -> dict[str, Any]:
+    def outcome() -> dict[str, Any]:
         return {"seen": list(things.written)}
 
-    result = ensure(HOST, Task({}), [things.step("a", 1, 2)], then=[things.step("b", 1, 2)], wait=wait)
+    result = ensure(Plan([things.step("a", 1, 2)], [things.step("b", 1, 2)], outcome=outcome), False)
     assert result["seen"] == ["a", "b"]
-    assert ensure(HOST, Task({}), [], wait=wait) == {
-        "changed": False,
-        "diff": {"before": {}, "after": {}},
-        "power_cycle_required": False,
-        "power_cycled": False,
-        "seen": ["a", "b"],
-    }
-    assert "seen" not in ensure(HOST, Task({}, True), [things.step("c", 1, 2)], wait=wait)
+    nothing = {"changed": False, "diff": {"before": {}, "after": {}}, "seen": ["a", "b"]}
+    assert ensure(Plan(outcome=outcome), False) == nothing
+    assert "seen" not in ensure(Plan([things.step("c", 1, 2)], outcome=outcome), True)
 
 
-def test_a_wait_that_fails_tells_what_was_done() -> None:
-    def wait() -> dict[str, Any]:
+def test_an_outcome_that_fails_says_what_was_done() -> None:
+    def outcome() -> dict[str, Any]:
         raise Refused("gave up after 1 s", timeout=1)
 
     with pytest.raises(Refused) as caught:
-        ensure(HOST, Task({}), [Things().step("a", 1, 2)], wait=wait)
+        ensure(Plan([Things().step("a", 1, 2)], outcome=outcome), False)
     assert caught.value.details == {
         "timeout": 1,
         "changed": True,
         "diff": {"before": {"a": 1}, "after": {"a": 2}},
         "completed": ["set a"],
-        "power_cycled": False,
     }
 
 
-def test_what_is_made_already_is_told_as_a_whole_or_with_what_came_after() -> None:
+def test_a_summary_replaces_the_steps_in_the_diff_but_not_in_a_failure() -> None:
     things = Things()
-    made = Step("make it", {"state": "absent"}, {"state": "present"}, list)
-    whole = Step("make it", {"state": "absent"}, {"state": "present", "a": 2}, list)
-    steps = [things.step("a", 1, 2)]
-    assert ensure(HOST, Task({}), steps, made=made, whole=whole)["diff"] == {
+    summary = Step("create it", {"state": "absent"}, {"state": "present", "a": 2}, list)
+    assert ensure(Plan([things.step("a", 1, 2)], summary=summary), False)["diff"] == {
         "before": {"state": "absent"},
         "after": {"state": "present", "a": 2},
     }
-    assert ensure(HOST, Task({}), [], made=made, whole=whole)["changed"] is True
     with pytest.raises(MethodFailed) as caught:
-        ensure(HOST, Task({}), [*steps, things.step("b", 1, 2, fails=True)], made=made, whole=whole)
-    assert caught.value.details["completed"] == ["make it", "set a"]
-    assert caught.value.details["diff"]["after"] == {"state": "present", "a": 2}
+        ensure(Plan([things.step("a", 1, 2), things.step("b", 1, 2, fails=True)], summary=summary), False)
+    assert caught.value.details["completed"] == ["set a"]
+    assert caught.value.details["diff"]["after"] == {"a": 2}
 
 
-def test_a_failure_before_the_engine_knows_of_a_step_tells_it_too() -> None:
-    made = Step("make it", {"state": "absent"}, {"state": "present"}, list)
-    with pytest.raises(MethodFailed) as caught, having_done(made):
-        raise MethodFailed("could not read it", return_value=32768)
-    assert caught.value.details["completed"] == ["make it"]
-    assert caught.value.details["return_value"] == 32768
-    with pytest.raises(MethodFailed) as caught, having_done(made):
-        raise MethodFailed("could not", changed=True, completed=["make it", "set a"])
-    assert caught.value.details["completed"] == ["make it", "set a"], "what is known already counts"
+def test_a_step_that_fails_half_way_says_what_it_had_written() -> None:
+    def apply() -> None:
+        wrote("remove the old mapping")
+        raise MethodFailed("could not add the new mapping")
+
+    with pytest.raises(MethodFailed) as caught:
+        ensure(Plan([Things().step("a", 1, 2), Step("replace the mapping", {"m": 1}, {"m": 2}, apply)]), False)
+    assert caught.value.details["changed"] is True
+    assert caught.value.details["completed"] == ["set a", "remove the old mapping"]
+    assert caught.value.details["diff"]["after"] == {"a": 2}, "the diff shows complete steps alone"
+
+
+def failing_undo() -> None:
+    raise MethodFailed("access denied")
+
+
+@pytest.mark.parametrize(
+    ("undo", "changed", "words"),
+    [(lambda: wrote("undone"), False, ""), (failing_undo, True, "; and the drive stays empty: access denied")],
+)
+def test_what_a_step_takes_back_does_not_count(undo: Any, changed: bool, words: str) -> None:
+    def apply() -> None:
+        with taken_back(undo, "the drive stays empty"):
+            wrote("add a drive")
+            raise MethodFailed("could not attach")
+
+    with pytest.raises(MethodFailed) as caught:
+        ensure(Plan([Step("attach", {"d": 1}, {"d": 2}, apply)]), False)
+    assert caught.value.details["changed"] is changed
+    assert caught.value.message == f"could not attach{words}"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_interruption_carries_all_steps_and_ends_before_those_after_it(fails: bool) -> None:
+    outage = Outage()
+
+    def event(name: str, needs_off: tuple[str, ...] = (), broken: bool = False) -> Step:
+        def apply() -> None:
+            if broken:
+                raise MethodFailed("could not")
+            outage.events.append(name)
+
+        return Step(name, {name: 1}, {name: 2}, apply, needs_off)
+
+    plan = Plan([event("a", ("x",)), event("b", broken=fails)], [event("c")])
+    if fails:
+        with pytest.raises(MethodFailed) as caught:
+            ensure(plan, False, outage)
+        assert outage.events == ["off", "a", "on"]
+        assert caught.value.details["interrupted"] is True
+    else:
+        assert ensure(plan, False, outage)["interrupted"] is True
+        assert outage.events == ["off", "a", "b", "on", "c"]
+
+
+def test_several_steps_become_one_request() -> None:
+    things = Things()
+    one = together("set both", [things.step("a", 1, 2, ("x",)), things.step("b", 3, 4, ("x", "y"))], list)
+    assert (one.before, one.after, one.needs_off) == ({"a": 1, "b": 3}, {"a": 2, "b": 4}, ("x", "y"))
 
 
 def test_an_option_that_several_steps_need_off_is_named_once() -> None:
     things = Things()
     steps = [things.step("a", 1, 2, ("x",)), things.step("b", 1, 2, ("x", "y"))]
     with pytest.raises(Refused) as caught:
-        ensure(HOST, Task({}), steps, VM(ID, "web01", RUNNING))
+        ensure(Plan(steps), False, cycle(RUNNING))
     assert caught.value.details["options"] == ["x", "y"]

@@ -1,0 +1,21 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way out of errors that come from the state of a Hyper-V host rather than from the task."""
+
+from __future__ import annotations
+
+from .._wsman.faults import AccessDenied, HostError, InvalidClass
+
+
+def explain(error: HostError) -> str:
+    """The error's message in Hyper-V's terms; empty if Hyper-V has nothing to add to it."""
+    message = error.message.rstrip(".")
+    if isinstance(error, InvalidClass) and "virtualization" in error.resource.lower():
+        return (
+            "Hyper-V is not installed on this host, its management service (vmms) doesn't run, "
+            f"or it is too old for this ({message})"
+        )
+    if isinstance(error, AccessDenied):
+        return f"{message}. The user must be an administrator of the host, or in its 'Hyper-V Administrators' group"
+    return ""

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a plan to writes, a diff and a result: the only place that decides "changed"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .._wsman.faults import HostError
+from .cycle import NO_CYCLE, Cycle
+from .journal import recording
+from .step import Plan, Step, diff
+
+
+def ensure(plan: Plan, check_mode: bool, cycle: Cycle = NO_CYCLE) -> dict[str, Any]:
+    """Carry out the steps that change something, all within one interruption if any of them needs it.
+
+    Check mode decides and refuses as the real run does, and ends before the first write. When a step fails, the error's
+    details say what had been changed before it.
+    """
+    plan = plan.without_no_ops()
+    cycle.check(plan.steps)
+    result = {"changed": bool(plan.steps or plan.after), "diff": plan.diff()}
+    if check_mode or not (result["changed"] or plan.outcome):
+        return {**result, **cycle.report()}
+    with _journal(cycle) as done:
+        with cycle.interruption():
+            _apply(plan.steps, done)
+        _apply(plan.after, done)
+        outcome = plan.outcome() if plan.outcome else {}
+    return {**result, **cycle.report(), **outcome}
+
+
+def _apply(steps: Sequence[Step], done: list[Step]) -> None:
+    for step in steps:
+        with recording() as writes:
+            try:
+                step.apply()
+            except HostError as error:
+                error.details["completed"] = writes
+                raise
+        done.append(step)
+
+
+@contextmanager
+def _journal(cycle: Cycle) -> Iterator[list[Step]]:
+    """The steps done; when something fails, its error says what they, and the writes of a half-done step, changed."""
+    done: list[Step] = []
+    try:
+        yield done
+    except HostError as error:
+        completed = [step.what for step in done] + error.details.pop("completed", [])
+        error.details |= {"changed": bool(completed), **cycle.report()}
+        if completed:
+            error.details |= {"diff": diff(done), "completed": completed}
+        raise
