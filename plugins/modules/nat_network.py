@@ -216,25 +216,23 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Target, task: Task) -> dict[str, Any]:
-    params = task.params
-    wanted = nat.parse(params)
-    found = nat.read(host, wanted.name, params["switch"])
-    if params["state"] == "absent":
-        steps = nat.plan_removal(host, found, wanted, params["manage_switch"], params["force"])
+    wanted, absent = nat.parse(task.params), task.params["state"] == "absent"
+    network = nat.fetch(host, wanted)
+    if absent:
+        steps = nat.plan_removal(host, network, wanted, task.params["force"])
     else:
-        may_create = params["manage_switch"] or host.predicts("switch", params["switch"])
-        steps = nat.plan(host, found, wanted, params["switch"], may_create, ONE_NAT)
+        steps = nat.plan(host, network, wanted, ONE_NAT)
 
-    def describe() -> dict[str, Any]:
-        now = nat.reread(host, found, wanted.name) if steps else found
-        return {"nat": nat.describe(now.nat, now.mappings) if now.nat else None}
+    def outcome() -> dict[str, Any]:
+        after = nat.fetch_again(host, network, wanted) if steps else network
+        return {"nat": nat.describe(after.nat, after.mappings) if after.nat else None}
 
-    result = ensure(Plan(steps, outcome=describe), task.check_mode)
-    if task.check_mode:
-        creates_switch = params["state"] == "present" and found.switch is None
-        predicted = {"would_make": [("switch", params["switch"])]} if creates_switch else {}
-        return {**result, **predicted, "nat": nat.predict(found, wanted, params["state"])}
-    return result
+    result = ensure(Plan(steps, outcome=outcome), task.check_mode)
+    if not task.check_mode:
+        return result
+    creates_switch = not absent and network.switch is None
+    prediction = {"would_make": [("switch", wanted.switch)]} if creates_switch else {}
+    return {**result, **prediction, "nat": None if absent else nat.predict(network, wanted)}
 
 
 def main() -> None:

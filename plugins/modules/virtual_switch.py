@@ -172,10 +172,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv.network import switch
+from ..module_utils._hyperv.network.switch import Switch
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task
-from ..module_utils._task.step import Plan
+from ..module_utils._task.step import Plan, Step
 
 SPEC: dict[str, Any] = {
     "argument_spec": switch.OPTIONS,
@@ -187,26 +188,27 @@ SPEC: dict[str, Any] = {
 def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
     switch.check(params)
-    wanted = switch.switch_id(params["id"]) if params["id"] else params["name"]
-    switches = switch.read(host)
-    current = switch.pick(switches, wanted)
+    key = switch.switch_id(params["id"]) if params["id"] else params["name"]
+    switches = switch.fetch_all(host)
+    current = switch.pick(switches, key, "id" if params["id"] else "name")
     if params["state"] == "absent":
-        plan = Plan(switch.plan_removal(host, current, params["force"]))
-        name = current.name if current else params["name"]
-        return {**ensure(plan, task.check_mode), "name": name, "switch": None}
-
-    def describe() -> dict[str, Any]:
-        now = switch.pick(switch.read(host), current.id if current else wanted)
-        return {"id": now.id, "name": now.name, "switch": switch.describe(now, switch.net_adapters(host))}
-
+        result = ensure(Plan(switch.plan_removal(host, current, params["force"])), task.check_mode)
+        return {**result, "name": current.name if current else params["name"], "switch": None}
     steps = switch.plan(host, current, switches, params)
-    result = ensure(Plan(steps, outcome=describe if steps else None), task.check_mode)
-    if "switch" in result:
-        return result
-    now = switch.describe(current, switch.net_adapters(host)) if current else switch.NEW
-    predicted = switch.predict(now, steps)
-    identity = {"id": current.id} if current else {"would_make": [("switch", predicted["name"])]}
-    return {**result, **identity, "name": predicted["name"], "switch": predicted}
+
+    def outcome() -> dict[str, Any]:
+        after = switch.pick(switch.fetch_all(host), current.id if current else key)
+        return {"id": after.id, "name": after.name, "switch": switch.fetch_description(host, after)}
+
+    result = ensure(Plan(steps, outcome=outcome if steps else None), task.check_mode)
+    return result if "switch" in result else {**result, **_prediction(host, current, steps)}
+
+
+def _prediction(host: Target, current: Switch | None, steps: list[Step]) -> dict[str, Any]:
+    """The part of a result about the switch as these steps would leave it."""
+    after = switch.predict(switch.fetch_description(host, current) if current else switch.NEW, steps)
+    identity = {"id": current.id} if current else {"would_make": [("switch", after["name"])]}
+    return {**identity, "name": after["name"], "switch": after}
 
 
 def main() -> None:

@@ -143,6 +143,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv.network import adapter, adapter_plan
+from ..module_utils._hyperv.network.adapter import Slot
 from ..module_utils._hyperv.vm import find, power
 from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
@@ -167,19 +168,18 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Target, task: Task) -> dict[str, Any]:
-    params, absent = task.params, task.params["state"] == "absent"
-    name, id = params["name"], params["id"]
-    wanted = adapter.NOTHING if absent else adapter.parse(params)
-    vm = find.fetch_of_part(host, params)
-    current = adapter.fetch_one(host, vm, name, id, wanted)
-    if id and not absent and current is None:
+    name, id, absent = task.params["name"], task.params["id"], task.params["state"] == "absent"
+    wanted = adapter.NOTHING if absent else adapter.parse(task.params)
+    vm = find.fetch_of_part(host, task.params)
+    parts = Parts(host, vm)
+    slot = Slot(host, vm, adapter.fetch_one(host, vm, name, id, wanted), lambda: parts.generation)
+    if id and not absent and slot.adapter is None:
         text = f"{vm} has no network adapter with the id '{id}'; vm_info lists them"
         raise Missing(text, option="id", vm=vm.name, id=id)
-    slot = adapter.Slot(host, vm, current, lambda: Parts(host, vm).generation)
     steps = adapter_plan.plan_removal(slot) if absent else adapter_plan.plan(slot, name, wanted).steps()
-    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
-    known = None if absent else slot.adapter
-    identity = {"id": known.id, "name": (id and name) or known.name} if known else {"name": name}
+    result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
+    current = None if absent else slot.adapter
+    identity = {"id": current.id, "name": (id and name) or current.name} if current else {"name": name}
     return {**result, "vm": {"id": vm.id, "name": vm.name}, **identity}
 
 

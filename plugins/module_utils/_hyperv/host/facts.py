@@ -173,14 +173,14 @@ def _by_number(version: str) -> tuple[int, ...]:
 
 def _fetch_network(host: Target) -> dict[str, Any]:
     adapters = host.client.query(NET_ADAPTER, columns=tuple(NET_ADAPTER.properties))
-    addresses = host_network.read_addresses(host)
+    addresses = host_network.query_addresses(host)
     by_index: dict[int, list[str]] = {}
     for row in addresses:
         texts = by_index.setdefault(row["InterfaceIndex"], [])
         if (text := f"{row['IPAddress']}/{row['PrefixLength']}") not in texts:
             texts.append(text)
-    nats = nat.read_nats(host)
-    mappings = nat.read_mappings(host) if nats else []
+    nats = nat.query_nats(host)
+    mappings = nat.query_mappings(host) if nats else []
     return {
         "switches": _absent(lambda: _fetch_switches(host, adapters, by_index)) or [],
         "nats": [nat.describe(row, mappings) for row in nats or []],
@@ -200,7 +200,7 @@ def _adapter(row: Instance, addresses: dict[int, list[str]]) -> dict[str, Any]:
 
 
 def _fetch_switches(host: Target, adapters: list[Instance], addresses: dict[int, list[str]]) -> list[dict[str, Any]]:
-    found = switch.read(host)
+    found = switch.fetch_all(host)
     ports = host.client.query(INTERNAL_PORT, columns=tuple(INTERNAL_PORT.properties))
     external = switch.name_ports(host.client.query(EXTERNAL_PORT, columns=tuple(EXTERNAL_PORT.properties)), adapters)
     result = []

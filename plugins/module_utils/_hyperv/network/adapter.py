@@ -1,13 +1,12 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The network adapters of VMs: port setting, connection to a switch, and the features of that connection."""
+"""Network adapters of VMs: port settings, connection to a switch, and the features of the connection."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,13 +18,12 @@ from ..._task.table import BIT_RATE, Property
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Reference
 from ..._wsman.faults import Fault
-from ..schema import CONNECTION, LEGACY_ADAPTER, PORT_BANDWIDTH, PORT_SECURITY, PORT_VLAN, SWITCH, SYNTHETIC_ADAPTER, V2
+from ..schema import CONNECTION, LEGACY_ADAPTER, PORT_BANDWIDTH, PORT_SECURITY, PORT_VLAN, SYNTHETIC_ADAPTER, V2
 from ..vm.find import VM, of_vms, owner
 from .ethernet import describe_vlan, format_mac, parse_mac, parse_vlan
+from .switch import CONNECTED
 
-CONNECTED, DISCONNECTED = 2, 3  # EnabledState of a connection
-
-# Words that stand for something else than a switch or an address of that name.
+# Words that are not the name of a switch or a MAC address.
 NO_SWITCH, DYNAMIC = "disconnected", "dynamic"
 
 OPTIONS: dict[str, Any] = {
@@ -65,7 +63,7 @@ BANDWIDTH = (
     Property("maximum", "Limit", BIT_RATE),
 )
 
-# A feature row is absent until something differs from its defaults.
+# A feature has no row until one of its properties differs from its default.
 FEATURE_DEFAULTS: dict[str, dict[str, Any]] = {
     PORT_SECURITY.name: {row.cim: False for row in SECURITY},
     PORT_VLAN.name: {"OperationMode": 0, "AccessVlanId": 0, "NativeVlanId": 0, "TrunkVlanIdArray": []},
@@ -81,9 +79,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 class Adapter(NamedTuple):
-    """One adapter; ``instance`` is its port setting, ``features`` its feature rows by class name.
+    """A network adapter; ``instance`` has its port settings, ``features`` its feature rows by class name.
 
-    ``connection`` is None for an adapter that was never connected, and where it wasn't read.
+    ``connection`` is None if the adapter was never connected, or if the connection was not read.
     """
 
     vm: str
@@ -118,16 +116,16 @@ class Adapter(NamedTuple):
 
     @property
     def mac_address(self) -> str:
-        """The option's value: a static address, or ``dynamic``."""
+        """The value of the option: a static address, or ``dynamic``."""
         return (format_mac(self.instance["Address"]) or DYNAMIC) if self.instance["StaticMacAddress"] else DYNAMIC
 
     def feature(self, cls: CimClass) -> Mapping[str, Any]:
-        """The feature's properties, with Hyper-V's defaults where it was never set."""
+        """The properties of the feature; Hyper-V's defaults if it was never set."""
         return self.features.get(cls.name) or FEATURE_DEFAULTS[cls.name]
 
 
-class Wanted(NamedTuple):
-    """What a task asks of an adapter, parsed; None and missing options are left alone."""
+class WantedAdapter(NamedTuple):
+    """The options of an adapter, parsed; settings that are None or missing are not changed."""
 
     port: Mapping[str, Any]
     mac_address: str | None
@@ -138,25 +136,25 @@ class Wanted(NamedTuple):
 
     @property
     def features(self) -> tuple[CimClass, ...]:
-        """The feature classes that have to be read for it."""
-        asked = zip(FEATURES, (self.security, self.vlan, self.bandwidth), strict=True)
-        return tuple(cls for cls, wanted in asked if wanted)
-
-    def with_spoofing(self, allowed: bool | None) -> Wanted:
-        """The same with MAC address spoofing as another option asks for it, unless the task sets it."""
-        if allowed is None or "mac_spoofing" in self.security:
-            return self
-        return self._replace(security={**self.security, "mac_spoofing": allowed})
+        """The feature classes to read for a plan."""
+        options = zip(FEATURES, (self.security, self.vlan, self.bandwidth), strict=True)
+        return tuple(cls for cls, wanted in options if wanted)
 
     @property
     def shares_bandwidth(self) -> set[str]:
-        """The options that claim a share of the switch, which it has to have been made for."""
+        """The bandwidth options that reserve a share of the switch, whose bandwidth mode has to support them."""
         return {option for option in ("weight", "minimum") if self.bandwidth.get(option)}
+
+    def with_spoofing(self, allowed: bool | None) -> WantedAdapter:
+        """The same with this MAC address spoofing, unless the options set it or it is None."""
+        if allowed is None:
+            return self
+        return self._replace(security={"mac_spoofing": allowed, **self.security})
 
 
 @dataclass
 class Slot:
-    """The adapter that a plan is about, None as long as there is none; steps put in what they make of it."""
+    """The adapter that a plan is about; None until a step adds it. Steps that are applied update it."""
 
     host: Target
     vm: VM
@@ -164,45 +162,49 @@ class Slot:
     generation: Callable[[], int]
 
     def doing(self, write: Callable[[Target, VM, Adapter], Adapter]) -> Callable[[], None]:
+        """The function of a step that writes, and keeps the adapter as it is afterwards."""
+
         def apply() -> None:
             self.adapter = write(self.host, self.vm, self.adapter)
 
         return apply
 
 
-# For a task that looks for an adapter only to remove it.
-NOTHING = Wanted({}, None, None, {}, None, {})
+# For a task that removes an adapter.
+NOTHING = WantedAdapter({}, None, None, {}, None, {})
 
 
-def parse(params: Mapping[str, Any]) -> Wanted:
-    """The options of OPTIONS, and ``name``, which renames where ``id`` is what chooses. Raises Invalid."""
+def parse(params: Mapping[str, Any]) -> WantedAdapter:
+    """The options of OPTIONS, and ``name``, which renames the adapter if ``id`` identifies it. Raises Invalid."""
     mac = params.get("mac_address")
     if mac is not None:
-        mac = DYNAMIC if mac.strip().lower() == DYNAMIC else format_mac(parse_mac(mac))
-    bandwidth = params.get("bandwidth") or {}
+        with within("mac_address"):
+            mac = DYNAMIC if mac.strip().lower() == DYNAMIC else format_mac(parse_mac(mac))
+    with within("vlan"):
+        vlan = parse_vlan(params.get("vlan"))
     with within("bandwidth"):
-        rates = table.parse(BANDWIDTH, bandwidth)
-    return Wanted(
+        bandwidth = table.parse(BANDWIDTH, params.get("bandwidth") or {})
+    return WantedAdapter(
         table.parse(PORT, {**params, "name": params.get("name") if params.get("id") else None}),
         mac,
         params.get("switch"),
         table.parse(SECURITY, params),
-        parse_vlan(params.get("vlan")),
-        rates,
+        vlan,
+        bandwidth,
     )
 
 
-def describe(one: Adapter) -> dict[str, Any]:
-    """The adapter's settings in the words of the options, its switch aside."""
+def describe(adapter: Adapter) -> dict[str, Any]:
+    """The adapter's settings except its switch, named as options are."""
     return {
-        "id": one.id,
-        "name": one.name,
-        "mac_address": format_mac(one.instance["Address"]),
-        "dynamic_mac_address": not one.instance["StaticMacAddress"],
-        "device_naming": bool(one.instance.get("DeviceNamingEnabled")),
-        **table.read(SECURITY, one.feature(PORT_SECURITY)),
-        "vlan": describe_vlan(one.feature(PORT_VLAN)),
-        "bandwidth": table.read(BANDWIDTH, one.feature(PORT_BANDWIDTH)),
+        "id": adapter.id,
+        "name": adapter.name,
+        "mac_address": format_mac(adapter.instance["Address"]),
+        "dynamic_mac_address": not adapter.instance["StaticMacAddress"],
+        "device_naming": bool(adapter.instance.get("DeviceNamingEnabled")),
+        **table.read(SECURITY, adapter.feature(PORT_SECURITY)),
+        "vlan": describe_vlan(adapter.feature(PORT_VLAN)),
+        "bandwidth": table.read(BANDWIDTH, adapter.feature(PORT_BANDWIDTH)),
     }
 
 
@@ -216,9 +218,9 @@ def fetch(
     features: Iterable[CimClass] = (PORT_SECURITY,),
     rows_of: Callable[[CimClass], list[dict[str, Any]]] | None = None,
 ) -> list[Adapter]:
-    """The adapters of these VMs in the order of their ids; each class is read once, whatever the number of VMs.
+    """The adapters of these VMs, sorted by id; one query for each class, regardless of the number of VMs.
 
-    ``rows_of`` gives the rows of a class where they were read already.
+    ``rows_of`` returns the rows of a class if they were read already.
     """
     rows_of = rows_of or partial(query_rows, host, vms)
     ports = [(cls, row) for cls in (SYNTHETIC_ADAPTER, LEGACY_ADAPTER) for row in rows_of(cls)]
@@ -227,10 +229,10 @@ def fetch(
 
 
 def query_rows(host: Target, vms: list[VM], cls: CimClass) -> list[dict[str, Any]]:
-    """The rows of a class that are of these VMs, not of checkpoints or templates."""
-    wanted = {vm.id for vm in vms}
-    found = host.client.query(cls, columns=_columns(cls), where=of_vms(vms))
-    return [row for row in found if owner(row["InstanceID"]) in wanted]
+    """The rows of a class that belong to these VMs; not those of checkpoints and templates."""
+    ids = {vm.id for vm in vms}
+    rows = host.client.query(cls, columns=_columns(cls), where=of_vms(vms))
+    return [row for row in rows if owner(row["InstanceID"]) in ids]
 
 
 def arrange(
@@ -238,26 +240,42 @@ def arrange(
     connections: Iterable[Mapping[str, Any]],
     features: Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> list[Adapter]:
-    """Put rows together: ports with their class, connections, and feature rows by class name."""
-    by_port = {_port(row["InstanceID"]): row for row in connections}
-    found = {name: {_port(row["InstanceID"]): row for row in of_class} for name, of_class in features.items()}
+    """The adapters that these rows describe: ports with their class, connections, and features by class name."""
+    connection_of = {_port(row["InstanceID"]): row for row in connections}
+    feature_of = {name: {_port(row["InstanceID"]): row for row in rows} for name, rows in features.items()}
     return [
         Adapter(
             owner(row["InstanceID"]),
             cls,
             row,
-            by_port.get(port := _port(row["InstanceID"])),
-            {name: of_class[port] for name, of_class in found.items() if port in of_class},
+            connection_of.get(port := _port(row["InstanceID"])),
+            {name: rows[port] for name, rows in feature_of.items() if port in rows},
         )
-        for cls, row in sorted(ports, key=lambda one: one[1]["InstanceID"].lower())
+        for cls, row in sorted(ports, key=lambda port: port[1]["InstanceID"].lower())
     ]
 
 
-def fetch_one(host: Target, vm: VM, name: str | None, id: str | None, wanted: Wanted) -> Adapter | None:
-    """The one adapter of that literal name or id, with what ``wanted`` is compared to; None where there is none.
+def fetch_one(host: Target, vm: VM, name: str | None, id: str | None, wanted: WantedAdapter) -> Adapter | None:
+    """The adapter of that literal name or id, with the rows that a plan for ``wanted`` compares; None if none exists.
 
-    Every query is narrow enough to be answered by one row, and so by one request. Raises Ambiguous.
+    Each query is narrow enough to return one row, and so to need one request. Raises Invalid, Ambiguous.
     """
+    row = _fetch_port(host, vm, name, id)
+    if row is None:
+        return None
+    like = f"InstanceID LIKE {cim.like_prefix(row['InstanceID'] + chr(92))}"
+
+    def fetch_row(cls: CimClass, *more: str) -> dict[str, Any] | None:
+        rows = host.client.query(cls, columns=(*_columns(cls), *more), where=like)
+        return rows[0] if rows else None
+
+    features = {cls.name: feature for cls in wanted.features if (feature := fetch_row(cls))}
+    connects = wanted.switch or wanted.shares_bandwidth
+    connection = fetch_row(CONNECTION, "LastKnownSwitchName") if connects else None
+    return Adapter(vm.id, _KINDS[row["__CLASS"]], row, connection, features)
+
+
+def _fetch_port(host: Target, vm: VM, name: str | None, id: str | None) -> dict[str, Any] | None:
     prefix = f"Microsoft:{vm.id}\\"
     if id:
         where = f"InstanceID = {cim.quote(prefix + port_id(vm, id))}"
@@ -266,45 +284,23 @@ def fetch_one(host: Target, vm: VM, name: str | None, id: str | None, wanted: Wa
     rows = _query_ports(host, where)
     if len(rows) > 1:
         ids = sorted(row["InstanceID"] for row in rows)
-        raise Ambiguous(
-            f"{len(rows)} network adapters of {vm} share the name '{name}'; choose one by 'id': {', '.join(ids)}",
-            option="name",
-            vm=vm.name,
-            adapter=name,
-            ids=ids,
-        )
-    if not rows:
-        return None
-    row = rows[0]
-    like = f"InstanceID LIKE {cim.like_prefix(row['InstanceID'] + chr(92))}"
-
-    def one_row(cls: CimClass, *more: str) -> dict[str, Any] | None:
-        found = host.client.query(cls, columns=(*_columns(cls), *more), where=like)
-        return found[0] if found else None
-
-    features = {cls.name: feature for cls in wanted.features if (feature := one_row(cls))}
-    return Adapter(
-        vm.id,
-        _KINDS[row["__CLASS"]],
-        row,
-        one_row(CONNECTION, "LastKnownSwitchName") if wanted.switch or wanted.shares_bandwidth else None,
-        features,
-    )
+        text = f"{len(rows)} network adapters of {vm} share the name '{name}'; choose one by 'id': {', '.join(ids)}"
+        raise Ambiguous(text, option="name", vm=vm.name, adapter=name, ids=ids)
+    return rows[0] if rows else None
 
 
 def _query_ports(host: Target, where: str) -> list[dict[str, Any]]:
-    """Rows of both kinds of adapters, by one query of the class that they have in common.
+    """Rows of both kinds of adapters, by one query of their common base class.
 
-    WMI answers with instances of their own classes. Where one comes as something else, or there is none, which isn't
-    to be believed lightly, each kind is asked for by itself.
+    If the result is empty or contains rows of another class, each class is queried separately.
     """
     try:
         rows = host.client.wql(V2, f"SELECT * FROM CIM_EthernetPortAllocationSettingData WHERE {where}", _KINDS)
     except Fault:
         rows = []
-    found = [row for row in rows if row["__CLASS"] in _KINDS]
-    if found and all(row["__CLASS"] in _KINDS or row["__CLASS"] == CONNECTION.name for row in rows):
-        return found
+    ports = [row for row in rows if row["__CLASS"] in _KINDS]
+    if ports and all(row["__CLASS"] in _KINDS or row["__CLASS"] == CONNECTION.name for row in rows):
+        return ports
     return [
         {**row, "__CLASS": name}
         for name, cls in _KINDS.items()
@@ -313,7 +309,7 @@ def _query_ports(host: Target, where: str) -> list[dict[str, Any]]:
 
 
 def port_id(vm: VM, id: str) -> str:
-    """The adapter's part of an id as vm_info returns it, or of a bare GUID. Raises Invalid."""
+    """The adapter's own part of an id that vm_info returned, or of a bare GUID. Raises Invalid."""
     head, _slash, tail = id.rpartition("\\")
     try:
         port = str(uuid.UUID(tail)).upper()
@@ -327,54 +323,27 @@ def port_id(vm: VM, id: str) -> str:
     return port
 
 
-def fetch_switch(host: Target, text: str) -> tuple[str, str]:
-    """Id and name of the one switch of that literal name or id. Raises Missing, Ambiguous."""
-    where = f"ElementName = {cim.quote(text)}"
-    with suppress(ValueError):
-        where += f" OR Name = {cim.quote(str(uuid.UUID(text)))}"
-    rows = host.client.query(SWITCH, columns=("Name", "ElementName"), where=where)
-    if len(rows) > 1:
-        ids = sorted(row["Name"].upper() for row in rows)
-        raise Ambiguous(
-            f"{len(rows)} virtual switches share the name '{text}'; give the id instead: {', '.join(ids)}",
-            option="switch",
-            switch=text,
-            ids=ids,
-        )
-    if not rows and host.predicts("switch", text):
-        return "to be made", text  # an id that no switch has, so that connecting to it is a change
-    if not rows:
-        there = sorted(row["ElementName"] for row in host.client.query(SWITCH, columns=("Name", "ElementName")))
-        raise Missing(
-            f"there is no virtual switch '{text}'; this host has {', '.join(map(repr, there)) or 'none'}",
-            option="switch",
-            switch=text,
-        )
-    return rows[0]["Name"].upper(), rows[0]["ElementName"]
-
-
 def _port(instance_id: str) -> str:
-    """``microsoft:<vm>\\<adapter>`` of an adapter, its connection or a feature: GUIDs come in either case."""
+    """``microsoft:<vm>\\<adapter>`` of an adapter, its connection or a feature; hosts write GUIDs in either case."""
     return "\\".join(instance_id.lower().split("\\")[:2])
 
 
 def select(vm: VM, adapters: list[Adapter], names: list[str] | None) -> list[Adapter]:
-    """The adapters of these literal names (compared without case), or all. Raises Missing."""
+    """The adapters of these literal names (compared without case), or all adapters. Raises Missing."""
     if names is None:
         return adapters
-    chosen = []
+    selected = []
     for name in names:
         same = [adapter for adapter in adapters if adapter.name.lower() == name.lower()]
         if not same:
-            there = ", ".join(f"'{adapter.name}'" for adapter in adapters) or "none"
-            raise Missing(
-                f"{vm} has no network adapter '{name}'; it has {there}", option="adapters", vm=vm.name, adapter=name
-            )
-        chosen += same
-    return chosen
+            existing = ", ".join(f"'{adapter.name}'" for adapter in adapters) or "none"
+            text = f"{vm} has no network adapter '{name}'; it has {existing}"
+            raise Missing(text, option="adapters", vm=vm.name, adapter=name)
+        selected += same
+    return selected
 
 
-def label(one: Adapter, adapters: list[Adapter]) -> str:
-    """The adapter's name, with its id where it shares the name with another one."""
-    shared = sum(other.name.lower() == one.name.lower() for other in adapters) > 1
-    return f"{one.name} ({one.id.rpartition(chr(92))[2]})" if shared else one.name
+def label(adapter: Adapter, adapters: list[Adapter]) -> str:
+    """The adapter's name, followed by its id if it shares the name with another adapter."""
+    shared = sum(other.name.lower() == adapter.name.lower() for other in adapters) > 1
+    return f"{adapter.name} ({adapter.id.rpartition(chr(92))[2]})" if shared else adapter.name

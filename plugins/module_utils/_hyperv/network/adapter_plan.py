@@ -1,22 +1,22 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes of network adapters: plugging them in, connecting them, and the features of their switch ports."""
+"""Changes of network adapters: adding them, connecting them, and the features of their switch ports."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._task import table
-from ..._task.errors import Invalid, MethodFailed, Missing, Refused
-from ..._task.journal import taken_back
+from ..._task.errors import Invalid, MethodFailed, Refused
+from ..._task.journal import taken_back, wrote
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Reference
-from ..._wsman.faults import AccessDenied, Fault, HostBusy, HostError, OperationTimeout, QuotaExceeded
+from ..._wsman.faults import AccessDenied, Fault, HostError, OperationTimedOut, QuotaExceeded
 from .. import jobs
 from ..schema import (
     CONNECTION,
@@ -34,8 +34,6 @@ from ..vm import resources
 from ..vm.find import OFF, SAVED, VM
 from .adapter import (
     BANDWIDTH,
-    CONNECTED,
-    DISCONNECTED,
     DYNAMIC,
     FEATURE_DEFAULTS,
     NO_SWITCH,
@@ -43,258 +41,254 @@ from .adapter import (
     SECURITY,
     Adapter,
     Slot,
-    Wanted,
-    fetch_switch,
+    WantedAdapter,
     query_rows,
 )
 from .ethernet import describe_vlan, parse_mac, vlan_values
+from .switch import CONNECTED, DISCONNECTED, ETHERNET_CONNECTION, SwitchName, fetch_by_name
 
-_NETWORK_ADAPTER = {"ResourceType": 10, "ResourceSubType": "Microsoft:Hyper-V:Synthetic Ethernet Port"}
-_ETHERNET_CONNECTION = {"ResourceType": 33, "ResourceSubType": "Microsoft:Hyper-V:Ethernet Connection"}
+_SYNTHETIC_PORT = {"ResourceType": 10, "ResourceSubType": "Microsoft:Hyper-V:Synthetic Ethernet Port"}
 # Msvm_VirtualEthernetSwitchSettingData.BandwidthReservationMode; 0, the default, stands for one of the others.
 BY_WEIGHT, BY_BITS, NO_SHARES = 1, 2, 3
-# After these nobody knows, or nothing was tried: no reason to go about it another way.
-_HOPELESS = (AccessDenied, OperationTimeout, QuotaExceeded, HostBusy)
+# Faults after which another method would fail as well, or might repeat a write.
+_FINAL = (AccessDenied, OperationTimedOut, QuotaExceeded)
+
+
+class Feature(NamedTuple):
+    """The change of one feature: its class, the CIM properties to write, and the step that writes them alone."""
+
+    cls: CimClass
+    values: Mapping[str, Any]
+    step: Step
+
+
+class AdapterPlan(NamedTuple):
+    """The changes of one adapter.
+
+    ``port`` adds the adapter or writes its own settings, ``connect`` connects or disconnects it. ``switch`` is the id
+    of its switch afterwards.
+    """
+
+    port: Step
+    connect: Step | None
+    switch: str | None
+    features: Sequence[Feature]
+
+    def steps(self) -> list[Step]:
+        """The steps in the order in which a single adapter is changed."""
+        connect = [self.connect] if self.connect else []
+        return [self.port, *connect, *(feature.step for feature in self.features)]
 
 
 # ---- planning ----
 
 
-class Feature(NamedTuple):
-    """A feature of a switch port that differs: its class, the diff, and the CIM properties to write."""
+def plan(slot: Slot, name: str, wanted: WantedAdapter) -> AdapterPlan:
+    """The changes to the wanted settings; a missing adapter is added under this name.
 
-    cls: CimClass
-    before: dict[str, Any]
-    after: dict[str, Any]
-    values: dict[str, Any]
-
-
-class AdapterPlan(NamedTuple):
-    """The steps to one adapter: the adapter itself, its connection, and the features of its switch port."""
-
-    port: Step
-    connect: Step | None
-    features: list[tuple[Feature, Step]]
-    switch: str | None = None  # id of the switch to connect to, None for no switch
-
-    def steps(self) -> list[Step]:
-        return [self.port, *([self.connect] if self.connect else []), *(step for _feature, step in self.features)]
-
-
-def plan(slot: Slot, name: str, wanted: Wanted) -> AdapterPlan:
-    """The steps to the wanted adapter; a missing adapter gets that name. Reads the switch, writes nothing."""
-    vm = slot.vm
-    one = slot.adapter or _to_be(vm, name)
-    if one.cls is LEGACY_ADAPTER and wanted.port.get("device_naming") is not None:
-        raise Invalid(
-            f"'{one.name}' of {vm} is a legacy adapter, which has no such setting; leave it out", option="device_naming"
-        )
-    port = _plan_new(slot, one, wanted) if slot.adapter is None else _plan_port(slot, one, wanted)
-    switch, connect = one.switch, None
+    Fetches the switch, writes nothing. Raises Invalid, Missing, Ambiguous, Refused.
+    """
+    adapter = slot.adapter or _added(name, "", {"DeviceNamingEnabled": False})
+    if adapter.cls is LEGACY_ADAPTER and wanted.port.get("device_naming") is not None:
+        text = f"'{adapter.name}' of {slot.vm} is a legacy adapter, which has no such setting; omit it"
+        raise Invalid(text, option="device_naming")
+    port = _plan_port(slot, adapter, wanted) if slot.adapter else _plan_new(slot, name, wanted)
+    connect, switch = None, adapter.switch
     if wanted.switch is not None:
-        switch, label = wanted_switch(slot.host, wanted.switch)
-        connect = _plan_switch(slot, one, (switch, label))
-    _check_bandwidth(slot.host, one, wanted, switch)
-    features = [(feature, _plan_feature(slot, one, feature)) for feature in feature_changes(one, wanted)]
-    return AdapterPlan(port, connect, features, switch if connect else None)
+        target = _fetch_wanted_switch(slot.host, wanted.switch)
+        connect, switch = _plan_switch(slot, adapter, target), target.id
+    _check_bandwidth(slot.host, adapter, wanted, switch)
+    return AdapterPlan(port, connect, switch, list(_plan_features(slot, adapter, wanted)))
 
 
 def plan_removal(slot: Slot) -> list[Step]:
     """The step that removes the adapter, with its connection and features."""
-    one = slot.adapter
-    if one is None:
+    adapter = slot.adapter
+    if adapter is None:
         return []
-    what = f"remove adapter '{one.name}' from {slot.vm}"
+    what = f"remove adapter '{adapter.name}' from {slot.vm}"
 
     def remove() -> None:
-        resources.remove(slot.host, one.cls, one.id, what)
+        resources.remove(slot.host, adapter.cls, adapter.id, what)
         slot.adapter = None
 
-    return [Step(what, {"state": "present"}, {"state": "absent"}, remove, _needs_off(slot, one))]
+    return [Step(what, {"state": "present"}, {"state": "absent"}, remove, _needs_off(slot, adapter.cls))]
 
 
-def wanted_switch(host: Target, switch: str) -> tuple[str | None, str]:
-    """Id and name of the switch that the option stands for; no id for ``disconnected``. Raises Missing, Ambiguous."""
-    if switch.lower() == NO_SWITCH:
-        return None, NO_SWITCH
-    return host.once(("switch", switch), lambda: _look_up_switch(host, switch))
+def _fetch_wanted_switch(host: Target, text: str) -> SwitchName:
+    """The switch that the option names; its id is empty for ``disconnected``. Raises Missing, Ambiguous."""
+    if text.lower() == NO_SWITCH:
+        return SwitchName("", NO_SWITCH)
+    return host.once(("switch", text), lambda: fetch_by_name(host, text, "switch"))
 
 
-def _look_up_switch(host: Target, switch: str) -> tuple[str, str]:
-    try:
-        return fetch_switch(host, switch)
-    except Missing:
-        if host.predicts("switch", switch):
-            return "", switch
-        raise
-
-
-def _check_bandwidth(host: Target, one: Adapter, wanted: Wanted, switch: str | None) -> None:
-    """Raise Refused where the switch shares bandwidth by other means (New-VMSwitch, MinimumBandwidthMode)."""
-    differing = {change.option for change in table.changes(BANDWIDTH, one.feature(PORT_BANDWIDTH), wanted.bandwidth)}
-    asked = sorted(wanted.shares_bandwidth & differing)
-    if not asked or not switch:
+def _check_bandwidth(host: Target, adapter: Adapter, wanted: WantedAdapter, switch: str | None) -> None:
+    """Raise Refused if the switch uses another bandwidth mode (New-VMSwitch -MinimumBandwidthMode)."""
+    changes = table.changes(BANDWIDTH, adapter.feature(PORT_BANDWIDTH), wanted.bandwidth)
+    options = sorted(wanted.shares_bandwidth & {change.option for change in changes})
+    if not options or not switch:
         return
     where = f"InstanceID = {cim.quote(f'Microsoft:{switch}')}"
     columns = ("InstanceID", "ElementName", "BandwidthReservationMode", "IOVPreferred")
     for row in host.client.query(SWITCH_SETTINGS, columns=columns, where=where):
         mode = row["BandwidthReservationMode"] or (NO_SHARES if row["IOVPreferred"] else BY_WEIGHT)
         allowed = {BY_WEIGHT: "weight", BY_BITS: "minimum"}.get(mode)
-        if wrong := [option for option in asked if option != allowed]:
-            instead = f"use bandwidth.{allowed} there" if allowed else "leave it out"
+        if unsupported := [option for option in options if option != allowed]:
+            instead = f"use bandwidth.{allowed} instead" if allowed else "omit it"
             raise Refused(
-                f"the virtual switch '{row['ElementName']}' shares bandwidth otherwise, which "
-                f"was decided when it was made; {instead}, or connect '{one.name}' to another switch",
-                option=f"bandwidth.{wrong[0]}",
-                adapter=one.name,
+                f"the virtual switch '{row['ElementName']}' uses a different bandwidth mode, which is fixed when the "
+                f"switch is created; {instead}, or connect '{adapter.name}' to another switch",
+                option=f"bandwidth.{unsupported[0]}",
+                adapter=adapter.name,
                 switch=row["ElementName"],
             )
 
 
-def _to_be(vm: VM, name: str) -> Adapter:
-    """An adapter as Hyper-V makes it."""
-    instance = {"InstanceID": f"Microsoft:{vm.id}\\", "ElementName": name, "Address": None, "StaticMacAddress": False}
-    return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, "DeviceNamingEnabled": False}, None, {})
-
-
-def _needs_off(slot: Slot, one: Adapter) -> tuple[str, ...]:
-    """Adapters come to and go from a running VM of generation 2 only, and never in a saved one."""
-    vm = slot.vm
-    if vm.state == OFF:
+def _needs_off(slot: Slot, cls: CimClass) -> tuple[str, ...]:
+    """Only a running generation 2 VM accepts new adapters and loses adapters; a saved VM never does."""
+    if slot.vm.state == OFF:
         return ()
-    if vm.state == SAVED or one.cls is LEGACY_ADAPTER:
-        return ("state",)
-    return () if slot.generation() == 2 else ("state",)
+    hot = slot.vm.state != SAVED and cls is not LEGACY_ADAPTER and slot.generation() == 2
+    return () if hot else ("state",)
 
 
-def _plan_new(slot: Slot, one: Adapter, wanted: Wanted) -> Step:
-    vm = slot.vm
-    shown = {"name": one.name, **wanted.port, "mac_address": wanted.mac_address or DYNAMIC}
+def _plan_new(slot: Slot, name: str, wanted: WantedAdapter) -> Step:
+    def add(host: Target, vm: VM, _absent: Adapter | None) -> Adapter:
+        values = new_values(wanted)
+        ids = resources.add(host, vm, [adapter_text(name, values)], f"add adapter '{name}' to {vm}")
+        return added(vm, name, ids[0] if ids else id_by_name(vm, name, query_ids_by_name(host, vm)), values)
+
     return Step(
-        f"add adapter '{one.name}' to {vm}",
+        f"add adapter '{name}' to {slot.vm}",
         {"state": "absent"},
-        {"state": "present", **shown},
-        slot.doing(lambda host, vm, _: _add(host, vm, one.name, new_values(wanted))),
-        _needs_off(slot, one),
+        {"state": "present", "name": name, **wanted.port, "mac_address": wanted.mac_address or DYNAMIC},
+        slot.doing(add),
+        _needs_off(slot, SYNTHETIC_ADAPTER),
     )
 
 
-def _plan_port(slot: Slot, one: Adapter, wanted: Wanted) -> Step:
+def _plan_port(slot: Slot, adapter: Adapter, wanted: WantedAdapter) -> Step:
     """Name, device naming and MAC address; only the last needs the VM off (Set-VMNetworkAdapter)."""
-    differences = table.changes(PORT, one.instance, wanted.port)
-    before = {change.option: change.before for change in differences}
-    after = {change.option: change.after for change in differences}
-    values, needs_off = table.values(differences), ()
-    if wanted.mac_address not in (None, one.mac_address):
-        before["mac_address"], after["mac_address"] = one.mac_address, wanted.mac_address
+    changes = table.changes(PORT, adapter.instance, wanted.port)
+    before, after = _sides(changes)
+    values, needs_off = table.values(changes), ()
+    if wanted.mac_address not in (None, adapter.mac_address):
+        before["mac_address"], after["mac_address"] = adapter.mac_address, wanted.mac_address
         values |= _mac_values(wanted.mac_address)
         needs_off = ("mac_address",)
+    what = f"set {', '.join(after)} of adapter '{adapter.name}' of {slot.vm}"
+
+    def modify(host: Target, _vm: VM, current: Adapter) -> Adapter:
+        resources.modify(host, current.cls, current.id, values, what)
+        return current._replace(instance={**current.instance, **values})
+
+    return Step(what, before, after, slot.doing(modify), needs_off)
+
+
+def _plan_switch(slot: Slot, adapter: Adapter, switch: SwitchName) -> Step:
+    what = f"disconnect adapter '{adapter.name}' of {slot.vm}"
+    if switch.id:
+        what = f"connect adapter '{adapter.name}' of {slot.vm} to '{switch.name}'"
+    before = switch.name if adapter.switch == (switch.id or None) else _switch_name(adapter)
     return Step(
-        f"set {', '.join(after)} of adapter '{one.name}' of {slot.vm}",
-        before,
-        after,
-        slot.doing(lambda host, vm, now: _modify(host, vm, now, values)),
-        needs_off,
+        what,
+        {"switch": before},
+        {"switch": switch.name},
+        slot.doing(lambda host, vm, current: connect(host, vm, current, switch.id)),
     )
 
 
-def _plan_switch(slot: Slot, one: Adapter, switch: tuple[str | None, str]) -> Step:
-    id, name = switch
-    what = f"disconnect adapter '{one.name}' of {slot.vm}"
-    if id:
-        what = f"connect adapter '{one.name}' of {slot.vm} to '{name}'"
-    now = name if one.switch == id else _switch_name(one)
-    return Step(what, {"switch": now}, {"switch": name}, slot.doing(lambda host, vm, now: connect(host, vm, now, id)))
+def _switch_name(adapter: Adapter) -> str:
+    """The name of the adapter's switch; the host stores it with the connection."""
+    if not adapter.switch:
+        return NO_SWITCH
+    return adapter.connection.get("LastKnownSwitchName") or adapter.switch
 
 
-def _switch_name(one: Adapter) -> str:
-    """The switch it is connected to, for people: the host keeps its name with the connection."""
-    return ((one.connection or {}).get("LastKnownSwitchName") or one.switch or NO_SWITCH) if one.switch else NO_SWITCH
-
-
-def _plan_feature(slot: Slot, one: Adapter, feature: Feature) -> Step:
-    def write(host: Target, vm: VM, now: Adapter) -> Adapter:
-        write_feature(host, vm, now, feature.cls, feature.values)
-        return now
-
-    what = f"set {', '.join(feature.after)} of adapter '{one.name}' of {slot.vm}"
-    return Step(what, feature.before, feature.after, slot.doing(write))
-
-
-def feature_changes(one: Adapter, wanted: Wanted) -> Iterator[Feature]:
-    """The features whose wanted values differ."""
-    if security := table.changes(SECURITY, one.feature(PORT_SECURITY), wanted.security):
+def _plan_features(slot: Slot, adapter: Adapter, wanted: WantedAdapter) -> Iterator[Feature]:
+    """The features that differ from the wanted ones."""
+    if security := table.changes(SECURITY, adapter.feature(PORT_SECURITY), wanted.security):
         before, after = _sides(security)
-        yield Feature(PORT_SECURITY, before, after, table.values(security))
-    vlan = describe_vlan(one.feature(PORT_VLAN))
+        yield _feature(slot, adapter, PORT_SECURITY, table.values(security), before, after)
+    vlan = describe_vlan(adapter.feature(PORT_VLAN))
     if wanted.vlan and wanted.vlan != vlan:
-        yield Feature(PORT_VLAN, {"vlan": vlan}, {"vlan": dict(wanted.vlan)}, vlan_values(wanted.vlan))
-    if bandwidth := table.changes(BANDWIDTH, one.feature(PORT_BANDWIDTH), wanted.bandwidth):
+        yield _feature(slot, adapter, PORT_VLAN, vlan_values(wanted.vlan), {"vlan": vlan}, {"vlan": dict(wanted.vlan)})
+    if bandwidth := table.changes(BANDWIDTH, adapter.feature(PORT_BANDWIDTH), wanted.bandwidth):
         before, after = _sides(bandwidth)
-        yield Feature(PORT_BANDWIDTH, {"bandwidth": before}, {"bandwidth": after}, table.values(bandwidth))
+        yield _feature(
+            slot, adapter, PORT_BANDWIDTH, table.values(bandwidth), {"bandwidth": before}, {"bandwidth": after}
+        )
 
 
-def _sides(found: list[table.Change]) -> tuple[dict[str, Any], dict[str, Any]]:
-    return {one.option: one.before for one in found}, {one.option: one.after for one in found}
+def _feature(
+    slot: Slot,
+    adapter: Adapter,
+    cls: CimClass,
+    values: Mapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> Feature:
+    def write(host: Target, vm: VM, current: Adapter) -> Adapter:
+        write_feature(host, vm, current, cls, values)
+        return current
+
+    what = f"set {', '.join(after)} of adapter '{adapter.name}' of {slot.vm}"
+    return Feature(cls, values, Step(what, before, after, slot.doing(write)))
+
+
+def _sides(changes: list[table.Change]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {change.option: change.before for change in changes}, {change.option: change.after for change in changes}
 
 
 # ---- writing ----
 
 
-def _mac_values(wanted: str | None) -> dict[str, Any]:
-    """CIM properties of a MAC address; zeros let the host give one out at the next start."""
-    if wanted is None:
+def _mac_values(address: str | None) -> dict[str, Any]:
+    """CIM properties of a MAC address; zeros let the host assign an address at the next start."""
+    if address is None:
         return {}
-    static = wanted != DYNAMIC
-    return {"StaticMacAddress": static, "Address": parse_mac(wanted) if static else "000000000000"}
+    static = address != DYNAMIC
+    return {"StaticMacAddress": static, "Address": parse_mac(address) if static else "000000000000"}
 
 
-def new_values(wanted: Wanted) -> dict[str, Any]:
-    """CIM properties that a new adapter is made with."""
-    return {row.cim: wanted.port[row.option] for row in PORT if row.option in wanted.port} | _mac_values(
-        wanted.mac_address
-    )
+def new_values(wanted: WantedAdapter) -> dict[str, Any]:
+    """CIM properties of a new adapter."""
+    port = {row.cim: wanted.port[row.option] for row in PORT if row.option in wanted.port}
+    return port | _mac_values(wanted.mac_address)
 
 
 def adapter_text(name: str, values: Mapping[str, Any]) -> str:
     """A new synthetic adapter as AddResourceSettings takes it."""
-    identity = {**_NETWORK_ADAPTER, "ElementName": name, "VirtualSystemIdentifiers": [f"{{{uuid.uuid4()}}}"]}
+    identity = {**_SYNTHETIC_PORT, "ElementName": name, "VirtualSystemIdentifiers": [f"{{{uuid.uuid4()}}}"]}
     return cim.embedded(SYNTHETIC_ADAPTER, {**identity, **values})
 
 
-def connection_text(one: Adapter, values: Mapping[str, Any]) -> str:
+def connection_text(adapter: Adapter, values: Mapping[str, Any]) -> str:
     """A new connection of an adapter as AddResourceSettings takes it."""
-    return cim.embedded(CONNECTION, {**_ETHERNET_CONNECTION, "Parent": one.reference.path(), **values})
+    return cim.embedded(CONNECTION, {**ETHERNET_CONNECTION, "Parent": adapter.reference.path(), **values})
 
 
 def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any]) -> Adapter:
-    """An adapter as it is after it was added."""
+    """An adapter that was just added with these properties."""
+    return _added(name, instance_id, values)._replace(vm=vm.id)
+
+
+def _added(name: str, instance_id: str, values: Mapping[str, Any]) -> Adapter:
     instance = {"InstanceID": instance_id, "ElementName": name, "Address": None, "StaticMacAddress": False}
-    return Adapter(vm.id, SYNTHETIC_ADAPTER, {**instance, **values}, None, {})
+    return Adapter("", SYNTHETIC_ADAPTER, {**instance, **values}, None, {})
 
 
-def _add(host: Target, vm: VM, name: str, values: Mapping[str, Any]) -> Adapter:
-    """Add a synthetic adapter to the VM."""
-    added_ids = resources.add(host, vm, [adapter_text(name, values)], f"add adapter '{name}' to {vm}")
-    instance_id = added_ids[0] if added_ids else id_by_name(vm, name, query_ids(host, vm))
-    return added(vm, name, instance_id, values)
-
-
-def query_ids(host: Target, vm: VM) -> dict[str, str]:
-    """InstanceIDs of the VM's adapters by name in lower case: a host that answers through a job doesn't tell them."""
+def query_ids_by_name(host: Target, vm: VM) -> dict[str, str]:
+    """InstanceIDs of the VM's adapters by name in lower case; a host that answers with a job does not return them."""
     return {row["ElementName"].lower(): row["InstanceID"] for row in query_rows(host, [vm], SYNTHETIC_ADAPTER)}
 
 
 def id_by_name(vm: VM, name: str, ids: Mapping[str, str]) -> str:
-    """The id of an adapter that was just added. Raises MethodFailed where it isn't there."""
+    """The id of an adapter that was just added. Raises MethodFailed if the VM does not have it."""
     if name.lower() not in ids:
-        raise MethodFailed(f"{vm} was to get the adapter '{name}', but has none", vm=vm.name, adapter=name)
+        text = f"the host accepted the adapter '{name}' of {vm}, but the VM does not have it"
+        raise MethodFailed(text, vm=vm.name, adapter=name)
     return ids[name.lower()]
-
-
-def _modify(host: Target, vm: VM, one: Adapter, values: Mapping[str, Any]) -> Adapter:
-    resources.modify(host, one.cls, one.id, values, f"set {', '.join(values)} of adapter '{one.name}' of {vm}")
-    return one._replace(instance={**one.instance, **values})
 
 
 def connection_values(switch: str | None) -> dict[str, Any]:
@@ -305,28 +299,24 @@ def connection_values(switch: str | None) -> dict[str, Any]:
     return {"EnabledState": CONNECTED, "HostResource": [Reference(V2, SWITCH.name, keys).path()]}
 
 
-def connect(host: Target, vm: VM, one: Adapter, switch: str | None) -> Adapter:
-    """Connect the adapter to the switch with this id, or disconnect it; what else is known of it stays.
+def connect(host: Target, vm: VM, adapter: Adapter, switch: str | None) -> Adapter:
+    """Connect the adapter to the switch with this id, or disconnect it; returns the adapter afterwards.
 
     A disconnected adapter keeps its connection row, and with it its features.
     """
     values = connection_values(switch)
-    if one.connection:
-        what = f"connect adapter '{one.name}' of {vm}" if switch else f"disconnect adapter '{one.name}' of {vm}"
-        resources.modify(host, CONNECTION, one.connection["InstanceID"], values, what)
-        return one._replace(connection={**one.connection, **values})
-    return one._replace(connection={"InstanceID": _add_connection(host, vm, one, values), **values})
-
-
-def _add_connection(host: Target, vm: VM, one: Adapter, values: Mapping[str, Any]) -> str:
-    """InstanceID of a connection that is added to an adapter without one."""
-    what = f"add a connection to adapter '{one.name}' of {vm}"
-    added_ids = resources.add(host, vm, [connection_text(one, values)], what)
-    return added_ids[0] if added_ids else one.connection_reference.keys["InstanceID"]
+    if adapter.connection:
+        what = f"{'connect' if switch else 'disconnect'} adapter '{adapter.name}' of {vm}"
+        resources.modify(host, CONNECTION, adapter.connection["InstanceID"], values, what)
+        return adapter._replace(connection={**adapter.connection, **values})
+    what = f"add a connection to adapter '{adapter.name}' of {vm}"
+    ids = resources.add(host, vm, [connection_text(adapter, values)], what)
+    instance_id = ids[0] if ids else adapter.connection_reference.keys["InstanceID"]
+    return adapter._replace(connection={"InstanceID": instance_id, **values})
 
 
 def write_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any]) -> None:
-    """Write these properties of one feature: its row is modified where it exists, added where it doesn't."""
+    """Write these properties of a feature: modify its row if it exists, add the row otherwise."""
     what = f"set {', '.join(values)} of adapter '{adapter.name}' of {vm}"
     row = adapter.features.get(cls.name)
     if row is None:
@@ -335,10 +325,8 @@ def write_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values:
     text = cim.embedded(cls, {"InstanceID": row["InstanceID"], **values})
     try:
         jobs.call(host, VM_SERVICE, "ModifyFeatureSettings", {"FeatureSettings": [text]}, what=what)
-    except _HOPELESS:
-        raise
     except Fault as fault:
-        if cls is not PORT_VLAN:
+        if cls is not PORT_VLAN or isinstance(fault, _FINAL):
             raise
         _replace_feature(host, vm, adapter, cls, values, what, fault)
 
@@ -346,36 +334,43 @@ def write_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values:
 def _replace_feature(
     host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str, fault: Fault
 ) -> None:
-    """Remove and add the row: old hosts raise a fault when a VLAN is modified (known from OpenStack's os-win)."""
+    """Remove the row and add it again: old hosts fail to modify a VLAN (found by OpenStack's os-win)."""
     row = adapter.features[cls.name]
     before = {name: value for name, value in row.items() if name in FEATURE_DEFAULTS[cls.name] and value is not None}
     reference = Reference(V2, cls.name, {"InstanceID": row["InstanceID"]})
-    with taken_back(lambda: _add_feature(host, vm, adapter, cls, before, what), "the previous setting is lost"):
-        try:
-            jobs.call(host, VM_SERVICE, "RemoveFeatureSettings", {"FeatureSettings": [reference]}, what=what)
-        except HostError:
-            raise fault from None
+    removing = f"remove the VLAN settings of adapter '{adapter.name}' of {vm}"
+    try:
+        # Recorded below, inside the part that can be undone.
+        jobs.ask(host, VM_SERVICE, "RemoveFeatureSettings", {"FeatureSettings": [reference]}, what=removing)
+    except HostError:
+        raise fault from None
+    with taken_back(
+        lambda: _add_feature(host, vm, adapter, cls, before, f"restore the VLAN settings of adapter '{adapter.name}'"),
+        "the previous VLAN settings are lost, since adding them again failed too",
+    ):
+        wrote(removing)
         _add_feature(host, vm, adapter, cls, {**before, **values}, what)
 
 
 def _add_feature(host: Target, vm: VM, adapter: Adapter, cls: CimClass, values: Mapping[str, Any], what: str) -> None:
     """Add a feature to the connection, whose id follows from the adapter's.
 
-    Where there is no connection yet, a disconnected one is made: the failure tells that, more cheaply than a look.
+    If the adapter has no connection yet, a disconnected one is added first. That is only checked after a failure,
+    because most adapters have one.
     """
-    text = cim.embedded(cls, values)
-
-    def add(connection: Reference) -> None:
-        arguments = {"AffectedConfiguration": connection, "FeatureSettings": [text]}
-        jobs.call(host, VM_SERVICE, "AddFeatureSettings", arguments, what=what)
-
     try:
-        add(adapter.connection_reference)
-    except _HOPELESS:
-        raise
-    except (Fault, MethodFailed):
+        add_features(host, adapter, [cim.embedded(cls, values)], what)
+    except (Fault, MethodFailed) as error:
+        if isinstance(error, _FINAL):
+            raise
         where = f"InstanceID = {cim.quote(adapter.connection_reference.keys['InstanceID'])}"
         if adapter.connection or host.client.query(CONNECTION, columns=("InstanceID",), where=where):
             raise
-        _add_connection(host, vm, adapter, connection_values(None))
-        add(adapter.connection_reference)
+        connected = connect(host, vm, adapter, None)
+        add_features(host, connected, [cim.embedded(cls, values)], what)
+
+
+def add_features(host: Target, adapter: Adapter, texts: Sequence[str], what: str) -> None:
+    """Add features, given as embedded instances, to the connection of an adapter."""
+    arguments = {"AffectedConfiguration": adapter.connection_reference, "FeatureSettings": list(texts)}
+    jobs.call(host, VM_SERVICE, "AddFeatureSettings", arguments, what=what)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MAC addresses and VLANs: how people write them, and what CIM has instead."""
+"""MAC addresses and VLANs: conversion between the notations of options and of CIM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from ..._task.errors import Invalid
+from ..._task.errors import Invalid, within
 
 LEAST_VLAN, MOST_VLAN = 1, 4094
 
@@ -27,25 +27,20 @@ VLAN_MODES = {0: "untagged", 1: "access", 2: "trunk", 3: "private"}
 
 
 def parse_mac(text: str) -> str:
-    """Twelve hexadecimal digits in upper case, as CIM has them. Raises Invalid."""
+    """The address as CIM stores it: twelve hexadecimal digits in upper case. Raises Invalid."""
     address = text.strip().upper()
     if not _MAC.fullmatch(address):
-        raise Invalid(
-            f"'{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03",
-            option="mac_address",
-        )
+        raise Invalid(f"'{text}' is not a MAC address, which has twelve hexadecimal digits: 00:15:5D:01:02:03")
     address = re.sub(r"[^0-9A-F]", "", address)
     if int(address[:2], 16) & 1:
-        raise Invalid(
-            f"'{text}' is a multicast address (its first byte is odd), which no adapter can have", option="mac_address"
-        )
+        raise Invalid(f"'{text}' is a multicast address (its first byte is odd), which no adapter can have")
     if not address.strip("0"):
-        raise Invalid(f"'{text}' is no address; 'dynamic' lets the host give one out", option="mac_address")
+        raise Invalid(f"'{text}' is not a usable address; 'dynamic' lets the host assign an address")
     return address
 
 
 def format_mac(address: str | None) -> str | None:
-    """``00155D010203`` -> ``00:15:5D:01:02:03``; None for an address that the host hasn't given out yet."""
+    """``00155D010203`` -> ``00:15:5D:01:02:03``; None for an address that the host hasn't assigned yet."""
     digits = re.sub(r"[^0-9A-Fa-f]", "", address or "").upper()
     if not digits.strip("0"):
         return None
@@ -53,24 +48,20 @@ def format_mac(address: str | None) -> str | None:
 
 
 def parse_vlans(texts: Iterable[str]) -> list[int]:
-    """The ids of ranges such as ``["1-10", "20"]``, sorted, each once. Raises Invalid."""
-    found: set[int] = set()
-    for text in texts:
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(text))
-        if not match:
-            raise Invalid(
-                f"'{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719",
-                option="vlan.allowed_ids",
-            )
-        first, last = int(match[1]), int(match[2] or match[1])
-        if first > last:
-            raise Invalid(f"the range {text} runs backwards, write {last}-{first}", option="vlan.allowed_ids")
-        if first < LEAST_VLAN or last > MOST_VLAN:
-            raise Invalid(
-                f"{text} is out of range, VLAN ids are {LEAST_VLAN} to {MOST_VLAN}", option="vlan.allowed_ids"
-            )
-        found.update(range(first, last + 1))
-    return sorted(found)
+    """The ids of ranges such as ``["1-10", "20"]``, sorted and without duplicates. Raises Invalid."""
+    return sorted({id for text in texts for id in _parse_range(str(text))})
+
+
+def _parse_range(text: str) -> range:
+    match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", text)
+    if not match:
+        raise Invalid(f"'{text}' is neither a VLAN id nor a range of ids; write for example 1-10,20,711-719")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if first > last:
+        raise Invalid(f"the range {text} runs backwards, write {last}-{first}")
+    if first < LEAST_VLAN or last > MOST_VLAN:
+        raise Invalid(f"{text} is out of range, VLAN ids are {LEAST_VLAN} to {MOST_VLAN}")
+    return range(first, last + 1)
 
 
 def format_vlans(ids: Iterable[int]) -> list[str]:
@@ -85,7 +76,7 @@ def format_vlans(ids: Iterable[int]) -> list[str]:
 
 
 def describe_vlan(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A port's VLAN setting in the option's words: its mode, and the ids that count in it."""
+    """The value of the option ``vlan`` for a port's VLAN settings: the mode, and the ids that apply to it."""
     mode = VLAN_MODES.get(row["OperationMode"] or 0, "untagged")
     if mode == "access":
         return {"mode": mode, "id": row["AccessVlanId"]}
@@ -99,24 +90,23 @@ def describe_vlan(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The option as describe_vlan would show it. Raises Invalid."""
+    """The option in the form that describe_vlan returns. Raises Invalid."""
     if option is None:
         return None
     mode = option["mode"]
-    useful = {"access": {"id"}, "trunk": {"native_id", "allowed_ids"}}.get(mode, set())
-    useless = sorted(name for name, value in option.items() if name not in {"mode", *useful} and value is not None)
-    if useless:
-        raise Invalid(
-            f"a VLAN of mode '{mode}' has no such setting, leave it out", option=f"vlan.{', vlan.'.join(useless)}"
-        )
+    supported = {"access": {"id"}, "trunk": {"native_id", "allowed_ids"}}.get(mode, set())
+    for name, value in option.items():
+        if value is not None and name not in {"mode", *supported}:
+            raise Invalid(f"a VLAN of mode '{mode}' has no such setting; omit it", option=name)
     if mode == "access":
         if option.get("id") is None:
-            raise Invalid("mode 'access' needs the id of the VLAN", option="vlan.id")
+            raise Invalid("mode 'access' needs the id of the VLAN", option="id")
         return {"mode": mode, "id": _vlan_id("id", option["id"], LEAST_VLAN)}
     if mode == "trunk":
-        ids = parse_vlans(option.get("allowed_ids") or [])
-        if not ids:
-            raise Invalid("mode 'trunk' needs the ids that may pass, for example 1-10,20", option="vlan.allowed_ids")
+        with within("allowed_ids"):
+            ids = parse_vlans(option.get("allowed_ids") or [])
+            if not ids:
+                raise Invalid("mode 'trunk' needs the ids that are allowed, for example 1-10,20")
         native = _vlan_id("native_id", option.get("native_id") or 0, 0)
         return {"mode": mode, "native_id": native, "allowed_ids": format_vlans(ids)}
     return {"mode": mode}
@@ -124,12 +114,12 @@ def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _vlan_id(name: str, number: int, least: int) -> int:
     if not least <= number <= MOST_VLAN:
-        raise Invalid(f"{number} is out of range, choose a VLAN id from {least} to {MOST_VLAN}", option=f"vlan.{name}")
+        raise Invalid(f"{number} is out of range, choose a VLAN id from {least} to {MOST_VLAN}", option=name)
     return number
 
 
 def vlan_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The CIM properties of a VLAN as parse_vlan gives it."""
+    """The CIM properties of a VLAN that parse_vlan returned."""
     mode = next(number for number, word in VLAN_MODES.items() if word == wanted["mode"])
     values: dict[str, Any] = {"OperationMode": mode}
     if "id" in wanted:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's own adapters on virtual switches, and their IP addresses (root/StandardCimv2)."""
+"""The host's own network adapters on virtual switches, and their IP addresses (root/StandardCimv2)."""
 
 from __future__ import annotations
 
@@ -21,76 +21,77 @@ from .ethernet import format_mac
 from .switch import Switch
 
 IPV4 = 2  # AddressFamily
-MANUAL = 1  # PrefixOrigin of an address that somebody gave
+MANUAL = 1  # PrefixOrigin of an address that was configured manually
 UNICAST = 1
-# How long Windows may take until a new adapter, address or NAT shows.
+# How long Windows may take to show a new adapter, address or NAT.
 _SETTLING = 30.0  # seconds
 
 
 # ---- reading ----
 
 
-def read_addresses(host: Target) -> list[Instance]:
+def query_addresses(host: Target) -> list[Instance]:
     """All IPv4 addresses of the host."""
     return host.client.query(NET_ADDRESS, columns=tuple(NET_ADDRESS.properties), where=f"AddressFamily = {IPV4}")
 
 
-def read_routes(host: Target) -> list[Instance]:
+def query_routes(host: Target) -> list[Instance]:
     """All IPv4 routes of the host."""
     columns = ("DestinationPrefix", "InterfaceAlias", "InterfaceIndex")
     return host.client.query(NET_ROUTE, columns=columns, where=f"AddressFamily = {IPV4}")
 
 
-def host_adapter(host: Target, one: Switch) -> Instance | None:
-    """The host's network adapter on a switch (MSFT_NetAdapter); None where it has none, or not yet.
+def fetch_adapter(host: Target, on: Switch) -> Instance | None:
+    """The host's network adapter on a switch (MSFT_NetAdapter); None if it has none, or none yet.
 
-    The port of the switch leads to an Msvm_InternalEthernetPort by MAC address or name, and that to an MSFT_NetAdapter
-    by id or MAC address. The name of the latter isn't used: people change it, and Windows makes it up.
+    The port of the switch is matched with an Msvm_InternalEthernetPort by MAC address or name, and that with an
+    MSFT_NetAdapter by id or MAC address. The name of the latter is not used, because users and Windows change it.
     """
-    if not one.internals:
+    if not on.internals:
         return None
     ports = host.client.query(INTERNAL_PORT, columns=tuple(INTERNAL_PORT.properties))
     columns = ("DeviceID", "Name", "InterfaceIndex", "PermanentAddress", "HardwareInterface")
-    return match_adapter(one, ports, host.client.query(NET_ADAPTER, columns=columns))
+    return match_adapter(on, ports, host.client.query(NET_ADAPTER, columns=columns))
 
 
-def match_adapter(one: Switch, ports: list[Instance], adapters: list[Instance]) -> Instance | None:
-    """The host's adapter on a switch, out of the rows of both classes."""
-    names = {(row["ElementName"] or "").lower() for row in one.internals}
-    macs = {mac for row in one.internals if (mac := format_mac(row["Address"]))}
-    mine = [row for row in ports if format_mac(row["PermanentAddress"]) in macs] or [
+def match_adapter(on: Switch, ports: list[Instance], adapters: list[Instance]) -> Instance | None:
+    """The host's adapter on a switch, from the rows of both classes."""
+    names = {(row["ElementName"] or "").lower() for row in on.internals}
+    macs = {mac for row in on.internals if (mac := format_mac(row["Address"]))}
+    own = [row for row in ports if format_mac(row["PermanentAddress"]) in macs] or [
         row for row in ports if (row["ElementName"] or "").lower() in names
     ]
-    ids = {switch.guid(row["DeviceID"]) for row in mine}
-    macs |= {mac for row in mine if (mac := format_mac(row["PermanentAddress"]))}
-    # A physical adapter may share its address with the host's adapter on top of it.
-    adapters = [row for row in adapters if not row["HardwareInterface"]]
-    found = [row for row in adapters if switch.guid(row["DeviceID"]) in ids]
-    found = found or [row for row in adapters if format_mac(row["PermanentAddress"]) in macs]
-    return min(found, key=lambda row: row["InterfaceIndex"]) if found else None
+    ids = {switch.guid(row["DeviceID"]) for row in own}
+    macs |= {mac for row in own if (mac := format_mac(row["PermanentAddress"]))}
+    # A physical adapter may have the same address as the host's adapter on its switch.
+    virtual = [row for row in adapters if not row["HardwareInterface"]]
+    matching = [row for row in virtual if switch.guid(row["DeviceID"]) in ids]
+    matching = matching or [row for row in virtual if format_mac(row["PermanentAddress"]) in macs]
+    return min(matching, key=lambda row: row["InterfaceIndex"]) if matching else None
 
 
 def interface(row: Mapping[str, Any]) -> IPv4Interface:
+    """Address and prefix length of an MSFT_NetIPAddress."""
     return IPv4Interface(f"{row['IPAddress']}/{row['PrefixLength']}")
 
 
 # ---- writing ----
-# Nobody has published a capture of these writes over WS-Management, so each is verified by reading back, and what the
-# host says to it counts only where the reading says that nothing happened.
+# No capture of these writes over WS-Management has been published. Each is verified by reading back, and an error from
+# the host counts only if the change did not take effect.
 
 
 def wait_for_adapter(host: Target, switch_name: str) -> Instance:
-    """The host's adapter on a switch that was just made; Windows needs a moment for it."""
-    found: list[Instance] = []
+    """The host's adapter on a switch that was just created, as soon as Windows shows it. Raises Refused."""
+    adapter: Instance | None = None
 
-    def look() -> bool:
-        one = switch.pick(switch.read(host), switch_name, "switch")
-        adapter = host_adapter(host, one) if one else None
-        found.extend([adapter] if adapter else [])
-        return bool(found)
+    def shows() -> bool:
+        nonlocal adapter
+        created = switch.pick(switch.fetch_all(host), switch_name, "switch")
+        adapter = fetch_adapter(host, created) if created else None
+        return adapter is not None
 
-    wait_until(host, look, _SETTLING, f"see the host's adapter on '{switch_name}'")
-    return found[0]
+    wait_until(host, shows, _SETTLING, f"see the host's adapter on '{switch_name}'")
+    return adapter
 
 
 def verified(host: Target, write: Callable[[], Any], done: Callable[[], bool], what: str) -> None:
@@ -112,8 +113,8 @@ def verified(host: Target, write: Callable[[], Any], done: Callable[[], bool], w
 
 
 def add_address(host: Target, index: int, address: IPv4Interface) -> None:
-    """Give an adapter an address that stays (static method MSFT_NetIPAddress.Create)."""
-    what = f"give the host the address {address}"
+    """Assign a permanent address to an adapter (static method MSFT_NetIPAddress.Create)."""
+    what = f"assign the address {address} to the host"
     arguments = {
         "InterfaceIndex": index,
         "IPAddress": str(address.ip),
@@ -128,28 +129,28 @@ def add_address(host: Target, index: int, address: IPv4Interface) -> None:
             details = {"class": NET_ADDRESS.name, "method": "Create", "return_value": code}
             raise MethodFailed(f"Create returned {code}", **details)
 
-    verified(host, write, lambda: bool(_address_rows(host, index, address)), what)
+    verified(host, write, lambda: bool(_query_rows(host, index, address)), what)
 
 
 def remove_address(host: Target, index: int, address: IPv4Interface) -> None:
-    """Take an address from an adapter: it is there twice, for now and for after a restart."""
-    what = f"take the address {address} from the host"
-    for row in _address_rows(host, index, address):
+    """Remove an address from an adapter. It has two rows: one for now, one for after a restart."""
+    what = f"remove the address {address} from the host"
+    for row in _query_rows(host, index, address):
         verified(
             host,
             lambda row=row: _delete_address(host, row),
-            lambda row=row: all(row["Name"] != left["Name"] for left in _address_rows(host, index, address)),
+            lambda row=row: all(row["Name"] != other["Name"] for other in _query_rows(host, index, address)),
             what,
         )
 
 
 def _delete_address(host: Target, row: Instance) -> None:
-    """Three of the four keys are empty texts, which a host may not take as selectors; the fourth names it alone."""
+    """Three of the four keys are empty, which a host may refuse as selectors; the fourth alone identifies the row."""
     keys = {key: row[key] or "" for key in NET_ADDRESS.keys}
     try:
         host.client.delete(NET_ADDRESS, keys)
     except NotFound:
-        pass  # gone with the row of the other store
+        pass  # removed together with the row of the other store
     except Fault as fault:
         try:
             host.client.delete(NET_ADDRESS, {key: value for key, value in keys.items() if value})
@@ -157,7 +158,7 @@ def _delete_address(host: Target, row: Instance) -> None:
             raise fault from None
 
 
-def _address_rows(host: Target, index: int, address: IPv4Interface) -> list[Instance]:
+def _query_rows(host: Target, index: int, address: IPv4Interface) -> list[Instance]:
     where = f"InterfaceIndex = {index} AND IPAddress = {quote(str(address.ip))}"
     rows = host.client.query(NET_ADDRESS, columns=tuple(NET_ADDRESS.properties), where=where)
     return [row for row in rows if interface(row) == address]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import Any, NamedTuple
 
-from ..._task.errors import Invalid, Missing, Refused, Rule
+from ..._task.errors import Invalid, Missing, Refused, Rule, within
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
@@ -19,10 +19,10 @@ from . import switch
 from .host_network import (
     MANUAL,
     add_address,
-    host_adapter,
+    fetch_adapter,
     interface,
-    read_addresses,
-    read_routes,
+    query_addresses,
+    query_routes,
     remove_address,
     verified,
     wait_for_adapter,
@@ -55,7 +55,7 @@ OPTIONS: dict[str, Any] = {
 
 
 class StaticMapping(NamedTuple):
-    """A static mapping; hashable, so that sets of them can be compared."""
+    """A static mapping, named as the suboptions are."""
 
     protocol: str
     external_address: str
@@ -63,36 +63,35 @@ class StaticMapping(NamedTuple):
     internal_address: str
     internal_port: int
 
-    @property
-    def shown(self) -> dict[str, Any]:
-        return self._asdict()
-
     def __str__(self) -> str:
-        outside, inside = (
-            f"{self.external_address}:{self.external_port}",
-            f"{self.internal_address}:{self.internal_port}",
-        )
-        return f"{self.protocol} {outside} -> {inside}"
+        external = f"{self.external_address}:{self.external_port}"
+        return f"{self.protocol} {external} -> {self.internal_address}:{self.internal_port}"
 
     def clashes(self, other: StaticMapping) -> bool:
-        """Whether both want packets to the same port; 0.0.0.0 stands for every address."""
+        """Whether both map the same external port; 0.0.0.0 stands for every address."""
         same_address = ANY in (self.external_address, other.external_address) or (
             self.external_address == other.external_address
         )
         return same_address and (self.protocol, self.external_port) == (other.protocol, other.external_port)
 
 
-class Wanted(NamedTuple):
-    """The options, parsed; ``mappings`` None leaves them alone."""
+class WantedNat(NamedTuple):
+    """The options, parsed; ``mappings`` is None to leave them alone. ``prefix_option`` is the option that gave prefix.
+
+    ``prefix`` and ``address`` may be None for a NAT that is removed.
+    """
 
     name: str
+    switch: str
+    manage_switch: bool
     address: IPv4Interface | None
     prefix: IPv4Network | None
+    prefix_option: str
     mappings: tuple[StaticMapping, ...] | None
 
 
-class Found(NamedTuple):
-    """What the host has: the switch, the host's adapter on it, and the tables that a NAT can collide with."""
+class HostNetwork(NamedTuple):
+    """The switch, the host's adapter on it, the NAT, and the tables of the host that a NAT can conflict with."""
 
     switch: Switch | None
     adapter: Mapping[str, Any] | None
@@ -104,7 +103,7 @@ class Found(NamedTuple):
 
     @property
     def own_addresses(self) -> list[IPv4Interface]:
-        """The addresses that somebody gave to the host's adapter."""
+        """The addresses of the host's adapter that were configured manually."""
         index = self.adapter["InterfaceIndex"] if self.adapter else None
         rows = (row for row in self.addresses if row["InterfaceIndex"] == index and row["PrefixOrigin"] == MANUAL)
         return sorted({interface(row) for row in rows})
@@ -113,45 +112,51 @@ class Found(NamedTuple):
 # ---- options ----
 
 
-def parse(params: Mapping[str, Any]) -> Wanted:
-    """Raise Invalid for what can't be, whatever the host has."""
+def parse(params: Mapping[str, Any]) -> WantedNat:
+    """The options, as far as they can be checked without the host. Raises Invalid."""
     address = _parse_address(params["address"]) if params["address"] else None
     prefix = _parse_prefix(params["prefix"]) if params["prefix"] else address.network if address else None
     if params["state"] == "present" and address is None:
-        raise Invalid(
-            "give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24", option="address"
-        )
+        text = "give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24"
+        raise Invalid(text, option="address")
     if address and prefix and not (address.ip in prefix and address.network.subnet_of(prefix)):
         raise Invalid(f"{address} lies outside the prefix {prefix}; choose one of its addresses", option="address")
     mappings = params["static_mappings"]
-    if mappings is None:
-        return Wanted(params["name"], address, prefix, None)
-    return Wanted(params["name"], address, prefix, _parse_mappings(mappings, address, prefix))
+    if mappings is not None:
+        with within("static_mappings"):
+            mappings = _parse_mappings(mappings, address, prefix)
+    return WantedNat(
+        params["name"],
+        params["switch"],
+        params["manage_switch"],
+        address,
+        prefix,
+        "prefix" if params["prefix"] else "address",
+        mappings,
+    )
 
 
 def _parse_address(text: str) -> IPv4Interface:
-    try:
-        if "/" not in text:
-            raise ValueError
-        address = IPv4Interface(text)
-    except (AddressValueError, NetmaskValueError, ValueError) as error:
-        raise Invalid(
-            f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.100.1/24", option="address"
-        ) from error
-    network = address.network
-    if network.prefixlen > 30:
-        raise Invalid(f"{text} leaves no addresses for guests; choose a prefix length of at most 30", option="address")
-    if address.ip in (network.network_address, network.broadcast_address):
-        which = "network" if address.ip == network.network_address else "broadcast"
-        raise Invalid(
-            f"{address.ip} is the {which} address of {network}, not one of a host; "
-            f"choose from {network[1]} to {network[-2]}",
-            option="address",
-        )
-    if address.is_multicast or address.is_loopback or address.is_unspecified:
-        raise Invalid(
-            f"{address.ip} can't be an adapter's address; choose a private one such as 192.168.100.1", option="address"
-        )
+    with within("address"):
+        try:
+            if "/" not in text:
+                raise ValueError
+            address = IPv4Interface(text)
+        except (AddressValueError, NetmaskValueError, ValueError) as error:
+            raise Invalid(
+                f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.100.1/24"
+            ) from error
+        network = address.network
+        if network.prefixlen > 30:
+            raise Invalid(f"{text} leaves no addresses for guests; choose a prefix length of at most 30")
+        if address.ip in (network.network_address, network.broadcast_address):
+            kind = "network" if address.ip == network.network_address else "broadcast"
+            raise Invalid(
+                f"{address.ip} is the {kind} address of {network}, not an address of a host; "
+                f"choose an address from {network[1]} to {network[-2]}"
+            )
+        if address.is_multicast or address.is_loopback or address.is_unspecified:
+            raise Invalid(f"{address.ip} can't be an adapter's address; choose a private address such as 192.168.100.1")
     return address
 
 
@@ -161,99 +166,104 @@ def _parse_prefix(text: str) -> IPv4Network:
             raise ValueError
         return IPv4Network(text)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
-        raise Invalid(
-            f"'{text}' is not an IPv4 prefix with zeros behind its length, such as 192.168.100.0/24", option="prefix"
-        ) from error
+        text = f"'{text}' is not an IPv4 prefix with zeros behind its length, such as 192.168.100.0/24"
+        raise Invalid(text, option="prefix") from error
 
 
 def _parse_mappings(
     options: Iterable[Mapping[str, Any]], address: IPv4Interface | None, prefix: IPv4Network | None
 ) -> tuple[StaticMapping, ...]:
-    found: list[StaticMapping] = []
+    mappings: list[StaticMapping] = []
     for option in options:
-        one = _parse_mapping(option, address, prefix)
-        clash = next((other for other in found if one.clashes(other)), None)
+        mapping = _parse_mapping(option, address, prefix)
+        clash = next((other for other in mappings if mapping.clashes(other)), None)
         if clash:
-            raise Invalid(
-                f"{one} clashes with {clash}, which wants the same port; change one of them", option="static_mappings"
-            )
-        found.append(one)
-    return tuple(sorted(found))
+            text = f"{mapping} clashes with {clash}, which uses the same port; change one of them"
+            raise Invalid(text, option="external_port")
+        mappings.append(mapping)
+    return tuple(sorted(mappings))
 
 
 def _parse_mapping(
     option: Mapping[str, Any], address: IPv4Interface | None, prefix: IPv4Network | None
 ) -> StaticMapping:
-    where = f"static_mappings: {option['protocol']} {option['external_port']}"
+    label = f"{option['protocol']} {option['external_port']}"
     internal_port = option["external_port"] if option["internal_port"] is None else option["internal_port"]
     for name, port in (("external_port", option["external_port"]), ("internal_port", internal_port)):
         if not 1 <= port <= 65535:
-            raise Invalid(f"{name} {port} is out of range, choose a port from 1 to 65535", option=f"{where}")
-    try:
-        external, internal = IPv4Address(option["external_address"]), IPv4Address(option["internal_address"])
-    except AddressValueError as error:
-        raise Invalid(f"{error}; write an IPv4 address such as 192.168.100.10", option=f"{where}") from error
+            raise Invalid(f"{label}: {port} is out of range, choose a port from 1 to 65535", option=name)
+    external, internal = (_parse_ip(option, name, label) for name in ("external_address", "internal_address"))
     if prefix and internal not in prefix:
-        raise Invalid(
-            f"internal_address {internal} lies outside the prefix {prefix}, where the guests are", option=f"{where}"
-        )
+        text = f"{label}: {internal} lies outside the prefix {prefix} of the guests"
+        raise Invalid(text, option="internal_address")
     if address and internal == address.ip:
-        raise Invalid(f"internal_address {internal} is the host's own address; name a guest's", option=f"{where}")
+        text = f"{label}: {internal} is the host's own address; give the address of a guest"
+        raise Invalid(text, option="internal_address")
     return StaticMapping(option["protocol"], str(external), option["external_port"], str(internal), internal_port)
+
+
+def _parse_ip(option: Mapping[str, Any], name: str, label: str) -> IPv4Address:
+    try:
+        return IPv4Address(option[name])
+    except AddressValueError as error:
+        text = f"{label}: '{option[name]}' is not an IPv4 address; write an IPv4 address such as 192.168.100.10"
+        raise Invalid(text, option=name) from error
 
 
 # ---- reading ----
 
 
-def read(host: Target, name: str, switch_name: str) -> Found:
-    """What bears on this NAT; each table once. Raises Refused where Windows has no NAT."""
-    nats = read_nats(host)
+def fetch(host: Target, wanted: WantedNat) -> HostNetwork:
+    """The network of the host; each table once. Raises Ambiguous, and Refused if this Windows has no NAT."""
+    nats = query_nats(host)
     if nats is None:
         raise Refused(
             "Windows has no NAT on this host: the class MSFT_NetNat is missing, which comes with Windows Server 2016, "
-            "Windows 10 and the Hyper-V role. Install Hyper-V there first"
+            "Windows 10 and the Hyper-V role. Install Hyper-V on it first"
         )
-    chosen = switch.pick(switch.read(host), switch_name, "switch")
-    return Found(
-        chosen,
-        host_adapter(host, chosen) if chosen else None,
-        _named(nats, name),
+    current = switch.pick(switch.fetch_all(host), wanted.switch, "switch")
+    return HostNetwork(
+        current,
+        fetch_adapter(host, current) if current else None,
+        _named(nats, wanted.name),
         nats,
-        read_mappings(host),
-        read_addresses(host),
-        read_routes(host),
+        query_mappings(host),
+        query_addresses(host),
+        query_routes(host),
     )
 
 
-def reread(host: Target, found: Found, name: str) -> Found:
-    """The same with NATs and mappings as they are now."""
-    nats = read_nats(host) or []
-    return found._replace(nat=_named(nats, name), nats=nats, mappings=read_mappings(host))
+def fetch_again(host: Target, network: HostNetwork, wanted: WantedNat) -> HostNetwork:
+    """The same with the current NATs and mappings."""
+    nats = query_nats(host) or []
+    return network._replace(nat=_named(nats, wanted.name), nats=nats, mappings=query_mappings(host))
 
 
 def _named(nats: list[Instance], name: str) -> Instance | None:
     return next((row for row in nats if row["Name"].lower() == name.lower()), None)
 
 
-def read_nats(host: Target) -> list[Instance] | None:
-    """The NATs, or None where this Windows has no NAT at all."""
+def query_nats(host: Target) -> list[Instance] | None:
+    """The NATs, or None if this Windows has no NAT at all."""
     try:
         return host.client.query(NET_NAT, columns=tuple(NET_NAT.properties))
     except InvalidClass:
         return None
 
 
-def read_mappings(host: Target) -> list[Instance]:
+def query_mappings(host: Target) -> list[Instance]:
+    """The static mappings of all NATs."""
     return host.client.query(NET_NAT_MAPPING, columns=tuple(NET_NAT_MAPPING.properties))
 
 
 def prefix_of(nat: Mapping[str, Any]) -> IPv4Network | None:
-    """The internal prefix; some tools leave bits behind its length."""
+    """The internal prefix; some tools write it with bits behind its length."""
     text = nat["InternalIPInterfaceAddressPrefix"]
     return IPv4Network(text, strict=False) if text and ":" not in text else None
 
 
 def mapping_of(row: Mapping[str, Any]) -> StaticMapping:
+    """The mapping that a row of MSFT_NetNatStaticMapping describes."""
     words = {number: word for word, number in PROTOCOLS.items()}
     return StaticMapping(
         words.get(row["Protocol"], str(row["Protocol"])),
@@ -270,257 +280,269 @@ def mappings_of(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> di
 
 
 def describe(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A NAT as results show it."""
+    """A NAT in the form that results have."""
     return {
         "name": nat["Name"],
         "prefix": nat["InternalIPInterfaceAddressPrefix"] or None,
         "external_prefix": nat["ExternalIPInterfaceAddressPrefix"] or None,
-        "static_mappings": [one.shown for one in sorted(mappings_of(nat, rows).values())],
+        "static_mappings": _options(mappings_of(nat, rows).values()),
     }
 
 
-def predict(found: Found, wanted: Wanted, state: str) -> dict[str, Any] | None:
-    """The NAT as the task would leave it."""
-    if state == "absent":
-        return None
-    now = {"name": wanted.name, "prefix": str(wanted.prefix), "external_prefix": None, "static_mappings": []}
-    if found.nat:
-        now = describe(found.nat, found.mappings)
-    return now if wanted.mappings is None else {**now, "static_mappings": [one.shown for one in wanted.mappings]}
+def _options(mappings: Iterable[StaticMapping]) -> list[dict[str, Any]]:
+    return [mapping._asdict() for mapping in sorted(mappings)]
+
+
+def predict(network: HostNetwork, wanted: WantedNat) -> dict[str, Any]:
+    """The description of the NAT after the task."""
+    after = {"name": wanted.name, "prefix": str(wanted.prefix), "external_prefix": None, "static_mappings": []}
+    if network.nat:
+        after = describe(network.nat, network.mappings)
+    return after if wanted.mappings is None else {**after, "static_mappings": _options(wanted.mappings)}
 
 
 # ---- checking ----
 
 
-def _check_overlap(found: Found, prefix: IPv4Network) -> None:
-    """Raise Refused where the host is at home in the prefix already, or has a way there."""
-    index = found.adapter["InterfaceIndex"] if found.adapter else None
-    for row in found.addresses:
-        if row["InterfaceIndex"] != index and interface(row).network.overlaps(prefix):
+def _check_overlap(network: HostNetwork, wanted: WantedNat) -> None:
+    """Raise Refused if the host already has an address in the prefix, or a route to it."""
+    index = network.adapter["InterfaceIndex"] if network.adapter else None
+    for row in network.addresses:
+        if row["InterfaceIndex"] != index and interface(row).network.overlaps(wanted.prefix):
             raise Refused(
-                f"{prefix} overlaps with {interface(row)}, the address of the host's adapter "
-                f"'{row['InterfaceAlias']}'. Choose a prefix that nothing on this host uses",
-                option="address",
+                f"{wanted.prefix} overlaps with {interface(row)}, the address of the host's adapter "
+                f"'{row['InterfaceAlias']}'. Choose a prefix that this host does not use",
+                option=wanted.prefix_option,
                 overlaps=str(interface(row)),
                 interface=row["InterfaceAlias"],
             )
-    for row in found.routes:
+    for row in network.routes:
         route = IPv4Network(row["DestinationPrefix"], strict=False)
-        if row["InterfaceIndex"] != index and _is_network(route) and route.overlaps(prefix):
+        if row["InterfaceIndex"] != index and _is_network(route) and route.overlaps(wanted.prefix):
             raise Refused(
-                f"{prefix} overlaps with the host's route to {route} over '{row['InterfaceAlias']}', and "
-                "would cut the host off from there. Choose a prefix that nothing on this host uses",
-                option="address",
+                f"{wanted.prefix} overlaps with the host's route to {route} over '{row['InterfaceAlias']}', and "
+                "would make that network unreachable for the host. Choose a prefix that this host does not use",
+                option=wanted.prefix_option,
                 overlaps=str(route),
                 interface=row["InterfaceAlias"],
             )
 
 
 def _is_network(route: IPv4Network) -> bool:
-    """Whether a route leads to a network, rather than everywhere, or to what every adapter has of its own."""
+    """Whether a route leads to a network; not the default route, and not those that every adapter has."""
     return (
         route.prefixlen > 0 and not route.is_multicast and not route.is_loopback and str(route) != "255.255.255.255/32"
     )
 
 
-def _check_switch(found: Found, name: str, manage_switch: bool) -> None:
-    if found.switch is None and not manage_switch:
-        raise Missing(
-            f"there is no virtual switch '{name}'; make it first, or let this task do it with 'manage_switch: true'",
-            option="switch",
-            switch=name,
+def _check_switch(network: HostNetwork, wanted: WantedNat, may_create: bool) -> None:
+    current = network.switch
+    if current is None:
+        if may_create:
+            return
+        text = (
+            f"there is no virtual switch '{wanted.switch}'; create it first, or let this task create it with "
+            "'manage_switch: true'"
         )
-    if found.switch and found.switch.id == switch.DEFAULT_SWITCH:
-        raise Refused(
-            f"{found.switch} is the Default Switch, where Windows does NAT already. Use a switch of your own",
-            option="switch",
-            switch=found.switch.name,
+        raise Missing(text, option="switch", switch=wanted.switch)
+    text = ""
+    if current.id == switch.DEFAULT_SWITCH:
+        text = f"{current} is the Default Switch, on which Windows already does NAT. Use another switch"
+    elif current.type == PRIVATE:
+        text = (
+            f"{current} is private, so the host has no adapter on it that could have an address. "
+            "Make it internal first (virtual_switch)"
         )
-    if found.switch and found.switch.type == PRIVATE:
-        raise Refused(
-            f"{found.switch} is private, so the host has no adapter on it that could have an address. "
-            "Make it internal first (virtual_switch)",
-            option="switch",
-            switch=found.switch.name,
-        )
-    if found.switch and found.adapter is None:
-        raise Refused(f"Windows shows no adapter of the host on {found.switch}; try again in a moment", option="switch")
+    elif network.adapter is None:
+        text = f"Windows shows no adapter of the host on {current}; try again later"
+    if text:
+        raise Refused(text, option="switch", switch=current.name)
 
 
-def _check_nats(found: Found, wanted: Wanted, one_nat: Rule) -> None:
-    now = prefix_of(found.nat) if found.nat else None
-    if found.nat and now != wanted.prefix:
-        raise Refused(
-            f"NAT '{found.nat['Name']}' has the internal prefix {now or 'of no IPv4 network'}, and Windows can't "
-            f"change it to {wanted.prefix}. Remove it first with 'state: absent' (its static mappings go with it)",
-            nat=found.nat["Name"],
-        )
-    for row in found.nats:
+def _check_nats(network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> None:
+    if network.nat:
+        prefix = prefix_of(network.nat)
+        if prefix != wanted.prefix:
+            raise Refused(
+                f"NAT '{network.nat['Name']}' has {f'the internal prefix {prefix}' if prefix else 'no IPv4 prefix'}, "
+                f"and Windows can't change it to {wanted.prefix}. Remove the NAT first with 'state: absent' (which "
+                "also removes its static mappings)",
+                option=wanted.prefix_option,
+                nat=network.nat["Name"],
+            )
+        return
+    for row in network.nats:
         prefix = prefix_of(row)
-        if found.nat or prefix is None:
+        if prefix is None:
             continue
         if prefix.overlaps(wanted.prefix):
             raise Refused(
                 f"{wanted.prefix} overlaps with {prefix}, which NAT '{row['Name']}' translates already. "
-                "Choose another prefix, or name that NAT",
-                option="address",
+                "Choose another prefix, or give the name of that NAT",
+                option=wanted.prefix_option,
                 overlaps=str(prefix),
                 nat=row["Name"],
             )
         raise Refused(
             f"this host has the NAT '{row['Name']}' for {prefix} already ({one_nat.text}; rule {one_nat.id}). "
-            "Put the guests behind that one, or remove it first",
+            "Use that NAT for the guests, or remove it first",
+            option="name",
             nat=row["Name"],
             **one_nat.details(),
         )
 
 
-def _check_mappings(found: Found, wanted: Wanted) -> None:
-    foreign = [(row["NatName"], mapping_of(row)) for row in found.mappings if not _is_ours(row, wanted)]
-    for one in wanted.mappings or ():
-        for nat, other in foreign:
-            if one.clashes(other):
+def _check_mappings(network: HostNetwork, wanted: WantedNat) -> None:
+    """Raise Refused if another NAT maps the same external port."""
+    for row in network.mappings:
+        nat, other = row["NatName"], mapping_of(row)
+        if nat.lower() == wanted.name.lower():
+            continue
+        for mapping in wanted.mappings or ():
+            if mapping.clashes(other):
                 raise Refused(
-                    f"{one} clashes with {other} of NAT '{nat}'; choose another external port",
-                    option="static_mappings",
+                    f"{mapping} clashes with {other} of NAT '{nat}'; choose another external port",
+                    option="static_mappings.external_port",
                     nat=nat,
                 )
-
-
-def _is_ours(row: Mapping[str, Any], wanted: Wanted) -> bool:
-    return row["NatName"].lower() == wanted.name.lower()
 
 
 # ---- planning ----
 
 
-def plan(
-    host: Target, found: Found, wanted: Wanted, switch_name: str, manage_switch: bool, one_nat: Rule
-) -> list[Step]:
-    """Switch, address, NAT and mappings, in this order, each where it is missing. Raises Missing, Refused."""
-    _check_switch(found, switch_name, manage_switch)
-    _check_nats(found, wanted, one_nat)
-    steps = []
-    if found.switch is None:
-        steps.append(
-            Step(
-                f"make the internal virtual switch '{switch_name}'",
-                {"switch": None},
-                {"switch": switch_name},
-                lambda: switch.create(host, switch_name, [], True),
-            )
-        )
-    steps += _plan_address(host, found, wanted, switch_name) + _plan_nat(host, found, wanted)
-    if steps:  # what works already is left in peace
-        _check_overlap(found, wanted.prefix)
-        _check_mappings(found, wanted)
+def plan(host: Target, network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> list[Step]:
+    """The steps that create what is missing of switch, address, NAT and mappings, in this order.
+
+    ``one_nat`` is the support rule behind the refusal of a second NAT. Raises Missing, Refused.
+    """
+    _check_switch(network, wanted, wanted.manage_switch or host.predicts("switch", wanted.switch))
+    _check_nats(network, wanted, one_nat)
+    steps = [
+        *_plan_switch(host, network, wanted),
+        *_plan_address(host, network, wanted),
+        *_plan_nat(host, network, wanted),
+        *_plan_mappings(host, network, wanted),
+    ]
+    if steps:  # a NAT that needs no change is not checked again
+        _check_overlap(network, wanted)
+        _check_mappings(network, wanted)
     return steps
 
 
-def _plan_address(host: Target, found: Found, wanted: Wanted, switch_name: str) -> list[Step]:
-    """One address of the adapter lies in the prefix, the wanted one; what else the adapter has is left alone."""
-    mine = [one for one in found.own_addresses if one.ip in wanted.prefix]
-    others = [one for one in mine if one != wanted.address]
-    if mine == [wanted.address]:
+def _plan_switch(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
+    if network.switch:
         return []
-    before, after = {"address": ", ".join(map(str, mine)) or None}, {"address": str(wanted.address)}
+    what = f"create the internal virtual switch '{wanted.switch}'"
+    before, after = {"switch": None}, {"switch": wanted.switch}
+    return [Step(what, before, after, lambda: switch.create(host, wanted.switch, [], True))]
+
+
+def _plan_address(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
+    """The wanted address replaces the other addresses of the adapter in the prefix; those outside are left alone."""
+    current = [address for address in network.own_addresses if address.ip in wanted.prefix]
+    if current == [wanted.address]:
+        return []
 
     def apply() -> None:
-        adapter = found.adapter or wait_for_adapter(host, switch_name)
+        adapter = network.adapter or wait_for_adapter(host, wanted.switch)
         index = adapter["InterfaceIndex"]
-        for one in others:
-            remove_address(host, index, one)
-        if wanted.address not in mine:
+        for address in current:
+            if address != wanted.address:
+                remove_address(host, index, address)
+        if wanted.address not in current:
             add_address(host, index, wanted.address)
 
-    return [Step(f"give the host the address {wanted.address} on '{switch_name}'", before, after, apply)]
+    before, after = {"address": ", ".join(map(str, current)) or None}, {"address": str(wanted.address)}
+    return [Step(f"assign the address {wanted.address} to the host on '{wanted.switch}'", before, after, apply)]
 
 
-def _plan_nat(host: Target, found: Found, wanted: Wanted) -> list[Step]:
-    steps = []
-    if found.nat is None:
-        steps.append(
-            Step(
-                f"make the NAT '{wanted.name}' for {wanted.prefix}",
-                {"nat": None},
-                {"nat": {"name": wanted.name, "prefix": str(wanted.prefix)}},
-                lambda: _create(
-                    host,
-                    NET_NAT,
-                    {"Name": wanted.name, "InternalIPInterfaceAddressPrefix": str(wanted.prefix)},
-                    lambda row: row["Name"].lower() == wanted.name.lower(),
-                    f"make the NAT '{wanted.name}' for {wanted.prefix}",
-                ),
-            )
-        )
+def _plan_nat(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
+    if network.nat:
+        return []
+    what = f"create the NAT '{wanted.name}' for {wanted.prefix}"
+    values = {"Name": wanted.name, "InternalIPInterfaceAddressPrefix": str(wanted.prefix)}
+
+    def is_created(row: Instance) -> bool:
+        return row["Name"].lower() == wanted.name.lower()
+
+    after = {"nat": {"name": wanted.name, "prefix": str(wanted.prefix)}}
+    return [Step(what, {"nat": None}, after, lambda: _create(host, NET_NAT, values, is_created, what))]
+
+
+def _plan_mappings(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
     if wanted.mappings is None:
-        return steps
-    there = mappings_of(found.nat, found.mappings) if found.nat else {}
-    extra = {id: one for id, one in there.items() if one not in wanted.mappings}
-    missing = [one for one in wanted.mappings if one not in there.values()]
-    before = {"static_mappings": [one.shown for one in sorted(there.values())]}
-    after = {"static_mappings": [one.shown for one in wanted.mappings]}
-    name = found.nat["Name"] if found.nat else wanted.name
-    if extra or missing:
-        steps.append(
-            Step(
-                f"set the static mappings of NAT '{name}'",
-                before,
-                after,
-                lambda: _exchange_mappings(host, name, extra, missing),
-            )
+        return []
+    current = mappings_of(network.nat, network.mappings) if network.nat else {}
+    extra = {id: mapping for id, mapping in current.items() if mapping not in wanted.mappings}
+    missing = [mapping for mapping in wanted.mappings if mapping not in current.values()]
+    if not (extra or missing):
+        return []
+    name = network.nat["Name"] if network.nat else wanted.name
+    return [
+        Step(
+            f"set the static mappings of NAT '{name}'",
+            {"static_mappings": _options(current.values())},
+            {"static_mappings": _options(wanted.mappings)},
+            lambda: _exchange_mappings(host, name, extra, missing),
         )
-    return steps
+    ]
 
 
-def plan_removal(host: Target, found: Found, wanted: Wanted, manage_switch: bool, force: bool) -> list[Step]:
-    """The steps back: NAT (with its mappings), the host's addresses within its prefix, and the switch if asked."""
-    steps = []
-    prefix = wanted.prefix or (prefix_of(found.nat) if found.nat else None)
-    if found.nat:
-        nat = found.nat
-        steps.append(
-            Step(
-                f"remove NAT '{nat['Name']}'",
-                {"nat": describe(nat, found.mappings)},
-                {"nat": None},
-                lambda: _remove_nat(host, nat, mappings_of(nat, found.mappings)),
-            )
+def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: bool) -> list[Step]:
+    """The steps that remove the NAT with its mappings, and its switch or else the host's addresses in its prefix.
+
+    Raises Refused if VMs are connected to the switch, unless ``force`` allows to remove it.
+    """
+    steps = _plan_nat_removal(host, network.nat, network.mappings) if network.nat else []
+    current = network.switch
+    if wanted.manage_switch and current and current.id != switch.DEFAULT_SWITCH:
+        # The host's adapter is removed with the switch, and its addresses with the adapter.
+        before, after = {"switch": current.name}, {"switch": None}
+        removal = switch.plan_removal(host, current, force)
+        return steps + [Step(step.what, before, after, step.apply) for step in removal]
+    return steps + _plan_address_removal(host, network, wanted)
+
+
+def _plan_nat_removal(host: Target, nat: Mapping[str, Any], rows: list[Instance]) -> list[Step]:
+    what, mappings = f"remove NAT '{nat['Name']}'", mappings_of(nat, rows)
+    before = {"nat": describe(nat, rows)}
+    return [Step(what, before, {"nat": None}, lambda: _remove_nat(host, nat, mappings, what))]
+
+
+def _plan_address_removal(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
+    prefix = wanted.prefix or (prefix_of(network.nat) if network.nat else None)
+    current = [address for address in network.own_addresses if prefix and address.ip in prefix]
+    if not current:
+        return []
+    index, addresses = network.adapter["InterfaceIndex"], ", ".join(map(str, current))
+    return [
+        Step(
+            f"remove the address {addresses} from the host's adapter on {network.switch}",
+            {"address": addresses},
+            {"address": None},
+            lambda: [remove_address(host, index, address) for address in current],
         )
-    if manage_switch and found.switch and found.switch.id != switch.DEFAULT_SWITCH:
-        # The host's adapter goes with the switch, and its addresses with the adapter.
-        shown = [{"switch": found.switch.name}, {"switch": None}]
-        removal = switch.plan_removal(host, found.switch, force)
-        return steps + [Step(one.what, *shown, one.apply) for one in removal]
-    mine = [one for one in found.own_addresses if prefix and one.ip in prefix]
-    if mine:
-        index = found.adapter["InterfaceIndex"]
-        steps.append(
-            Step(
-                f"take the address {', '.join(map(str, mine))} from the host's adapter on {found.switch}",
-                {"address": ", ".join(map(str, mine))},
-                {"address": None},
-                lambda: [remove_address(host, index, one) for one in mine],
-            )
-        )
-    return steps
+    ]
 
 
 # ---- writing ----
 
 
 def _create(
-    host: Target, cls: CimClass, values: Mapping[str, Any], is_it: Callable[[Instance], bool], what: str
+    host: Target, cls: CimClass, values: Mapping[str, Any], is_created: Callable[[Instance], bool], what: str
 ) -> None:
+    """Create an instance, and verify that a row shows it."""
     verified(
         host,
         lambda: host.client.create(cls, values),
-        lambda: any(is_it(row) for row in host.client.query(cls, columns=tuple(cls.properties))),
+        lambda: any(is_created(row) for row in host.client.query(cls, columns=tuple(cls.properties))),
         what,
     )
 
 
 def _delete(host: Target, cls: CimClass, instance_id: str, what: str) -> None:
+    """Delete an instance, and verify that its row is gone."""
+
     def gone() -> bool:
         return all(row["InstanceID"] != instance_id for row in host.client.query(cls, columns=("InstanceID",)))
 
@@ -530,29 +552,30 @@ def _delete(host: Target, cls: CimClass, instance_id: str, what: str) -> None:
 def _exchange_mappings(
     host: Target, nat: str, extra: Mapping[str, StaticMapping], missing: Iterable[StaticMapping]
 ) -> None:
-    """A mapping can't be changed, only removed and made; what goes makes room for what comes."""
-    for id, one in extra.items():
-        _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {one} of NAT '{nat}'")
-    for one in missing:
+    """Remove extra mappings, then create missing ones: a mapping can't be changed, and two may use the same port."""
+    for id, mapping in extra.items():
+        _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {mapping} of NAT '{nat}'")
+    for mapping in missing:
         values = {
             "NatName": nat,
-            "Protocol": PROTOCOLS[one.protocol],
-            "ExternalIPAddress": one.external_address,
-            "ExternalPort": one.external_port,
-            "InternalIPAddress": one.internal_address,
-            "InternalPort": one.internal_port,
+            "Protocol": PROTOCOLS[mapping.protocol],
+            "ExternalIPAddress": mapping.external_address,
+            "ExternalPort": mapping.external_port,
+            "InternalIPAddress": mapping.internal_address,
+            "InternalPort": mapping.internal_port,
         }
         _create(
             host,
             NET_NAT_MAPPING,
             values,
-            lambda row, one=one: row["NatName"].lower() == nat.lower() and mapping_of(row) == one,
-            f"add the static mapping {one} to NAT '{nat}'",
+            lambda row, mapping=mapping: row["NatName"].lower() == nat.lower() and mapping_of(row) == mapping,
+            f"add the static mapping {mapping} to NAT '{nat}'",
         )
 
 
-def _remove_nat(host: Target, nat: Mapping[str, Any], mappings: Mapping[str, StaticMapping]) -> None:
-    _delete(host, NET_NAT, nat["InstanceID"], f"remove NAT '{nat['Name']}'")
-    left = {row["InstanceID"] for row in read_mappings(host)} & set(mappings)
-    for id in left:
+def _remove_nat(host: Target, nat: Mapping[str, Any], mappings: Mapping[str, StaticMapping], what: str) -> None:
+    """Remove a NAT, and those of its mappings that Windows did not remove with it."""
+    _delete(host, NET_NAT, nat["InstanceID"], what)
+    remaining = {row["InstanceID"] for row in query_mappings(host)} & set(mappings)
+    for id in remaining:
         _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {mappings[id]}")

@@ -118,7 +118,7 @@ def test_a_switch_in_use(lab: Lab) -> None:
         ({"name": "Private", "net_adapters": ["Ethernet"]}, ("is held by virtual switch 'External'",)),
         (
             {"name": "External", "net_adapters": ["Ethernet", "Ethernet 2"]},
-            ("was made without teaming", "remove the switch", "make it anew"),
+            ("was created without teaming", "remove the switch", "recreate it"),
         ),
         ({"name": "Internal", "type": "external"}, ("net_adapters", "name the network adapter that makes it external")),
         ({"name": "Internal", "allow_management_os": False}, ("allow_management_os", "external switch only")),

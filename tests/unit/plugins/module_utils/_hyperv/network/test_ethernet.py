@@ -41,7 +41,7 @@ def test_parse_mac(text: str) -> None:
 def test_parse_mac_refuses(text: str, words: str) -> None:
     with pytest.raises(Invalid, match=words) as caught:
         ethernet.parse_mac(text)
-    assert caught.value.sentence().startswith(f"mac_address: '{text}'")
+    assert caught.value.message.startswith(f"'{text}'")
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,22 @@ def test_what_is_written_reads_back_the_same(option: dict[str, Any], values: dic
 
 
 @pytest.mark.parametrize(
-    ("option", "words"),
+    ("option", "suboption", "words"),
     [
-        ({"mode": "access"}, "needs the id"),
-        ({"mode": "access", "id": 0}, "vlan.id: 0 is out of range"),
-        ({"mode": "access", "id": 4095}, "vlan.id: 4095 is out of range"),
-        ({"mode": "access", "id": 5, "native_id": 6}, "vlan.native_id: a VLAN of mode 'access' has no such setting"),
-        ({"mode": "untagged", "id": 5}, "vlan.id: a VLAN of mode 'untagged'"),
-        ({"mode": "trunk", "allowed_ids": []}, "needs the ids"),
-        ({"mode": "trunk", "allowed_ids": ["1"], "native_id": 5000}, "vlan.native_id: 5000 is out of range"),
+        ({"mode": "access"}, "id", "needs the id"),
+        ({"mode": "access", "id": 0}, "id", "0 is out of range"),
+        ({"mode": "access", "id": 4095}, "id", "4095 is out of range"),
+        ({"mode": "access", "id": 5, "native_id": 6}, "native_id", "a VLAN of mode 'access' has no such setting"),
+        ({"mode": "untagged", "id": 5}, "id", "a VLAN of mode 'untagged'"),
+        ({"mode": "trunk", "allowed_ids": []}, "allowed_ids", "needs the ids"),
+        ({"mode": "trunk", "allowed_ids": ["1", "x"]}, "allowed_ids", "'x' is neither"),
+        ({"mode": "trunk", "allowed_ids": ["1"], "native_id": 5000}, "native_id", "5000 is out of range"),
     ],
 )
-def test_parse_vlan_refuses(option: dict[str, Any], words: str) -> None:
-    with pytest.raises(Invalid, match=words):
+def test_parse_vlan_refuses(option: dict[str, Any], suboption: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
         ethernet.parse_vlan({**VLAN, **option})
+    assert caught.value.option == suboption
 
 
 def test_an_option_left_out_is_left_alone() -> None:

@@ -1,4 +1,4 @@
-"""What can't be a NAT, found out before anything is read."""
+"""The options of a NAT, checked before anything is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import nat
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
 
-OPTIONS = {"name": "lab", "state": "present", "address": "192.168.100.1/24", "prefix": None, "static_mappings": None}
+OPTIONS = {
+    "name": "lab",
+    "state": "present",
+    "switch": "NAT",
+    "manage_switch": False,
+    "address": "192.168.100.1/24",
+    "prefix": None,
+    "static_mappings": None,
+}
 
 
 def mapping(**more: Any) -> dict[str, Any]:
@@ -33,41 +41,56 @@ def test_the_prefix_may_be_larger() -> None:
 
 
 def test_the_internal_port_is_the_external_one_where_it_is_left_out() -> None:
-    (one,) = nat.parse({**OPTIONS, "static_mappings": [mapping()]}).mappings or ()
-    assert one.internal_port == 2222
+    (parsed,) = nat.parse({**OPTIONS, "static_mappings": [mapping()]}).mappings or ()
+    assert parsed.internal_port == 2222
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "option", "words"),
     [
-        ({"address": None}, "address: give the host's address"),
-        ({"address": "192.168.100.1"}, "is not an IPv4 address with its prefix length"),
-        ({"address": "192.168.100.300/24"}, "is not an IPv4 address with its prefix length"),
-        ({"address": "fd00::1/64"}, "is not an IPv4 address with its prefix length"),
-        ({"address": "192.168.100.1/33"}, "is not an IPv4 address with its prefix length"),
-        ({"address": "192.168.100.1/31"}, "leaves no addresses for guests"),
-        ({"address": "192.168.100.0/24"}, "is the network address"),
-        ({"address": "192.168.100.255/24"}, "is the broadcast address .* 192.168.100.1 to 192.168.100.254"),
-        ({"address": "127.0.0.1/8"}, "can't be an adapter's address"),
-        ({"address": "224.0.0.1/24"}, "can't be an adapter's address"),
-        ({"prefix": "192.168.200.0/24"}, "address: 192.168.100.1/24 lies outside the prefix 192.168.200.0/24"),
-        ({"prefix": "192.168.100.0/25"}, "lies outside the prefix"),
-        ({"prefix": "192.168.100.1/16"}, "is not an IPv4 prefix with zeros"),
-        ({"static_mappings": [mapping(internal_address="10.0.0.5")]}, "lies outside the prefix 192.168.100.0/24"),
-        ({"static_mappings": [mapping(internal_address="192.168.100.1")]}, "is the host's own address"),
-        ({"static_mappings": [mapping(internal_address="guest")]}, "tcp 2222: .*write an IPv4 address"),
-        ({"static_mappings": [mapping(external_port=0)]}, "external_port 0 is out of range"),
-        ({"static_mappings": [mapping(internal_port=70000)]}, "internal_port 70000 is out of range"),
-        (
-            {"static_mappings": [mapping(), mapping(internal_address="192.168.100.11")]},
-            "192.168.100.11:2222 clashes with .*192.168.100.10:2222",
-        ),
-        ({"static_mappings": [mapping(), mapping(external_address="192.0.2.1")]}, "clashes with"),
+        ({"address": None}, "address", "give the host's address"),
+        ({"address": "192.168.100.1"}, "address", "is not an IPv4 address with its prefix length"),
+        ({"address": "192.168.100.300/24"}, "address", "is not an IPv4 address with its prefix length"),
+        ({"address": "fd00::1/64"}, "address", "is not an IPv4 address with its prefix length"),
+        ({"address": "192.168.100.1/33"}, "address", "is not an IPv4 address with its prefix length"),
+        ({"address": "192.168.100.1/31"}, "address", "leaves no addresses for guests"),
+        ({"address": "192.168.100.0/24"}, "address", "is the network address"),
+        ({"address": "192.168.100.255/24"}, "address", "is the broadcast address .* 192.168.100.1 to 192.168.100.254"),
+        ({"address": "127.0.0.1/8"}, "address", "can't be an adapter's address"),
+        ({"address": "224.0.0.1/24"}, "address", "can't be an adapter's address"),
+        ({"prefix": "192.168.200.0/24"}, "address", "192.168.100.1/24 lies outside the prefix 192.168.200.0/24"),
+        ({"prefix": "192.168.100.0/25"}, "address", "lies outside the prefix"),
+        ({"prefix": "192.168.100.1/16"}, "prefix", "is not an IPv4 prefix with zeros"),
     ],
 )
-def test_parse_refuses(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(Invalid, match=words):
+def test_parse_refuses(options: dict[str, Any], option: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
         nat.parse({**OPTIONS, **options})
+    assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("mappings", "suboption", "words"),
+    [
+        ([mapping(internal_address="10.0.0.5")], "internal_address", "lies outside the prefix 192.168.100.0/24"),
+        ([mapping(internal_address="192.168.100.1")], "internal_address", "is the host's own address"),
+        ([mapping(internal_address="guest")], "internal_address", "tcp 2222: .*write an IPv4 address"),
+        ([mapping(external_address="any")], "external_address", "tcp 2222: 'any' is not an IPv4 address"),
+        ([mapping(external_port=0)], "external_port", "tcp 0: 0 is out of range"),
+        ([mapping(external_port=65536)], "external_port", "65536 is out of range"),
+        ([mapping(internal_port=70000)], "internal_port", "tcp 2222: 70000 is out of range"),
+        (
+            [mapping(), mapping(internal_address="192.168.100.11")],
+            "external_port",
+            "192.168.100.11:2222 clashes with .*192.168.100.10:2222",
+        ),
+        ([mapping(), mapping(external_address="192.0.2.1")], "external_port", "clashes with"),
+    ],
+)
+def test_parse_refuses_mappings(mappings: list[dict[str, Any]], suboption: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words) as caught:
+        nat.parse({**OPTIONS, "static_mappings": mappings})
+    assert caught.value.option == f"static_mappings.{suboption}"
 
 
 def test_what_does_not_clash() -> None:

@@ -10,6 +10,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network impo
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Ambiguous, Invalid, Missing
 
 ID = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+OTHER_ID = "7C9E6679-7425-40DE-944B-E07FC1F90AE7"
 HOST_PATH = r'\\HV01\root\virtualization\v2:Msvm_ComputerSystem.CreationClassName="Msvm_ComputerSystem",Name="HV01"'
 
 
@@ -45,8 +46,8 @@ def a_switch(*ports: dict[str, Any], teaming: bool | None = None) -> switch.Swit
     ],
 )
 def test_what_a_switch_is_follows_from_its_ports(ports: list[dict[str, Any]], kind: str, guids: set[str]) -> None:
-    found = a_switch(*ports)
-    assert (found.type, found.adapter_guids) == (kind, guids)
+    switched = a_switch(*ports)
+    assert (switched.type, switched.adapter_guids) == (kind, guids)
 
 
 def adapter(name: str | None, description: str, guid: str) -> switch.NetAdapter:
@@ -70,7 +71,7 @@ ADAPTERS = [
     ],
 )
 def test_adapters_by_name_or_description(names: list[str], chosen: list[str]) -> None:
-    assert [one.name for one in switch.choose(ADAPTERS, names)] == chosen
+    assert [adapter.name for adapter in switch.choose(ADAPTERS, names)] == chosen
 
 
 def test_an_unknown_adapter_is_answered_with_those_there_are() -> None:
@@ -84,18 +85,19 @@ def test_a_shared_description_is_answered_with_names() -> None:
 
 
 def test_names_are_literal_and_without_case() -> None:
-    switches = [a_switch(), a_switch()._replace(id="B" * 36, name="LAN*")]
+    switches = [a_switch(), a_switch()._replace(id=OTHER_ID, name="LAN*")]
     assert switch.pick(switches, "lan") is switches[0]
     assert switch.pick(switches, "lan*") is switches[1]
-    assert switch.pick(switches, "b" * 36) is switches[1]
+    assert switch.pick(switches, OTHER_ID.lower()) is switches[1]
+    assert switch.pick(switches, f"{{{OTHER_ID}}}") is switches[1]
     assert switch.pick(switches, "L?N") is None
 
 
 def test_a_name_that_two_switches_share() -> None:
-    switches = [a_switch(), a_switch()._replace(id="B" * 36, name="lan")]
+    switches = [a_switch(), a_switch()._replace(id=OTHER_ID, name="lan")]
     with pytest.raises(Ambiguous, match=ID) as caught:
         switch.pick(switches, "LAN")
-    assert caught.value.details["ids"] == sorted([ID, "B" * 36])
+    assert caught.value.details["ids"] == sorted([ID, OTHER_ID])
 
 
 PARAMS = {"type": None, "net_adapters": None, "allow_management_os": None}
@@ -139,7 +141,7 @@ def internal_port(guid: str, mac: str, name: str) -> dict[str, Any]:
             [net_adapter("11", "00155D000001", 5), net_adapter("22", "00155D000002", 9)],
             9,
         ),
-        # the switch port tells no address: by the name that both ports have
+        # the switch port has no address: by the name of both ports
         (
             "",
             [internal_port("11", "00155D000001", "WAN"), internal_port("22", "00155D000002", "LAN")],
@@ -159,6 +161,6 @@ def internal_port(guid: str, mac: str, name: str) -> dict[str, Any]:
 def test_the_hosts_adapter_on_a_switch(
     address: str, ports: list[dict[str, Any]], adapters: list[dict[str, Any]], index: int | None
 ) -> None:
-    one = a_switch(row("1", HOST_PATH, name="LAN", address=address))
-    found = host_network.match_adapter(one, ports, adapters)
-    assert (found["InterfaceIndex"] if found else None) == index
+    on = a_switch(row("1", HOST_PATH, name="LAN", address=address))
+    matched = host_network.match_adapter(on, ports, adapters)
+    assert (matched["InterfaceIndex"] if matched else None) == index
