@@ -32,14 +32,18 @@ def wrote(what: str) -> None:
         writes.append(what)
 
 
-@contextmanager
-def taken_back(undo: Callable[[], object], otherwise: str) -> Iterator[None]:
-    """Undo what was written inside when it fails, so that it doesn't count as written.
+def position() -> int:
+    """How many writes are recorded so far, for taken_back()."""
+    return len(_writes.get() or ())
 
-    When undoing fails too, the first error says so: `otherwise` is the state that is left behind.
+
+@contextmanager
+def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = None) -> Iterator[None]:
+    """Undo what was written inside, or since a position, when the work inside fails; it then counts as not written.
+
+    When undoing fails too, the first error says so: ``otherwise`` is the state that is left behind.
     """
-    writes = _writes.get()
-    so_far = len(writes or ())
+    since = position() if since is None else since
     try:
         yield
     except HostError as error:
@@ -48,5 +52,5 @@ def taken_back(undo: Callable[[], object], otherwise: str) -> Iterator[None]:
         except HostError as second:
             error.message += f"; and {otherwise}: {second.message}"
         else:
-            del (writes or [])[so_far:]
+            del (_writes.get() or [])[since:]
         raise

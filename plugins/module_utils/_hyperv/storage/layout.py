@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..._task.errors import Refused
-from ..._task.journal import taken_back
+from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import Reference
@@ -267,11 +267,14 @@ def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: 
         insert(host, vm, kind, occupant.id, path)
         layout.drives = [one._replace(path=path) if one is occupant else one for one in layout.drives]
         return
+    before = position()
     drive_id = _add_drive(host, vm, layout, kind, place)
     if path is not None:
         what = f"remove the empty drive at {place} from {vm}"
         with taken_back(
-            lambda: vm_resources.remove(host, RESOURCE, drive_id, what), f"an empty {kind} drive remains at {place}"
+            lambda: vm_resources.remove(host, RESOURCE, drive_id, what),
+            f"an empty {kind} drive remains at {place}",
+            before,
         ):
             insert(host, vm, kind, drive_id, path)
     layout.drives.append(Drive(kind, place, drive_id, None, path))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..._task.errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
-from ..._task.journal import taken_back
+from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import Reference
@@ -118,6 +118,7 @@ def check_new(parts: Parts, name: str) -> None:
 def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
     """Create a checkpoint. Hyper-V doesn't take a name, so the checkpoint is renamed once its job has identified it."""
     known = {one.id.lower() for one in query(host, vm)}
+    before = position()
     options = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
     answer = jobs.call(
         host,
@@ -131,7 +132,9 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
     instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
     new = Checkpoint(instance_id, name, None, None)
     with taken_back(
-        lambda: delete(host, vm, new, False), f"the checkpoint {new.guid} stays under the name that Hyper-V gave it"
+        lambda: delete(host, vm, new, False),
+        f"the checkpoint {new.guid} stays under the name that Hyper-V gave it",
+        before,
     ):
         rename(host, vm, new, name)
 

@@ -203,7 +203,7 @@ def test_absent_already(lab: Lab) -> None:
 
 def test_a_guest_that_can_not_prepare_one(lab: Lab) -> None:
     lab.vm("strict01").guest.spec["integration_services"] = False
-    result = lab.fails("vm_checkpoint", "take a checkpoint of VM 'strict01'", vm="strict01", name="clean")
+    result = lab.fails("vm_checkpoint", "create a checkpoint of VM 'strict01'", vm="strict01", name="clean")
     assert result["changed"] is False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,7 +37,6 @@ MODEL: dict[str, Any] = {
             "vms": [
                 {"name": "off01", "disks": [{"path": r"C:\VMs\off.vhdx", "size": "40GB"}]},
                 {"name": "run01", "state": "running", "disks": [{"path": r"C:\VMs\run.vhdx", "size": "40GB"}]},
-                {"name": "vhd01", "state": "running", "disks": [{"path": r"C:\VMs\vhd.vhd", "size": "40GB"}]},
                 {"name": "bare01", "controllers": {"scsi": 0}},
                 {"name": "bios01", "generation": 1, "disks": [{"path": r"C:\VMs\bios.vhdx", "size": "40GB"}]},
                 {
@@ -51,6 +52,13 @@ MODEL: dict[str, Any] = {
                     "checkpoints": [{"name": "first"}],
                 },
                 {"name": "saved01", "state": "saved", "disks": [{"path": r"C:\VMs\saved.vhdx", "size": "40GB"}]},
+                {
+                    "name": "full01",
+                    "controllers": {"scsi": 4},
+                    "disks": [
+                        {"path": rf"C:\VMs\f{n}-{at}.vhdx", **place(n, at)} for n in range(4) for at in range(64)
+                    ],
+                },
             ],
         }
     ]
@@ -58,19 +66,27 @@ MODEL: dict[str, Any] = {
 
 
 @pytest.fixture(params=["real", "async"])
-def jobs(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Hosts answer as real ones do, or with a job for everything."""
-    return {"mode": request.param}
+def mode(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
-real_host = pytest.mark.parametrize("jobs", [{"mode": "real"}], ids=["real"])
+@pytest.fixture
+def lab(mode: str) -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"mode": mode}
+    with open_lab(model) as opened:
+        yield opened
+
+
+once = pytest.mark.parametrize("mode", ["real"], indirect=True)
 
 
 def where(lab: Lab, vm: str) -> dict[str, str]:
     """Path → place of the disks of a VM."""
+    found = lab.run("vm_info", name=[vm], include=["disks"])["vms"][0]["disks"]
     return {
-        disk["path"]: f"{disk['controller_type']} {disk['controller_number']}:{disk['controller_location']}"
-        for disk in lab.info(vm, "disks")["disks"]
+        one["path"]: f"{one['controller_type']} {one['controller_number']}:{one['controller_location']}"
+        for one in found
     }
 
 
@@ -118,7 +134,7 @@ def test_slashes_and_case_are_the_same_path(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("path", [r"C:\Images\golden.vhdx", r"C:\Images\old.vhd", r"C:\Images\fixed.vhdx"])
-@real_host
+@once
 def test_it_grows(lab: Lab, path: str) -> None:
     before = lab.machine.files.get(path).disk.size
     result = lab.apply("vm_disk", path=path, size="60GB")
@@ -130,20 +146,15 @@ def test_it_grows(lab: Lab, path: str) -> None:
     lab.leaves_alone("vm_disk", path=path)
 
 
-@real_host
-def test_a_vhdx_on_scsi_grows_while_its_vm_runs(lab: Lab) -> None:
+@once
+def test_it_grows_while_the_vm_runs(lab: Lab) -> None:
     assert lab.apply("vm_disk", vm="run01", path=r"C:\VMs\run.vhdx", size="60GB")["power_cycle_required"] is False
-
-
-@pytest.mark.parametrize(("vm", "path"), [("bios02", r"C:\VMs\biosrun.vhdx"), ("vhd01", r"C:\VMs\vhd.vhd")])
-@real_host
-def test_a_disk_on_ide_and_a_vhd_grow_only_while_their_vm_is_off(lab: Lab, vm: str, path: str) -> None:
-    task = {"vm": vm, "path": path, "size": "60GB"}
-    lab.refuses("vm_disk", f"VM '{vm}' is running", "changing size needs it off", **task)
+    task = {"vm": "bios02", "path": r"C:\VMs\biosrun.vhdx", "size": "60GB"}
+    lab.refuses("vm_disk", "VM 'bios02' is running", "changing size needs it off", **task)
     assert lab.apply("vm_disk", **task, allow_power_cycle=True)["power_cycled"] is True
 
 
-@real_host
+@once
 def test_deleted(lab: Lab) -> None:
     path = r"C:\Images\old.vhd"
     lab.leaves_alone("vm_disk", path=path, state="absent")
@@ -178,7 +189,7 @@ def test_attached_at_a_place_with_the_controllers_that_it_takes(lab: Lab) -> Non
     assert where(lab, "bare01") == {path: "scsi 0:7", r"C:\VMs\more.vhdx": "scsi 1:63"}
 
 
-@real_host
+@once
 def test_attached_to_a_running_vm(lab: Lab) -> None:
     task = {"vm": "run01", "path": r"C:\VMs\data.vhdx", "size": "10GB"}
     assert lab.apply("vm_disk", **task)["power_cycle_required"] is False
@@ -189,7 +200,7 @@ def test_attached_to_a_running_vm(lab: Lab) -> None:
     assert lab.vm("run01").running
 
 
-@real_host
+@once
 def test_generation_1_has_ide_first(lab: Lab) -> None:
     for name, expected in (("a", "ide 0:1"), ("b", "ide 1:0"), ("c", "ide 1:1"), ("d", "scsi 0:0")):
         path = rf"C:\VMs\{name}.vhdx"
@@ -215,7 +226,7 @@ def test_moved(lab: Lab) -> None:
     assert where(lab, "bios01") == {r"C:\VMs\bios.vhdx": "scsi 0:0"}
 
 
-@real_host
+@once
 def test_no_disk_is_moved_under_a_running_guest(lab: Lab) -> None:
     task = {"vm": "run01", "path": r"C:\VMs\run.vhdx", "controller_location": 5}
     lab.refuses("vm_disk", "VM 'run01' is running", "changing controller_location needs it off", **task)
@@ -234,7 +245,7 @@ def test_detached(lab: Lab) -> None:
     lab.apply("vm_disk", vm="off01", path=path)
 
 
-@real_host
+@once
 def test_detached_and_deleted(lab: Lab) -> None:
     for vm, path in (("off01", r"C:\VMs\off.vhdx"), ("run01", r"C:\VMs\run.vhdx")):
         result = lab.apply("vm_disk", vm=vm, path=path, state="absent", delete_file=True)
@@ -242,7 +253,7 @@ def test_detached_and_deleted(lab: Lab) -> None:
         assert not lab.machine.files.get(path)
 
 
-@real_host
+@once
 def test_a_disk_on_ide_is_detached_from_a_vm_that_is_off(lab: Lab) -> None:
     task = {"vm": "bios02", "path": r"C:\VMs\biosrun.vhdx", "state": "absent"}
     lab.refuses("vm_disk", "VM 'bios02' is running", "changing controller_type needs it off", **task)
@@ -262,10 +273,10 @@ def test_a_disk_with_checkpoints_is_found_by_its_first_file(lab: Lab) -> None:
     assert where(lab, "grown01") == {leaf: "scsi 0:3"}, "it is the file that the VM runs on that is moved"
 
 
-@real_host
+@once
 def test_what_checkpoints_stand_on_is_kept(lab: Lab) -> None:
     path = r"C:\VMs\grown.vhdx"
-    words = (f"size: '{path}' can't grow while checkpoints stand on it", "vm_checkpoint")
+    words = (f"size: '{path}' can't be expanded because it has checkpoints", "vm_checkpoint")
     lab.refuses("vm_disk", *words, vm="grown01", path=path, size="60GB")
     lab.refuses("vm_disk", f"size: '{path}' is in use by VM 'grown01' as a parent of", path=path, size="60GB")
     held = (f"path: '{path}' is in use by the checkpoint 'first' of VM 'grown01'", "leave the file as it is")
@@ -282,7 +293,7 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"path": NEW}, (f"path: there is no file '{NEW}'", "give its 'size'")),
+        ({"path": NEW}, (f"path: there is no file '{NEW}'", "set 'size'")),
         ({"path": NEW, "size": "much"}, ("size: 'much' is not a size", "such as 4GB")),
         ({"path": NEW, "size": "1MB"}, ("size: 1MB", "between 3MB and 64TB")),
         ({"path": NEW, "size": 4 * GB + 1}, ("size: ", "is not a multiple of 4KB")),
@@ -290,8 +301,8 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
         ({"path": NEW, "size": "4GB", "block_size": "3MB"}, ("block_size: 3MB is not for", "32MB")),
         ({"path": r"C:\VMs\new.img", "size": "4GB"}, ("path: ", "must end in .vhdx or .vhd")),
         ({"path": "new.vhdx", "size": "4GB"}, ("path: 'new.vhdx' is not a full path on the host",)),
-        ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Make it first")),
-        ({"path": GOLDEN, "size": "10GB"}, (f"size: '{GOLDEN}' has 40GB and is not made smaller", "lose data")),
+        ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Create it first")),
+        ({"path": GOLDEN, "size": "10GB"}, (f"size: '{GOLDEN}' has 40GB and is never shrunk", "lose data")),
         ({"path": GOLDEN, "size": "60GB", "vm": "off01", "controller_number": 3}, ("scsi controllers are 0 to 1",)),
         ({"path": GOLDEN, "type": "fixed"}, (f"type: '{GOLDEN}' is dynamic and can't become fixed", "Convert")),
         ({"path": GOLDEN, "parent": CHILD}, (f"type: '{GOLDEN}' is dynamic and can't become differencing",)),
@@ -307,11 +318,11 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
         ),
         (
             {"path": NEW, "parent": r"C:\Images\stale.vhdx"},
-            (r"parent: 'C:\Images\stale.vhdx' is of no use", GOLDEN, "make the disk anew"),
+            (r"parent: 'C:\Images\stale.vhdx' can't be used", GOLDEN, "recreate the disk"),
         ),
         (
             {"path": r"C:\Images\stale.vhdx", "vm": "off01"},
-            (r"path: 'C:\Images\stale.vhdx' is of no use", f"its parent '{GOLDEN}'", "Bring the parent back"),
+            (r"path: 'C:\Images\stale.vhdx' can't be used", f"its parent '{GOLDEN}'", "Restore the parent"),
         ),
         (
             {"path": r"C:\Images\mounted.vhdx", "vm": "off01"},
@@ -330,7 +341,7 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
         ({"path": r"C:\Images\mounted.vhdx", "size": "60GB"}, ("size: ", "is in use by something else")),
         (
             {"path": NEW, "size": "1GB", "vm": "off01", "controller_type": "ide"},
-            ("controller_type: VM 'off01' is of generation 2, which has no IDE controllers",),
+            ("controller_type: VM 'off01' is a generation 2 VM, which has no IDE controllers",),
         ),
         (
             {"path": NEW, "size": "1GB", "vm": "off01", "controller_location": 0},
@@ -342,43 +353,41 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
         ),
         (
             {"path": NEW, "size": "1GB", "vm": "bios01", "controller_type": "ide", "controller_number": 2},
-            ("controller_number: 2 is not for VM 'bios01'; its ide controllers are 0 to 1",),
+            ("controller_number: 2 is out of range for VM 'bios01', whose ide controllers are 0 to 1",),
+        ),
+        (
+            {"path": NEW, "size": "1GB", "vm": "full01"},
+            ("controller_type: all scsi locations of VM 'full01' are occupied",),
+        ),
+        (
+            {"path": NEW, "size": "1GB", "vm": "full01", "controller_number": 2},
+            ("controller_number: scsi controller 2 of VM 'full01' is full",),
         ),
         ({"path": NEW, "size": "1GB", "vm": "nosuch"}, ("no VM has the name 'nosuch'",)),
         ({"path": NEW, "size": "1GB", "vm": "a", "vm_id": "b"}, ("mutually exclusive: vm|vm_id",)),
     ],
 )
-def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    shared_lab.refuses("vm_disk", *words, **args)
+@once
+def test_bad_input(lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    lab.refuses("vm_disk", *words, **args)
 
 
-def test_a_vm_whose_places_are_all_taken_gets_no_disk() -> None:
-    """256 disks, which every look at the host would list, have a host of their own."""
-    disks = [{"path": rf"C:\VMs\{n}-{at}.vhdx", **place(n, at)} for n in range(4) for at in range(64)]
-    vm = {"name": "full01", "controllers": {"scsi": 4}, "disks": disks}
-    task = {"path": NEW, "size": "1GB", "vm": "full01"}
-    with open_lab({"hosts": [{"name": "hv01", "folders": [r"C:\VMs"], "vms": [vm]}]}) as lab:
-        lab.refuses("vm_disk", "controller_type: all scsi places of VM 'full01' are taken", **task)
-        words = "controller_number: scsi controller 2 of VM 'full01' is full"
-        lab.refuses("vm_disk", words, **task, controller_number=2)
-
-
-@real_host
+@once
 def test_a_saved_vm_takes_no_disk(lab: Lab) -> None:
     task = {"vm": "saved01", "path": NEW, "size": "1GB"}
     lab.refuses("vm_disk", "VM 'saved01' is saved", "'discard_saved_state: true'", **task)
     lab.apply("vm_disk", **task, discard_saved_state=True)
 
 
-@real_host
+@once
 def test_a_parent_that_is_missing(lab: Lab) -> None:
     lab.machine.files.delete(GOLDEN)
-    words = (f"path: '{CHILD}' is of no use as it is", f"its parent '{GOLDEN}' is missing")
+    words = (f"path: '{CHILD}' can't be used", f"its parent '{GOLDEN}' is missing")
     lab.refuses("vm_disk", *words, path=CHILD, vm="off01")
-    lab.refuses("vm_disk", f"parent: '{CHILD}' is of no use", path=NEW, parent=CHILD)
+    lab.refuses("vm_disk", f"parent: '{CHILD}' can't be used", path=NEW, parent=CHILD)
 
 
-@real_host
+@once
 def test_a_file_that_is_no_disk(lab: Lab) -> None:
     lab.machine.files.move(r"C:\Images\notes.txt", r"C:\Images\notes.vhdx")
     path = r"C:\Images\notes.vhdx"
@@ -386,7 +395,7 @@ def test_a_file_that_is_no_disk(lab: Lab) -> None:
     lab.refuses("vm_disk", *words, path=path, size="4GB")
 
 
-@real_host
+@once
 def test_a_parent_of_an_attached_disk_does_not_grow(lab: Lab) -> None:
     lab.apply("vm_disk", path=CHILD, vm="off01")
     words = (f"size: '{GOLDEN}' is in use by VM 'off01' as a parent of '{CHILD}'",)
@@ -401,20 +410,22 @@ def test_a_parent_of_an_attached_disk_does_not_grow(lab: Lab) -> None:
     ("rule", "completed"),
     [
         ({"method": "CreateVirtualHardDisk"}, None),
-        ({"method": "AddResourceSettings", "at": 1}, ["make the virtual disk"]),
-        ({"method": "AddResourceSettings", "at": 2}, ["make the virtual disk", "add SCSI controller 0"]),
-        ({"method": "AddResourceSettings", "at": 3}, ["make the virtual disk", "add SCSI controller 0"]),
+        ({"method": "AddResourceSettings", "at": 1}, ["create the virtual disk"]),
+        ({"method": "AddResourceSettings", "at": 2}, ["create the virtual disk", "add SCSI controller 0"]),
+        ({"method": "AddResourceSettings", "at": 3}, ["create the virtual disk", "add SCSI controller 0"]),
     ],
 )
 @pytest.mark.parametrize("do", ["fail_job", "lose"])
-@real_host
+@once
 def test_a_failure_in_the_middle(lab: Lab, rule: dict[str, Any], completed: list[str] | None, do: str) -> None:
     lab.sim.faults.add(simulator.Rule(do=do, **rule, **({"text": "The disk is on fire."} if do == "fail_job" else {})))
     task = {"vm": "bare01", "path": NEW, "size": "10GB", "controller_location": 4}
     result = lab.fails("vm_disk", **task)
     assert result["changed"] is (completed is not None)
     done = result.get("completed", [])
-    assert [words for words, one in zip(completed or [], done, strict=True) if words not in one] == []
+    # A write whose answer is lost may have begun the next step, which then can't be taken back.
+    assert len(done) - len(completed or []) <= (do == "lose")
+    assert [words for words, step in zip(completed or [], done, strict=False) if words not in step] == []
     if do == "fail_job":
         assert "The disk is on fire." in result["msg"]
     again = lab.run("vm_disk", **task)
@@ -423,46 +434,49 @@ def test_a_failure_in_the_middle(lab: Lab, rule: dict[str, Any], completed: list
     assert where(lab, "bare01") == {NEW: "scsi 0:4"}
 
 
-@real_host
+@once
 def test_an_empty_drive_that_a_failure_left_is_used(lab: Lab) -> None:
     """Neither the disk goes in, nor the drive out: the next run puts the disk into it."""
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="AddResourceSettings", at=2, text="On fire."))
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="RemoveResourceSettings", text="Stuck."))
     task = {"vm": "off01", "path": GOLDEN, "controller_location": 4}
-    lab.fails("vm_disk", "On fire.", "an empty disk drive stays at scsi 0:4: ", "Stuck.", **task)
+    lab.fails("vm_disk", "On fire.", "an empty disk drive remains at scsi 0:4: ", "Stuck.", **task)
     assert len(where(lab, "off01")) == 2
     lab.apply("vm_disk", **task)
     assert where(lab, "off01")[GOLDEN] == "scsi 0:4"
 
 
-@real_host
+@once
 def test_a_drive_that_is_full(lab: Lab) -> None:
-    result = lab.fails("vm_disk", f"make the virtual disk '{NEW}'", "0x80070070", path=NEW, size="30TB", type="fixed")
+    result = lab.fails("vm_disk", f"create the virtual disk '{NEW}'", "0x80070070", path=NEW, size="30TB", type="fixed")
     assert result["changed"] is False
 
 
 # ---- long work ----
 
 
-slow_jobs = pytest.mark.parametrize("jobs", [{"delays": {"create_disk": 8, "resize_disk": 1}}], ids=["slow"])
+@pytest.fixture
+def slow() -> Iterator[Lab]:
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["jobs"] = {"delays": {"create_disk": 8, "resize_disk": 1}}
+    with open_lab(model) as opened:
+        yield opened
 
 
-@slow_jobs
-def test_long_work_reports_its_progress(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    result = lab.run("vm_disk", path=NEW, size="1GB", type="fixed")
+def test_long_work_tells_its_progress(slow: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    result = slow.run("vm_disk", path=NEW, size="1GB", type="fixed")
     assert result["changed"] is True
     lines = [line for line in capsys.readouterr().out.splitlines() if NEW in line]
     assert 1 <= len(lines) <= 3, "at most every few seconds"
     for line in lines:
-        assert line.startswith(f"hv01: make the virtual disk '{NEW}': ")
+        assert line.startswith(f"hv01: create the virtual disk '{NEW}': ")
         assert line.endswith(" %")
         assert 0 < int(line.removesuffix(" %").rpartition(" ")[2]) < 100
 
 
-@slow_jobs
-def test_short_work_is_silent(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    lab.run("vm_disk", path=GOLDEN, size="60GB")
-    lab.run("vm_disk", check=True, path=NEW, size="1GB")
+def test_short_work_is_silent(slow: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    slow.run("vm_disk", path=GOLDEN, size="60GB")
+    slow.run("vm_disk", check=True, path=NEW, size="1GB")
     assert capsys.readouterr().out == ""
-    polls = [entry for entry in lab.requests if entry.class_name == "Msvm_StorageJob"]
+    polls = [entry for entry in slow.requests if entry.class_name == "Msvm_StorageJob"]
     assert len(polls) <= 8, "polling backs off"

@@ -124,9 +124,12 @@ def test_several_drives_of_one_task(lab: Lab) -> None:
         ),
         (
             {"vm": "full01", "controller_number": 3},
-            ("controller_number: 3 is not for VM 'full01'; its scsi controllers are 0 to 1",),
+            ("controller_number: 3 is out of range for VM 'full01', whose scsi controllers are 0 to 1",),
         ),
-        ({"vm": "empty01", "controller_type": "ide"}, ("controller_type: VM 'empty01' is of generation 2", "use scsi")),
+        (
+            {"vm": "empty01", "controller_type": "ide"},
+            ("controller_type: VM 'empty01' is a generation 2 VM", "use scsi"),
+        ),
         ({"vm": "saved01", "path": SETUP}, ("VM 'saved01' is saved", "'discard_saved_state: true'")),
         ({"vm": "nosuch"}, ("no VM has the name 'nosuch'",)),
         ({"path": SETUP}, ("one of the following is required: vm, vm_id",)),

@@ -48,7 +48,7 @@ def test_nat_and_spoofing_off_in_one_task(lab: Lab) -> None:
     [
         ({"network": "mac_spoofing", "mac_spoofing": False}, "mac_spoofing: 'network: mac_spoofing' switches it on"),
         ({"network": "mac_spoofing", "state": "disabled"}, "network: a VM with 'state: disabled' has no nested guests"),
-        ({"network": "nat", "adapters": ["LAN"]}, "adapters: says where MAC address spoofing is meant"),
+        ({"network": "nat", "adapters": ["LAN"]}, "adapters: says which adapters MAC address spoofing is for"),
         ({"adapters": ["LAN"]}, "add 'network: mac_spoofing'"),
         ({"network": "mac_spoofing", "adapters": ["WAN"]}, "has no network adapter 'WAN'"),
     ],

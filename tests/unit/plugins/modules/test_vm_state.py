@@ -269,7 +269,7 @@ def test_long_waiting_reports_every_few_seconds_how_long(lab: Lab, capsys: pytes
 def test_a_new_vm_that_never_answers_is_told_as_made(lab: Lab) -> None:
     result = lab.fails("vm", "VM 'new01'", name="new01", state="running", wait_for="heartbeat", wait_timeout=1)
     assert result["changed"] is True
-    assert result["completed"] == ["make the VM 'new01'", "start VM 'new01'"]
+    assert result["completed"] == ["create the VM 'new01'", "start VM 'new01'"]
     assert result["diff"]["after"]["state"] == "running"
     assert lab.vm("new01").running
 

@@ -15,7 +15,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.ensure import ensure
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Refused
-from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import taken_back, wrote
+from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import position, taken_back, wrote
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
 from ansible_collections.nested.hyperv.plugins.module_utils._task.step import Plan, Step, entry, step, together, under
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
@@ -258,8 +258,10 @@ def failing_undo() -> None:
 )
 def test_what_a_step_takes_back_does_not_count(undo: Any, changed: bool, words: str) -> None:
     def apply() -> None:
-        with taken_back(undo, "the drive stays empty"):
-            wrote("add a drive")
+        before = position()
+        wrote("add a drive")
+        with taken_back(undo, "the drive stays empty", before):
+            wrote("add a medium")
             raise MethodFailed("could not attach")
 
     with pytest.raises(MethodFailed) as caught:
