@@ -49,7 +49,7 @@ CYCLE = {"allow_power_cycle": True}
     ("module", "args", "words"),
     [
         ("vm_memory", {"name": "nosuch", "startup": "4GB"}, ("no VM has the name 'nosuch'", "vm_info")),
-        ("vm_info", {"name": ["web01", "nosuch"]}, ("no VM has the name or id 'nosuch'", "vm_info")),
+        ("vm_info", {"name": ["web01", "nosuch"]}, ("no VM has the name 'nosuch'", "vm_info")),
         ("vm_memory", {"id": "nosuch"}, ("id: 'nosuch' is not a VM id", "looks like")),
         (
             "vm_nesting",
@@ -60,7 +60,7 @@ CYCLE = {"allow_power_cycle": True}
         (
             "vm_memory",
             {"name": "lab01", "startup": "16GB"},
-            ("VM 'lab01'", "minimum 1GB, startup 16GB and maximum 8GB", "move along"),
+            ("VM 'lab01'", "minimum 1GB, startup 16GB and maximum 8GB", "set the other values"),
         ),
         ("vm_memory", {"name": "lab01", "startup": "much"}, ("startup: 'much' is not a size", "such as 4GB")),
         ("vm_memory", {"name": "lab01", "minimum": "16MB"}, ("minimum: 16MB is out of range", "from 32MB to 240TB")),
@@ -76,7 +76,7 @@ CYCLE = {"allow_power_cycle": True}
         (
             "vm_nesting",
             {"name": "web01", "static_memory": True},
-            ("virtualization_extensions, dynamic", "'allow_power_cycle: true'"),
+            ("state, static_memory", "'allow_power_cycle: true'"),
         ),
         (
             "vm_memory",

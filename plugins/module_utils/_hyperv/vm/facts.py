@@ -152,11 +152,9 @@ def _check_complete(option: str, existing: list[str], wanted: list[str]) -> None
     known = {text.lower() for text in existing}
     missing = [text for text in wanted if text.lower() not in known]
     if missing:
-        raise Missing(
-            f"no VM has the {option} {', '.join(map(repr, missing))}; vm_info without a name lists the host's VMs",
-            option=option,
-            vm=missing,
-        )
+        which = ", ".join(map(repr, missing))
+        text = f"no VM has the {option} {which}; vm_info without a name lists the VMs of this host"
+        raise Missing(text, option=option, vm=missing)
 
 
 def _fetch_summary(host: Target, names: list[str], ids: list[str], groups: set[str]) -> Reading | None:

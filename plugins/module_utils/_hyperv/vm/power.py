@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..._task.errors import MethodFailed, Refused, Rule
+from ..._task.journal import wrote
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.wait import pauses, wait_until
@@ -218,17 +219,19 @@ def request(host: Target, vm: VM, target: str) -> None:
 
 def shut_down(host: Target, vm: VM, timeout: float) -> None:
     """Ask the guest to shut down and wait until the VM is off. Raises Refused with the way out."""
-    way_out = "Shut the guest down yourself, or cut its power with 'force_off: true'"
+    what, way_out = f"shut down {vm}", "Shut the guest down yourself, or cut its power with 'force_off: true'"
     services = host.client.query(SHUTDOWN, columns=tuple(SHUTDOWN.properties), where=f"SystemName = {quote(vm.id)}")
     if not services:
         raise Refused(f"{vm} has no shutdown integration service that answers. {way_out}", vm=vm.name)
     keys = {name: services[0][name] for name in SHUTDOWN.keys}
     arguments = {"Force": False, "Reason": "Ansible: nested.hyperv changes settings that need the VM off"}
     try:
-        jobs.call(host, SHUTDOWN, "InitiateShutdown", arguments, keys=keys, what=f"shut down {vm}")
+        # Counts as a write once the VM is off: a guest that was only asked may stay on.
+        jobs.ask(host, SHUTDOWN, "InitiateShutdown", arguments, keys=keys, what=what)
     except (MethodFailed, Fault) as error:  # a guest that still boots may raise a fault instead of a return value
         raise Refused(f"the guest of {vm} refused to shut down: {error.message}. {way_out}", **error.details) from error
-    wait_for(host, vm, OFF, timeout, f"shut down {vm}", way_out)
+    wait_for(host, vm, OFF, timeout, what, way_out)
+    wrote(what)
 
 
 def wait_for(host: Target, vm: VM, target: str, timeout: float, what: str, way_out: str = "") -> None:

@@ -166,7 +166,7 @@ def test_a_running_vm_is_turned_off_hard(lab: Lab) -> None:
 def test_a_name_that_several_share(lab: Lab) -> None:
     ids = [one.id for one in lab.vm("same01").checkpoints.values() if one.system["ElementName"].lower() == "daily"]
     for state in ("present", "absent", "applied"):
-        words = ("name: 2 checkpoints of VM 'same01' are named 'daily'", "give the id", *ids)
+        words = ("name: 2 checkpoints of VM 'same01' are named 'daily'", "use the id", *ids)
         lab.refuses("vm_checkpoint", *words, vm="same01", name="daily", state=state)
     lab.leaves_alone("vm_checkpoint", vm="same01", name=ids[0].lower())
     lab.apply("vm_checkpoint", vm="same01", name=ids[1], state="absent")
