@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness import bridge
+from ansible_collections.nested.hyperv.tests.harness.changes import state
+from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks, Run
+
+pytestmark = pytest.mark.playbook
 
 MODEL = {
     "hosts": [
@@ -65,61 +62,29 @@ TASKS: list[dict[str, Any]] = [
 WARNED = {"node01", "NODE01", f"'{SPARE}'", f"'{SPARE.lower()}'"}
 
 
-@pytest.fixture
-def sim() -> Iterator[simulator.Simulation]:
-    with simulator.start(MODEL) as started:
-        yield started
+def warned(run: Run) -> set[str]:
+    """Objects that tasks of a check took for created by earlier ones."""
+    return set(re.findall(r"hv01: (.*) does not exist yet; an earlier task of this check", run.text))
 
 
-class Ended:
-    """How a play ended: what each task said, and what was written."""
-
-    def __init__(self, sim: simulator.Simulation, process: subprocess.CompletedProcess[str]) -> None:
-        self.code = process.returncode
-        self.text = process.stdout + process.stderr
-        self.writes = bridge.writes(sim.log.requests())
-        self.said: dict[str, set[str]] = {}
-        for section in re.split(r"^TASK \[", process.stdout, flags=re.MULTILINE)[1:]:
-            name, _end, rest = section.partition("]")
-            self.said[name] = set(re.findall(r"^(ok|changed|fatal|failed): \[hv01\]", rest, flags=re.MULTILINE))
-        self.warned = set(re.findall(r"hv01: (.*) does not exist yet; an earlier task of this check", self.text))
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def play(sim: simulator.Simulation, tmp_path: Path) -> Run:
-    def run(tasks: list[dict[str, Any]], *options: str) -> Ended:
-        inventory, book = tmp_path / "inventory.yml", tmp_path / "play.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"hv01": bridge.variables(sim, "hv01")}}}))
-        book.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, book, *options]
-        sim.log.clear()
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ.copy(), check=False)
-        return Ended(sim, done)
-
-    return run
-
-
-def test_what_earlier_tasks_would_make_is_there_for_later_ones(sim: simulator.Simulation, play: Run) -> None:
-    before = bridge.state(sim.machines["hv01"])
-    check = play(TASKS, "--check")
+def test_what_earlier_tasks_would_make_is_there_for_later_ones(sim: simulator.Simulation, playbook: Playbooks) -> None:
+    before = state(sim.machines["hv01"])
+    check = playbook({"tasks": TASKS}, "--check")
     assert check.code == 0, check.text
     assert not check.writes
-    assert bridge.state(sim.machines["hv01"]) == before
-    assert check.warned == WARNED, check.text
+    assert state(sim.machines["hv01"]) == before
+    assert warned(check) == WARNED, check.text
 
-    real = play(TASKS)
+    real = playbook({"tasks": TASKS})
     assert real.code == 0, real.text
-    assert real.warned == set()
-    unforeseen = {name for name in real.said if check.said[name] != real.said[name]}
+    assert warned(real) == set()
+    unforeseen = {name for name in real.outcomes() if check.outcomes()[name] != real.outcomes()[name]}
     assert unforeseen == set(), "what was foreseen came true"
-    assert real.said["spare once more"] == {"ok"}
+    assert real.outcomes()["spare once more"] == {"ok"}
     assert sim.machines["hv01"].vm("node01").running
 
-    again = play(TASKS, "--check")
-    assert {name for name, said in again.said.items() if said != {"ok"}} == set(), again.text
+    again = playbook({"tasks": TASKS}, "--check")
+    assert {name for name, said in again.outcomes().items() if said != {"ok"}} == set(), again.text
 
 
 @pytest.mark.parametrize(
@@ -135,16 +100,16 @@ def test_what_earlier_tasks_would_make_is_there_for_later_ones(sim: simulator.Si
     ],
     ids=str,
 )
-def test_a_typo_still_fails(play: Run, typo: dict[str, Any]) -> None:
-    check = play([*TASKS[:3], {"name": "typo", **typo}], "--check")
+def test_a_typo_still_fails(playbook: Playbooks, typo: dict[str, Any]) -> None:
+    check = playbook({"tasks": [*TASKS[:3], {"name": "typo", **typo}]}, "--check")
     assert check.code == 2, check.text
-    assert check.said["typo"] == {"fatal"}
+    assert check.outcomes()["typo"] == {"fatal"}
     assert not check.writes
 
 
-def test_a_removal_of_what_isn_t_there_yet_is_foreseen(play: Run) -> None:
+def test_a_removal_of_what_isn_t_there_yet_is_foreseen(playbook: Playbooks) -> None:
     """Making and removing in one play: the removal changes something, as in the real run."""
     gone = {"name": "gone", "nested.hyperv.vm": {"name": "node01", "state": "absent"}}
-    check = play([*TASKS[:3], gone], "--check")
-    assert check.said["gone"] == {"changed"}
-    assert play([*TASKS[:3], gone]).said["gone"] == {"changed"}
+    check = playbook({"tasks": [*TASKS[:3], gone]}, "--check")
+    assert check.outcomes()["gone"] == {"changed"}
+    assert playbook({"tasks": [*TASKS[:3], gone]}).outcomes()["gone"] == {"changed"}

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
-from ansible_collections.nested.hyperv.tests.harness.lab import open_lab
-
-from .conftest import MODEL, Hosts
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
 
 MODULE = "vm_network_adapter"
 
 
-def test_add_connect_and_configure_in_one_task(host: Hosts) -> None:
-    host.change(
+def test_add_connect_and_configure_in_one_task(lab: Lab) -> None:
+    lab.apply(
         MODULE,
         vm="lab01",
         name="Guests",
@@ -31,7 +28,7 @@ def test_add_connect_and_configure_in_one_task(host: Hosts) -> None:
         vlan={"mode": "trunk", "native_id": 5, "allowed_ids": "20,1-3,2-10"},
         bandwidth={"weight": 10, "maximum": "1001"},
     )
-    found = host.adapter("lab01", "Guests")
+    found = lab.adapter("lab01", "Guests")
     assert found.pop("id").startswith("Microsoft:")
     assert found == {
         "name": "Guests",
@@ -50,45 +47,43 @@ def test_add_connect_and_configure_in_one_task(host: Hosts) -> None:
 
 
 def test_a_host_that_answers_with_a_job_does_not_tell_which_adapter_it_added() -> None:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"mode": "async"}
-    with open_lab(model) as lab:
+    with open_lab(MODEL, jobs={"mode": "async"}) as lab:
         lab.apply(MODULE, vm="lab01", name="Guests", switch="External", mac_spoofing=True)
         found = lab.run("vm_info", name=["lab01"], include=["network_adapters"])["vms"][0]["network_adapters"]
     assert any({"name": "Guests", "switch": "External", "mac_spoofing": True}.items() <= one.items() for one in found)
 
 
-def test_the_same_trunk_written_another_way_is_no_change(host: Hosts) -> None:
+def test_the_same_trunk_written_another_way_is_no_change(lab: Lab) -> None:
     args = {"vm": "lab01", "name": "LAN"}
-    host.change(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["1-10", "20"]})
-    assert host.run(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["20", "6-10", "1-5"]})["changed"] is False
+    lab.apply(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["1-10", "20"]})
+    lab.leaves_alone(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["20", "6-10", "1-5"]})
 
 
-def test_reconnecting_leaves_the_rest_alone(host: Hosts) -> None:
-    before = host.adapter("lab01", "LAN")
-    host.change(MODULE, vm="lab01", name="lan", switch="Internal")
-    assert host.adapter("lab01", "LAN") == {**before, "switch": "Internal"}
-    host.change(MODULE, vm="lab01", name="LAN", switch="disconnected")
-    assert host.adapter("lab01", "LAN") == {**before, "switch": None}
-    result = host.change(MODULE, vm="lab01", name="LAN", switch="External")
+def test_reconnecting_leaves_the_rest_alone(lab: Lab) -> None:
+    before = lab.adapter("lab01", "LAN")
+    lab.apply(MODULE, vm="lab01", name="lan", switch="Internal")
+    assert lab.adapter("lab01", "LAN") == {**before, "switch": "Internal"}
+    lab.apply(MODULE, vm="lab01", name="LAN", switch="disconnected")
+    assert lab.adapter("lab01", "LAN") == {**before, "switch": None}
+    result = lab.apply(MODULE, vm="lab01", name="LAN", switch="External")
     assert result["diff"] == {"before": {"switch": "disconnected"}, "after": {"switch": "External"}}
-    assert host.adapter("lab01", "LAN") == before
+    assert lab.adapter("lab01", "LAN") == before
 
 
-def test_features_of_an_adapter_that_was_never_connected(host: Hosts) -> None:
-    host.change(MODULE, vm="lab01", name="Loose", mac_spoofing=True, vlan={"mode": "access", "id": 7})
-    found = host.adapter("lab01", "Loose")
+def test_features_of_an_adapter_that_was_never_connected(lab: Lab) -> None:
+    lab.apply(MODULE, vm="lab01", name="Loose", mac_spoofing=True, vlan={"mode": "access", "id": 7})
+    found = lab.adapter("lab01", "Loose")
     assert (found["switch"], found["mac_spoofing"], found["vlan"]) == (None, True, {"mode": "access", "id": 7})
-    host.change(MODULE, vm="lab01", name="Loose", switch="Private")
-    assert host.adapter("lab01", "Loose")["mac_spoofing"] is True
+    lab.apply(MODULE, vm="lab01", name="Loose", switch="Private")
+    assert lab.adapter("lab01", "Loose")["mac_spoofing"] is True
 
 
-def test_back_to_the_defaults(host: Hosts) -> None:
-    host.change(MODULE, vm="lab01", name="LAN", mac_address="02:15:5D:01:02:03", bandwidth={"maximum": "10Mbps"})
-    host.change(
+def test_back_to_the_defaults(lab: Lab) -> None:
+    lab.apply(MODULE, vm="lab01", name="LAN", mac_address="02:15:5D:01:02:03", bandwidth={"maximum": "10Mbps"})
+    lab.apply(
         MODULE, vm="lab01", name="LAN", mac_address="Dynamic", bandwidth={"maximum": 0}, vlan={"mode": "untagged"}
     )
-    found = host.adapter("lab01", "LAN")
+    found = lab.adapter("lab01", "LAN")
     assert (found["dynamic_mac_address"], found["vlan"], found["bandwidth"]["maximum"]) == (
         True,
         {"mode": "untagged"},
@@ -96,18 +91,17 @@ def test_back_to_the_defaults(host: Hosts) -> None:
     )
 
 
-def test_an_id_chooses_among_adapters_of_one_name_and_lets_rename(host: Hosts) -> None:
-    words = host.refuse(MODULE, vm="lab01", name="twin", mac_spoofing=True)
-    (vm,) = host.run("vm_info", name=["lab01"], include=["network_adapters"])["vms"]
-    ids = [one["id"] for one in vm["network_adapters"] if one["name"].lower() == "twin"]
-    assert "2 network adapters of VM 'lab01' share the name 'twin'" in words
-    assert all(id in words for id in ids)
-    host.change(MODULE, vm="lab01", id=ids[1], mac_spoofing=True)
-    result = host.change(MODULE, vm="lab01", id=ids[1].rpartition("\\")[2].lower(), name="Other")
+def test_an_id_chooses_among_adapters_of_one_name_and_lets_rename(lab: Lab) -> None:
+    adapters = lab.info("lab01", "network_adapters")["network_adapters"]
+    ids = [row["id"] for row in adapters if row["name"].lower() == "twin"]
+    words = ("2 network adapters of VM 'lab01' share the name 'twin'", *ids)
+    lab.refuses(MODULE, *words, vm="lab01", name="twin", mac_spoofing=True)
+    lab.apply(MODULE, vm="lab01", id=ids[1], mac_spoofing=True)
+    result = lab.apply(MODULE, vm="lab01", id=ids[1].rpartition("\\")[2].lower(), name="Other")
     assert (result["id"], result["name"]) == (ids[1], "Other")
-    assert host.adapter("lab01", "Other")["mac_spoofing"] is True
-    host.change(MODULE, vm="lab01", id=ids[0], state="absent")
-    assert host.run(MODULE, vm="lab01", name="Twin", state="absent")["changed"] is False
+    assert lab.adapter("lab01", "Other")["mac_spoofing"] is True
+    lab.apply(MODULE, vm="lab01", id=ids[0], state="absent")
+    lab.leaves_alone(MODULE, vm="lab01", name="Twin", state="absent")
 
 
 @pytest.mark.parametrize(
@@ -122,22 +116,23 @@ def test_an_id_chooses_among_adapters_of_one_name_and_lets_rename(host: Hosts) -
         {"name": "LAN", "state": "absent"},
     ],
 )
-def test_a_change_takes_four_requests(host: Hosts, args: dict[str, Any]) -> None:
-    assert len(host.change(MODULE, vm="lab01", **args)["requests"]) <= 4
+def test_a_change_takes_four_requests(lab: Lab, args: dict[str, Any]) -> None:
+    assert lab.run(MODULE, vm="lab01", **args)["changed"]
+    assert lab.cost() <= 4
 
 
-def test_connecting_takes_one_more_for_the_name_of_the_switch(host: Hosts) -> None:
-    assert len(host.change(MODULE, vm="lab01", name="LAN", switch="Internal")["requests"]) == 5
-    host.run(MODULE, vm="lab01", name="LAN", switch="Internal")
-    assert len(host.requests()) == 4
+def test_connecting_takes_one_more_for_the_name_of_the_switch(lab: Lab) -> None:
+    assert lab.run(MODULE, vm="lab01", name="LAN", switch="Internal")["changed"]
+    assert lab.cost() == 5
+    assert not lab.run(MODULE, vm="lab01", name="LAN", switch="Internal")["changed"]
+    assert lab.cost() == 4
 
 
-@pytest.mark.parametrize("job", ["real", "async"])
-def test_a_running_vm_of_generation_2_gets_and_loses_adapters(start: Callable[..., Hosts], job: str) -> None:
-    host = start({"hosts": [{**MODEL["hosts"][0], "jobs": {"mode": job}}]})
-    result = host.change(MODULE, vm="web01", name="More", switch="Private", mac_spoofing=True)
+@pytest.mark.parametrize("jobs", [{"mode": "real"}, {"mode": "async"}], ids=str)
+def test_adapters_are_added_to_and_removed_from_a_running_generation_2_vm(lab: Lab) -> None:
+    result = lab.apply(MODULE, vm="web01", name="More", switch="Private", mac_spoofing=True)
     assert result["power_cycle_required"] is False
-    assert host.change(MODULE, vm="web01", name="More", state="absent")["power_cycled"] is False
+    assert lab.apply(MODULE, vm="web01", name="More", state="absent")["power_cycled"] is False
 
 
 @pytest.mark.parametrize(
@@ -148,17 +143,15 @@ def test_a_running_vm_of_generation_2_gets_and_loses_adapters(start: Callable[..
         ({"vm": "old01", "name": "Legacy", "state": "absent"}, "changing state needs it off"),
     ],
 )
-def test_what_needs_the_vm_off(host: Hosts, args: dict[str, Any], words: str) -> None:
-    message = host.refuse(MODULE, **args)
-    assert words in message
-    assert "allow_power_cycle" in message
-    result = host.change(MODULE, **args, allow_power_cycle=True)
+def test_what_needs_the_vm_off(lab: Lab, args: dict[str, Any], words: str) -> None:
+    lab.refuses(MODULE, words, "allow_power_cycle", **args)
+    result = lab.apply(MODULE, **args, allow_power_cycle=True)
     assert result["power_cycled"] is True
-    assert host.machine.vm(args["vm"]).running
+    assert lab.machine.vm(args["vm"]).running
 
 
-def test_a_saved_vm_keeps_its_adapters(host: Hosts) -> None:
-    assert "discard_saved_state" in host.refuse(MODULE, vm="saved01", name="LAN", state="absent")
+def test_a_saved_vm_keeps_its_adapters(lab: Lab) -> None:
+    lab.refuses(MODULE, "discard_saved_state", vm="saved01", name="LAN", state="absent")
 
 
 @pytest.mark.parametrize(
@@ -183,10 +176,9 @@ def test_a_saved_vm_keeps_its_adapters(host: Hosts) -> None:
         ({"bandwidth": {"weight": 101}}, ("bandwidth.weight: 101 is out of range", "from 0 to 100")),
     ],
 )
-def test_bad_input(host: Hosts, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    message = host.refuse(MODULE, vm="lab01", name="LAN", **args)
-    assert not [word for word in words if word not in message], message
-    host.refuse(MODULE, vm="lab01", name="New", **args)
+def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses(MODULE, *words, vm="lab01", name="LAN", **args)
+    shared_lab.refuses(MODULE, vm="lab01", name="New", **args)
 
 
 @pytest.mark.parametrize(
@@ -205,66 +197,59 @@ def test_bad_input(host: Hosts, args: dict[str, Any], words: tuple[str, ...]) ->
         ({"vm": "old01", "name": "Legacy", "device_naming": True}, "is a legacy adapter"),
     ],
 )
-def test_bad_input_about_the_adapter(host: Hosts, args: dict[str, Any], words: str) -> None:
-    assert words in host.refuse(MODULE, **args)
+def test_bad_input_about_the_adapter(shared_lab: Lab, args: dict[str, Any], words: str) -> None:
+    shared_lab.refuses(MODULE, words, **args)
 
 
-def test_an_old_host_that_cannot_modify_a_vlan(host: Hosts) -> None:
-    host.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
-    host.change(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
-    assert host.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 30}
+def test_an_old_host_that_cannot_modify_a_vlan(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
+    lab.apply(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert lab.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 30}
     # The other features have no such trouble, so a fault there is a failure.
-    assert host.run(MODULE, vm="lab01", name="LAN", mac_spoofing=True)["failed"] is True
+    assert lab.run(MODULE, vm="lab01", name="LAN", mac_spoofing=True)["failed"] is True
 
 
-def test_a_vlan_that_cannot_be_replaced_is_restored(host: Hosts) -> None:
-    host.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
-    host.sim.faults.add(simulator.Rule(do="fault", method="AddFeatureSettings", at=1))
-    result = host.run(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
-    assert (result["failed"], result["changed"]) == (True, False)
+@pytest.mark.parametrize("fault", ["AccessDenied", "MaxOperations"])
+def test_a_request_that_was_not_run_is_not_replaced_by_another_method(lab: Lab, fault: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", fault=fault, method="ModifyFeatureSettings", times=0))
+    lab.fails(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert {entry.method for entry in lab.requests if entry.method} == {"ModifyFeatureSettings"}
+
+
+def test_a_vlan_that_cannot_be_replaced_is_restored(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
+    lab.sim.faults.add(simulator.Rule(do="fault", method="AddFeatureSettings", at=1))
+    result = lab.fails(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert result["changed"] is False
     assert "completed" not in result
-    assert host.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 20}
+    assert lab.adapter("lab01", "LAN")["vlan"] == {"mode": "access", "id": 20}
 
 
-def test_a_vlan_that_can_neither_be_replaced_nor_restored_is_reported(host: Hosts) -> None:
-    host.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
-    host.sim.faults.add(simulator.Rule(do="fault", method="AddFeatureSettings", times=0))
-    result = host.run(MODULE, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
-    assert (result["failed"], result["changed"]) == (True, True)
+def test_a_vlan_that_can_neither_be_replaced_nor_restored_is_reported(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", method="ModifyFeatureSettings", times=0))
+    lab.sim.faults.add(simulator.Rule(do="fault", method="AddFeatureSettings", times=0))
+    words = "the previous VLAN settings are lost"
+    result = lab.fails(MODULE, words, vm="lab01", name="LAN", vlan={"mode": "access", "id": 30})
+    assert result["changed"] is True
     assert result["completed"] == ["remove the VLAN settings of adapter 'LAN' of VM 'lab01'"]
-    assert "the previous VLAN settings are lost" in result["msg"]
-
-
-@pytest.mark.parametrize("fault", ["AccessDenied", "MaxOperations", "TimedOut"])
-@pytest.mark.parametrize(
-    ("name", "method", "fallback"),
-    [("LAN", "ModifyFeatureSettings", "RemoveFeatureSettings"), ("Loose", "AddFeatureSettings", "AddResourceSettings")],
-)
-def test_a_fault_that_another_method_would_meet_too_ends_the_task(
-    host: Hosts, fault: str, name: str, method: str, fallback: str
-) -> None:
-    host.sim.faults.add(simulator.Rule(do="fault", method=method, fault=fault, times=0))
-    result = host.run(MODULE, vm="lab01", name=name, vlan={"mode": "access", "id": 30})
-    assert (result["failed"], result["changed"]) == (True, False)
-    assert not [entry for entry in host.requests() if entry.method == fallback]
 
 
 @pytest.mark.parametrize("others", [[], [{"name": "B", "switch": "Private"}]])
-def test_a_new_vm_gets_the_features_of_an_adapter_without_a_switch(host: Hosts, others: list[dict[str, Any]]) -> None:
+def test_a_new_vm_gets_the_features_of_an_adapter_without_a_switch(lab: Lab, others: list[dict[str, Any]]) -> None:
     adapters = [{"name": "A", "vlan": {"mode": "access", "id": 7}}, *others]
-    host.change("vm", name="new01", network_adapters=adapters)
-    adapter = host.adapter("new01", "A")
+    lab.apply("vm", name="new01", network_adapters=adapters)
+    adapter = lab.adapter("new01", "A")
     assert (adapter["switch"], adapter["vlan"]) == (None, {"mode": "access", "id": 7})
 
 
-def test_new_adapters_of_a_running_generation_1_vm_need_it_off(host: Hosts) -> None:
-    words = host.refuse("vm", name="old01", network_adapters=[{"name": "A"}, {"name": "B"}])
-    assert "changing network_adapters needs it off" in words
+def test_new_adapters_of_a_running_generation_1_vm_need_it_off(lab: Lab) -> None:
+    result = lab.refuses("vm", "needs it off", name="old01", network_adapters=[{"name": "A"}, {"name": "B"}])
+    assert result["options"] == ["network_adapters"]
 
 
-def test_a_failure_reports_the_steps_completed_before_it(host: Hosts) -> None:
-    host.sim.faults.add(simulator.Rule(do="fail_job", method="AddFeatureSettings", code=32773, text="No port today."))
-    result = host.run(MODULE, vm="lab01", name="Guests", switch="External", mac_spoofing=True)
+def test_what_was_done_before_a_failure_is_told(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="AddFeatureSettings", code=32773, text="No port today."))
+    result = lab.run(MODULE, vm="lab01", name="Guests", switch="External", mac_spoofing=True)
     assert result["failed"] is True
     assert result["changed"] is True
     assert "No port today." in result["msg"]
@@ -272,21 +257,22 @@ def test_a_failure_reports_the_steps_completed_before_it(host: Hosts) -> None:
         "add adapter 'Guests' to VM 'lab01'",
         "connect adapter 'Guests' of VM 'lab01' to 'External'",
     ]
-    assert host.adapter("lab01", "Guests")["switch"] == "External"
+    assert lab.adapter("lab01", "Guests")["switch"] == "External"
 
 
-def test_a_switch_that_the_same_check_would_make(host: Hosts) -> None:
+def test_a_switch_that_the_same_check_would_make(lab: Lab) -> None:
     predicted = {"nested_hyperv_predicted": {"hv01": [["switch", "new"]]}}
-    assert host.run("virtual_switch", check=True, name="New", type="private")["ansible_facts"] == predicted
+    assert lab.run("virtual_switch", check=True, name="New", type="private")["ansible_facts"] == predicted
 
 
 @pytest.mark.parametrize("locale", ["ja-JP", "de-DE"])
-def test_nothing_depends_on_english(start: Callable[..., Hosts], locale: str) -> None:
+def test_nothing_depends_on_english(locale: str) -> None:
     vms = [{"name": "lab01", "adapters": [{"switch": "Private"}]}]
-    host = start({"hosts": [{**MODEL["hosts"][0], "locale": locale, "vms": vms}]})
-    (vm,) = host.run("vm_info", include=["network_adapters"])["vms"]
-    name = vm["network_adapters"][0]["name"]
-    assert not name.isascii() or name == "Netzwerkkarte"
-    host.change(MODULE, vm="lab01", name=name, switch="External", mac_spoofing=True, vlan={"mode": "access", "id": 9})
-    found = host.adapter("lab01", name)
-    assert (found["switch"], found["mac_spoofing"], found["vlan"]) == ("External", True, {"mode": "access", "id": 9})
+    with open_lab({"hosts": [{**MODEL["hosts"][0], "locale": locale, "vms": vms}]}) as lab:
+        (adapter,) = lab.info("lab01", "network_adapters")["network_adapters"]
+        name = adapter["name"]
+        assert not name.isascii() or name == "Netzwerkkarte"
+        vlan = {"mode": "access", "id": 9}
+        lab.apply(MODULE, vm="lab01", name=name, switch="External", mac_spoofing=True, vlan=vlan)
+        changed = lab.adapter("lab01", name)
+    assert (changed["switch"], changed["mac_spoofing"], changed["vlan"]) == ("External", True, vlan)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import RUNNING
 from ansible_collections.nested.hyperv.tests.unit.simulator import hosts
 
 STATES = simulator.model.STATE_NAMES
@@ -61,17 +60,6 @@ MODEL: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with open_lab(MODEL) as opened:
-        yield opened
-
-
-def power(lab: Lab) -> list[str]:
-    """What was asked of VMs by the last task."""
-    return [entry.method for entry in lab.requests if entry.method in ("InitiateShutdown", "RequestStateChange")]
-
-
 # ---- states ----
 
 # From, to, what else is said, and the calls that it takes.
@@ -93,19 +81,16 @@ TRANSITIONS = [
 
 
 @pytest.mark.parametrize(("before", "after", "more", "calls"), TRANSITIONS)
-@pytest.mark.parametrize("delay", [0, 0.1])
-def test_transition(before: str, after: str, more: dict[str, Any], calls: list[str], delay: float) -> None:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"delay": delay}
-    with open_lab(model) as lab:
-        name = f"{before}01"
-        check = lab.run("vm", check=True, name=name, state=after, **more)
-        real = lab.run("vm", name=name, state=after, **more)
-        assert power(lab) == calls
-        assert real["diff"] == check["diff"] == {"before": {"state": before}, "after": {"state": after}}
-        assert real["changed"] is check["changed"] is True
-        assert lab.vm(name).state == STATES[after]
-        lab.leaves_alone("vm", name=name, state=after, **more)
+@pytest.mark.parametrize("jobs", [{"delay": 0}, {"delay": 5}], ids=str)
+def test_every_transition_takes_these_requests(
+    lab: Lab, before: str, after: str, more: dict[str, Any], calls: list[str]
+) -> None:
+    task = {"name": f"{before}01", "state": after, **more}
+    result = lab.apply("vm", once_more=False, **task)
+    assert lab.power_requests == calls
+    assert result["diff"] == {"before": {"state": before}, "after": {"state": after}}
+    assert lab.vm(task["name"]).state == STATES[after]
+    lab.leaves_alone("vm", **task)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -172,28 +157,22 @@ def test_a_guest_that_does_not_shut_down(lab: Lab, state: str, name: str, words:
 
 
 def test_a_transition_that_somebody_else_began_is_waited_for() -> None:
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"delays": {"start": 0.5, "save": 0.5}}
-    with open_lab(model) as lab:
-        assert hosts.power(lab.machine, "off01", hosts.RUNNING) == hosts.JOB
+    with open_lab(MODEL, jobs={"delays": {"start": 0.5, "save": 0.5}}) as lab:
+        assert hosts.power(lab.machine, "off01", RUNNING) == hosts.JOB
         assert lab.vm("off01").busy
-        result = lab.run("vm", name="off01", state="off")
-    assert not result.get("failed"), result
+        result = lab.succeeds("vm", name="off01", state="off")
     assert result["diff"]["before"] == {"state": "running"}
     assert WORDS[lab.vm("off01").state] == "off"
 
 
 def test_a_job_that_holds_the_vm_is_waited_for() -> None:
     """A host answers 32775 while a checkpoint is taken: ask again until it is done."""
-    model = copy.deepcopy(MODEL)
-    model["hosts"][0]["jobs"] = {"delays": {"snapshot": 1}}
-    with open_lab(model) as lab:
+    with open_lab(MODEL, jobs={"delays": {"snapshot": 1}}) as lab:
         arguments = {"AffectedSystem": lab.vm("off01").reference, "SnapshotSettings": "", "SnapshotType": 2}
         code, _outputs = hosts.call(lab.machine, "Msvm_VirtualSystemSnapshotService", "CreateSnapshot", **arguments)
         assert code == hosts.JOB
-        result = lab.run("vm", name="off01", state="running")
-    assert not result.get("failed"), result
-    assert len(power(lab)) > 1
+        lab.succeeds("vm", name="off01", state="running")
+        assert len(lab.power_requests) > 1
 
 
 def test_a_vm_that_does_not_start(lab: Lab) -> None:
@@ -280,15 +259,12 @@ def test_waiting_ends(lab: Lab, condition: str) -> None:
     assert lab.vm("blind01").running, "it runs on"
 
 
-def test_long_waiting_tells_how_long(
-    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ansible_collections.nested.hyperv.plugins.module_utils._task.wait.REPORT_EVERY", 0.5)
-    lab.fails("vm", name="blind01", state="running", wait_for="heartbeat", wait_timeout=2)
+def test_long_waiting_reports_every_few_seconds_how_long(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.fails("vm", name="blind01", state="running", wait_for="heartbeat", wait_timeout=60)
     lines = capsys.readouterr().out.splitlines()
-    assert 1 <= len(lines) <= 4
+    assert 6 <= len(lines) <= 12
     assert all(line.startswith("hv01: see the heartbeat of VM 'blind01': ") for line in lines)
-    assert all(line.endswith(" s of at most 2 s") for line in lines)
+    assert all(line.endswith(" s of at most 60 s") for line in lines)
 
 
 def test_a_new_vm_that_never_answers_is_told_as_made(lab: Lab) -> None:
@@ -320,7 +296,7 @@ def test_removed(lab: Lab, name: str, more: dict[str, Any], calls: list[str]) ->
     state = name.removesuffix("01")
     assert lab.run("vm", check=True, name=name, state="absent", **more)["changed"] is True
     result = lab.run("vm", name=name, state="absent", **more)
-    assert power(lab) == calls
+    assert lab.power_requests == calls
     assert result["diff"] == {"before": {"state": "present"}, "after": {"state": "absent"}}
     assert name not in [vm.name for vm in lab.machine.vms.values()]
     assert lab.machine.files.get(rf"C:\VMs\{state}.vhdx"), "its disks stay"
