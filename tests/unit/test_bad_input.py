@@ -111,6 +111,55 @@ def test_a_refusal_names_host_object_and_way_out(
     shared_lab.refuses(module, "hv01: ", *words, **args)
 
 
+# Module, arguments, and the option that the failed result names; run_task asserts that it exists and is in the message.
+NAMED_OPTIONS = [
+    ("vm", {"name": "n" * 101}, "name"),
+    ("vm", {"id": "00000000-0000-0000-0000-000000000001"}, "id"),
+    ("vm", {"name": "new01", "path": "VMs"}, "path"),
+    ("vm", {"name": "lab01", "generation": 1}, "generation"),
+    ("vm", {"name": "lab01", "wait_for": "heartbeat"}, "wait_for"),
+    ("vm", {"name": "nested01", "memory": {"minimum": "1GB"}}, "memory.minimum"),
+    ("vm", {"name": "lab01", "memory": {"startup": "much"}}, "memory.startup"),
+    ("vm", {"name": "lab01", "memory": {"priority": 101}}, "memory.priority"),
+    ("vm", {"name": "lab01", "processor": {"count": 0}}, "processor.count"),
+    ("vm", {"name": "lab01", "network_adapters": [{"name": "A", "switch": "No"}]}, "network_adapters.switch"),
+    ("vm", {"name": "lab01", "network_adapters": [{"name": "A"}, {"name": "a"}]}, "network_adapters.name"),
+    (
+        "vm",
+        {"name": "lab01", "network_adapters": [{"name": "A", "vlan": {"mode": "access", "id": 4095}}]},
+        "network_adapters.vlan.id",
+    ),
+    ("vm", {"name": "lab01", "disks": [{"path": "x.vhdx"}]}, "disks.path"),
+    ("vm", {"name": "lab01", "dvd_drives": [{"controller_type": "ide"}]}, "dvd_drives.controller_type"),
+    ("vm", {"name": "lab01", "firmware": {"boot_order": ["disk:0:7"]}}, "firmware.boot_order"),
+    ("vm", {"name": "lab01", "automatic_start": {"delay": -1}}, "automatic_start.delay"),
+    ("vm", {"name": "lab01", "nesting": {"network": "mac_spoofing", "adapters": ["X"]}}, "nesting.adapters"),
+    ("vm_memory", {"id": "nosuch"}, "id"),
+    ("vm_memory", {"name": "nested01", "minimum": "1GB"}, "minimum"),
+    ("vm_processor", {"name": "Twin", "count": 2}, "name"),
+    ("vm_nesting", {"name": "lab01", "mac_spoofing": True, "adapters": ["WAN"]}, "adapters"),
+    ("vm_network_adapter", {"vm": "Twin", "name": "LAN"}, "vm"),
+    ("vm_network_adapter", {"vm_id": "x", "name": "LAN"}, "vm_id"),
+    ("vm_network_adapter", {"vm": "lab01", "name": "LAN", "switch": "No"}, "switch"),
+    ("vm_network_adapter", {"vm": "lab01", "name": "LAN", "mac_address": "01:00:5E:00:00:01"}, "mac_address"),
+    ("vm_disk", {"vm_id": "x", "path": r"C:\x.vhdx"}, "vm_id"),
+    ("vm_disk", {"path": "x.vhdx", "size": "1GB"}, "path"),
+    ("vm_disk", {"path": r"C:\x.vhdx", "size": "much"}, "size"),
+    ("vm_dvd_drive", {"vm": "lab01", "path": "x.iso"}, "path"),
+    ("vm_checkpoint", {"vm": "lab01", "name": "  "}, "name"),
+    ("virtual_switch", {"name": "New", "net_adapters": ["No"]}, "net_adapters"),
+    ("nat_network", {"name": "n", "switch": "Lab", "address": "192.0.2.1"}, "address"),
+    ("nat_network", {"name": "n", "switch": "No", "address": "198.51.100.1/24"}, "switch"),
+]
+
+
+@pytest.mark.parametrize(("module", "args", "option"), NAMED_OPTIONS)
+def test_a_failed_result_names_the_option_by_its_full_path(
+    shared_lab: Lab, module: str, args: dict[str, Any], option: str
+) -> None:
+    assert shared_lab.refuses(module, **args).get("option") == option
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
