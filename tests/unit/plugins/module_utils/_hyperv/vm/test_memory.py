@@ -121,6 +121,9 @@ def test_with_a_hypervisor_inside_nothing_is_live() -> None:
         (instance(False), {"startup": 6 * GB}, {"VirtualQuantity": 6144}),
         (instance(False), {"startup": 256 * MB}, {"VirtualQuantity": 256, "Reservation": 256}),
         (instance(False), {"startup": 16 * GB}, {"VirtualQuantity": 16384, "Limit": 16384}),
+        # Exactly at the invisible Reservation and Limit: they fit already.
+        (instance(False), {"startup": 512 * MB}, {"VirtualQuantity": 512}),
+        (instance(False), {"startup": 8 * GB}, {"VirtualQuantity": 8192}),
         (
             instance(True),
             {"dynamic": False, "startup": 16 * GB},
