@@ -120,12 +120,13 @@ def count(flow: str, events: list[Event]) -> Row:
 
 def measure() -> list[Row]:
     """One row per flow, each against a new host."""
-    lab_module = importlib.import_module("ansible_collections.nested.hyperv.tests.harness.lab")
+    harness = "ansible_collections.nested.hyperv.tests.harness"
+    lab_module, task = (importlib.import_module(f"{harness}.{name}") for name in ("lab", "task"))
     rows = []
     for flow, (module, args) in FLOWS.items():
         with lab_module.open_lab(MODEL) as lab:
             results = [lab.run(module, check=True, **args)]
-            lab_module.bridge.forget_connections()
+            task.close_clients()
             events = trace(lambda: results.append(lab.run(module, **args)))  # noqa: B023
         if failed := [result["msg"] for result in results if result.get("failed")]:
             sys.exit(f"{flow}: {failed[0]}")

@@ -58,8 +58,8 @@ TASKS: list[dict[str, Any]] = [
     {"name": "checkpoint", "nested.hyperv.vm_checkpoint": {"vm": "node01", "name": "clean"}},
     {"name": "start", "nested.hyperv.vm": {"name": "node01", "state": "running"}},
 ]
-# Each task that goes on with something that isn't there says so.
-WARNED = {"node01", "NODE01", f"'{SPARE}'", f"'{SPARE.lower()}'"}
+# Each task that uses an object that does not exist yet says so.
+WARNED = {"VM 'node01'", "VM 'NODE01'", f"'{SPARE}'", f"'{SPARE.lower()}'"}
 
 
 def warned(run: Run) -> set[str]:
