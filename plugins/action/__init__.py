@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible imports this package in its parent process, when it looks up a task's action.
 
-So modules are compiled once, and not in each fork anew: collections have no bytecode cache. Routing through
+So modules are compiled once rather than in each fork: collections have no bytecode cache. Routing through
 ``plugin_routing.action.*.redirect`` would do the same, but then every module has the name of the action plugin in
 ``module_defaults``, and the defaults of one reach all others.
 """

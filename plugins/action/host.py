@@ -17,7 +17,7 @@ from ..plugin_utils._connection import connection_options
 
 _PREDICTED = "nested_hyperv_predicted"
 
-# What the earlier items of a loop would have created, by task and host: one worker runs them all, and the facts of one
+# What the earlier items of a loop would have created, by task and host: one worker runs all items, and the facts of one
 # item replace those of another.
 _created_by_loop: dict[tuple[str, str], list[list[str]]] = {}
 
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             predictions=frozenset((kind, name) for kind, name in predicted),
         )
         if self._task.check_mode and "would_make" in result:
-            # Facts outlive the task, so that the later tasks of a check know what only this one would have created.
+            # Facts outlive the task: later tasks of a check know from them what only this one would create.
             created = [[kind, name.lower()] for kind, name in result.pop("would_make")]
             created_by_loop += created
             result["ansible_facts"] = {_PREDICTED: {**predictions, host: [*predicted, *created]}}

@@ -61,7 +61,7 @@ def run_module(
         return {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
 
 
-# Errors whose cause is the inventory or the connection, and what to look at; the most specific class first.
+# Errors whose cause is the inventory or the connection, and the variables to check; the most specific class first.
 _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
     (AuthenticationFailed, "See ansible_user, ansible_password, and ansible_winrm_transport or ansible_psrp_auth"),
     (
@@ -76,7 +76,7 @@ _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
 
 
 def sentence(error: HostError) -> str:
-    """The error's message, with what to do about it unless the task itself is the cause."""
+    """The error's message, with a solution unless the task itself is the cause."""
     if isinstance(error, TaskError):
         return error.sentence().rstrip(".")
     if explained := explain(error):

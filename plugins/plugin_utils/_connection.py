@@ -48,7 +48,7 @@ _WINRM_EXTRAS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 def connection_options(kind: str, get: Get) -> ConnectionOptions:
     """The options of a connection plugin of this kind (``winrm`` or ``psrp``), read with its get_option.
 
-    Raises AnsibleError for another kind: this collection talks WS-Management and nothing else.
+    Raises AnsibleError for another kind: this collection only talks WS-Management.
     """
     if kind == "winrm":
         return _from_winrm(get)

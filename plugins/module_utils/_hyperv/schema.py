@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The CIM classes and properties that this collection reads and writes, typed as in the host's own schema.
 
-Only what is listed is asked for: every query projects its columns, which makes pages hold more rows.
+Only the listed properties are requested: every query projects its columns, so that pages hold more rows.
 """
 
 from __future__ import annotations
@@ -341,7 +341,7 @@ HEARTBEAT = _class(
     string="SystemName",
     uint16_array="OperationalStatus",
 )
-# Integration services by stable names; the classes tell them apart, since their display names are localized.
+# Integration services by stable names; the classes identify them, because their display names are localized.
 INTEGRATION_SERVICES = {
     name: _class(V2, f"Msvm_{component}ComponentSettingData", "InstanceID", string="InstanceID", uint16="EnabledState")
     for name, component in (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which machine Windows runs on: virtualization platforms by what their firmware says, editions by number."""
+"""Which machine Windows runs on: virtualization platforms by the names in their firmware, editions by number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HYPER_V, AZURE = "hyper-v", "azure"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 
 # Beginnings of Win32_ComputerSystem.Manufacturer and Model, in lower case; the first that fits counts.
-# HypervisorPresent tells nothing here, since it is true on every host that runs Hyper-V itself.
+# HypervisorPresent doesn't help here, because it is true on every host that runs Hyper-V itself.
 _PLATFORMS = (
     ("microsoft corporation", "virtual machine", HYPER_V),
     ("vmware", "", "vmware"),

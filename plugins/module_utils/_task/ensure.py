@@ -19,7 +19,7 @@ def ensure(plan: Plan, check_mode: bool, cycle: Cycle = NO_CYCLE) -> dict[str, A
     """Carry out the steps that change something, all within one interruption if any of them needs it.
 
     Check mode decides and refuses as the real run does, and ends before the first write. When a step fails, the error's
-    details say what had been changed before it.
+    details list the changes before it.
     """
     plan = plan.without_no_ops()
     cycle.check(plan.steps)
@@ -47,7 +47,7 @@ def _apply(steps: Sequence[Step], done: list[Step]) -> None:
 
 @contextmanager
 def _journal(cycle: Cycle) -> Iterator[list[Step]]:
-    """The steps done; when something fails, its error says what they, and the writes of a half-done step, changed."""
+    """The steps done; an error raised inside reports them, and the writes of a half-done step, as changes."""
     done: list[Step] = []
     try:
         yield done

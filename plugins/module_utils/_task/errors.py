@@ -13,7 +13,7 @@ from .._wsman.faults import HostError
 
 
 class Rule(NamedTuple):
-    """A support rule behind a refusal: its stable id, `fail` or `warn`, what it says, and who says so (a URL)."""
+    """A support rule behind a refusal: its stable id, `fail` or `warn`, its text, and its source (a URL)."""
 
     id: str
     severity: str
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
 
 
 class TaskError(HostError):
-    """Base of the errors about what a task asks for, as opposed to those of the wire (WSManError).
+    """Base of the errors about a task's options, as opposed to those of the wire (WSManError).
 
     `option` is the full path of the option to look at (`memory.minimum`). It begins the message, and results return it.
     """

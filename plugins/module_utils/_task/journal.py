@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The writes of a running step, so that a failure in the middle of it can say what had been written before."""
+"""The writes of a running step, so that a failure in the middle of it can report the writes before."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def position() -> int:
 
 @contextmanager
 def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = None) -> Iterator[None]:
-    """Undo what was written inside, or since a position, when the work inside fails; it then counts as not written.
+    """Undo the writes done inside, or since a position, when the work inside fails; they then count as not done.
 
     When undoing fails too, the first error says so: ``otherwise`` is the state that is left behind.
     """

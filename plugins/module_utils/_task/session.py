@@ -27,7 +27,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """An open host or guest: its name for messages, a client for requests, and where progress and warnings go."""
+    """An open host or guest: its name for messages, a client for requests, and functions for progress and warnings."""
 
     name: str
     client: Client

@@ -78,11 +78,14 @@ def entry(name: str, steps: Iterable[Step]) -> list[Step]:
 
 def needing_off(section: str, steps: Iterable[Step]) -> list[Step]:
     """The same steps, with the options that need the VM off named as suboptions of a section."""
-    return [step._replace(needs_off=tuple(join(section, option) for option in step.needs_off)) for step in steps]
+    return [
+        step._replace(needs_off=tuple(join(section, option) for option in step.needs_off)) if step.needs_off else step
+        for step in steps
+    ]
 
 
 def together(what: str, steps: Iterable[Step], apply: Callable[[], Any]) -> Step:
-    """One step in place of several, for what the target writes in one request."""
+    """One step in place of several that the target carries out in one request."""
     steps = list(steps)
     both = diff(steps)
     options = dict.fromkeys(option for step in steps for option in step.needs_off)

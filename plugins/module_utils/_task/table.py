@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .errors import Invalid, within
+from .errors import Invalid
 from .units import format_bit_rate, format_size, parse_bit_rate, parse_size
 
 
@@ -84,8 +84,11 @@ def parse(table: Iterable[Property], params: Mapping[str, Any]) -> dict[str, Any
 
 
 def _parse(row: Property, value: Any) -> Any:
-    with within(row.option):
+    try:
         parsed = row.kind.parse(value)
+    except Invalid as error:
+        error.option = row.option
+        raise
     if (row.least is not None and parsed < row.least) or (row.most is not None and parsed > row.most):
         least, most = row.kind.format(row.least), row.kind.format(row.most)
         raise Invalid(f"{value} is out of range, choose a value from {least} to {most}", option=row.option)
@@ -93,7 +96,7 @@ def _parse(row: Property, value: Any) -> Any:
 
 
 def changes(table: Iterable[Property], instance: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Change]:
-    """The differences between an instance and the wanted (parsed) options; options left out are left alone."""
+    """The differences between an instance and the wanted (parsed) options; options left out are not compared."""
     current = read(table, instance)
     return [
         Change(row, current[row.option], wanted[row.option])

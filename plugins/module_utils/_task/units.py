@@ -43,7 +43,7 @@ def format_size(size: int) -> str:
 def parse_bit_rate(text: str | int) -> int:
     """Bits per second of ``100Mbps``, ``2.5 Gbit/s`` or a plain number of bits; powers of 1000 as in networks.
 
-    Rounded to a multiple of 8, as Hyper-V does, so that what is read back is what was asked for. Raises Invalid.
+    Rounded to a multiple of 8, as Hyper-V does, so that the value read back equals the wanted one. Raises Invalid.
     """
     match = _BIT_RATE.fullmatch(str(text))
     if not match:

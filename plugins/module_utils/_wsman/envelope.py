@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +21,6 @@ from .cim import (
     CimClass,
     Instance,
     Reference,
-    checked,
     class_uri,
     from_embedded,
     iso_datetime,
@@ -64,10 +64,12 @@ NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 # ---- building ----
 
+_EXCLUDED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def text(value: str) -> str:
     """Escaped character data. Carriage returns are escaped as well, as XML parsers would replace them."""
-    escaped = checked(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("\r", "&#13;") if "\r" in escaped else escaped
 
 
@@ -87,8 +89,11 @@ def build_request(
     extra_headers: str = "",
     message_id: str | None = None,
 ) -> bytes:
-    """One request; `body` and `extra_headers` are XML that may use the prefixes s, a and w."""
-    return (
+    """One request; `body` and `extra_headers` are XML that may use the prefixes s, a and w.
+
+    Raises HostError if a value in it has a character that XML excludes.
+    """
+    envelope = (
         f'<s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}" xmlns:w="{WSMAN}"><s:Header>'
         f"<a:To>{text(to)}</a:To>"
         f"<w:ResourceURI{_MUST}>{text(resource)}</w:ResourceURI>"
@@ -101,7 +106,23 @@ def build_request(
         '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>'
         f"{_selector_set(selectors) if selectors else ''}{extra_headers}"
         f"</s:Header><s:Body>{body}</s:Body></s:Envelope>"
-    ).encode()
+    )
+    _check_characters(envelope)
+    return envelope.encode()
+
+
+def _check_characters(envelope: str) -> None:
+    """Raise HostError if the envelope has a character that XML 1.0 excludes (2.2), quoting the text around it."""
+    bad = _EXCLUDED.search(envelope)
+    if bad is None:
+        return
+    begin = max(envelope.rfind(">", 0, bad.start()) + 1, bad.start() - 100)
+    end = envelope.find("<", bad.start())
+    quoted = envelope[begin : min(end, bad.start() + 100)].encode("unicode_escape").decode("ascii")
+    raise HostError(
+        f'The text "{quoted}" contains the character U+{ord(bad.group()):04X}, which XML 1.0, and so WS-Management, '
+        "cannot carry. Leave it out."
+    )
 
 
 def build_identify() -> bytes:
@@ -182,7 +203,7 @@ def _content(value: str) -> str:
     # The same characters either way, but hosts are known to take numeric references of an embedded instance when it
     # comes as CDATA, and it is a third shorter. embedded() writes neither a bare `>` in values nor a line break.
     if value.startswith("<INSTANCE ") and "]]>" not in value and "\r" not in value:
-        return f"<![CDATA[{checked(value)}]]>"
+        return f"<![CDATA[{value}]]>"
     return text(value)
 
 
@@ -234,7 +255,7 @@ def parse_response(data: bytes | str, *, resource: str = "", action: str = "") -
 
 def parse_soap(data: bytes | str) -> Element:
     raw = data.encode() if isinstance(data, str) else data
-    # SOAP 1.2 forbids a document type; refusing it keeps entity tricks out and tells HTML apart.
+    # SOAP 1.2 forbids a document type; refusing it keeps entity tricks out and recognises HTML.
     if b"<!DOCTYPE" in raw[:2000]:
         raise NotWSMan("The answer is not a WS-Management message.")
     try:

@@ -27,7 +27,7 @@ else:
 
 __all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url"]
 
-# What pywinrm's Transport of this version can be told.
+# The arguments that pywinrm's Transport of this version accepts.
 _PARAMETERS = frozenset(inspect.signature(Transport.__init__).parameters)
 # HTTP.sys closes connections that were idle for 120 s; a write must not be the request that finds out.
 IDLE_LIMIT = 60.0
@@ -142,7 +142,7 @@ class HttpTransport:
             return session.prepare_request(requests.Request("POST", transport.endpoint, data=envelope))
         request = transport.encryption.prepare_encrypted_request(session, transport.endpoint, envelope)
         # On a new connection the libraries would authenticate and repeat the message as it is, sealed with the key of
-        # the old one. Without their hook the 401 gets here, and send() seals anew.
+        # the old one. Without their hook the 401 gets here, and send() seals the message again.
         request.hooks["response"] = []
         return request
 

@@ -411,7 +411,7 @@ def _check_mappings(network: HostNetwork, wanted: WantedNat) -> None:
 
 
 def plan(host: Target, network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> list[Step]:
-    """The steps that create what is missing of switch, address, NAT and mappings, in this order.
+    """The steps that create switch, address, NAT and mappings, as far as they are missing, in this order.
 
     ``one_nat`` is the support rule behind the refusal of a second NAT. Raises Missing, Refused.
     """
@@ -438,7 +438,7 @@ def _plan_switch(host: Target, network: HostNetwork, wanted: WantedNat) -> list[
 
 
 def _plan_address(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
-    """The wanted address replaces the other addresses of the adapter in the prefix; those outside are left alone."""
+    """The wanted address replaces the other addresses of the adapter in the prefix; those outside are not changed."""
     current = [address for address in network.own_addresses if address.ip in wanted.prefix]
     if current == [wanted.address]:
         return []

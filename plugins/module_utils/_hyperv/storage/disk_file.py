@@ -68,7 +68,7 @@ def normal(path: str) -> str:
 
 
 def suffix(path: str) -> str:
-    """``.vhdx`` of a path, in lower case; empty where the file's name has none."""
+    """``.vhdx`` of a path, in lower case; empty if the name of the file has none."""
     _dot, dot, tail = path.rpartition("\\")[2].rpartition(".")
     return f"{dot}{tail}".lower()
 

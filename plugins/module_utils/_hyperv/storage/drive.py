@@ -30,7 +30,7 @@ DVD_OPTIONS: dict[str, Any] = {"path": {"type": "str"}, **PLACE_OPTIONS}
 
 
 class WantedDisk(NamedTuple):
-    """A disk file, and the place where it is wanted."""
+    """A disk file, and the place that it is wanted at."""
 
     file: WantedFile
     place: WantedPlace
@@ -97,7 +97,7 @@ def parse_dvds(entries: Iterable[Mapping[str, Any]]) -> list[WantedDvd]:
 def plan_file(
     host: Target, wanted: WantedFile, new_folder: str | None = None, held: Drive | None = None, running: bool = False
 ) -> list[Step]:
-    """The step that creates or expands the file. Raises Refused for what would lose data.
+    """The step that creates or expands the file. Raises Refused for a change that would lose data.
 
     ``new_folder`` is one that an earlier step of the task creates, ``held`` the drive of a VM that has the disk.
     """
@@ -265,8 +265,8 @@ def _controller_step(parts: Parts, number: int) -> Step:
 def _needs_off(vm: VM, place: Place, moved_from: Drive | None = None) -> tuple[str, ...]:
     """The option whose change requires the VM to be off.
 
-    IDE drives are added and removed while the VM is off, a saved VM takes no drive at all, and no disk is taken from a
-    running guest to be put elsewhere.
+    IDE drives are added and removed while the VM is off, a saved VM takes no drive at all, and no disk is moved while
+    its guest runs.
     """
     if vm.state == SAVED:
         return ("path",)

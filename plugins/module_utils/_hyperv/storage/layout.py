@@ -303,7 +303,7 @@ def change(host: Target, vm: VM, drive: Drive, path: str | None) -> None:
     elif drive.medium_id is None:
         insert(host, vm, drive.kind, drive.id, path)
     else:
-        what = f"put '{path}' into the {drive.kind} drive at {drive.place} of {vm}"
+        what = f"insert '{path}' into the {drive.kind} drive at {drive.place} of {vm}"
         vm_resources.modify(host, MEDIUM, drive.medium_id, {"HostResource": [path]}, what)
 
 

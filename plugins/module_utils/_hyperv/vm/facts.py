@@ -80,7 +80,7 @@ _CHECKPOINT_COLUMNS = (
 
 @dataclass
 class Reading:
-    """The VMs that facts are read about, the groups of facts, and what is known already."""
+    """The VMs that facts are read about, the groups of facts, and the summaries that were read with the VMs."""
 
     host: Target
     vms: list[VM]
@@ -94,7 +94,7 @@ class Reading:
 
     @cached_property
     def rows_of(self) -> Callable[[CimClass], list[Row]]:
-        """The source of the rows of a class: one query, or all parts of the VM if there is one and much is asked."""
+        """The source of the rows of a class: one query, or all parts of a single VM if most of them are needed."""
         if len(self.vms) != 1 or not {"processor", "memory", "network_adapters"} <= self.groups:
             return lambda cls: adapters.query_rows(self.host, self.vms, cls)
         parts = query_parts(self.host, self.vms[0])

@@ -21,7 +21,7 @@ from ..schema import COMPUTER_SYSTEM, V2, VM_SETTINGS
 # Msvm_ComputerSystem.EnabledState as seen on hosts of the v2 namespace.
 STATES = {2: "running", 3: "off", 4: "stopping", 6: "saved", 9: "paused", 10: "starting"}
 LASTING = RUNNING, OFF, SAVED, PAUSED = "running", "off", "saved", "paused"
-_SETTLING = 30.0  # seconds that a task waits for a transition which somebody else began
+_SETTLING = 30.0  # seconds that a task waits for a transition that it did not begin
 
 # Options that choose one VM, and the conditions on them for AnsibleModule; associated with doc fragment _vm.
 OPTIONS: dict[str, Any] = {"name": {"type": "str"}, "id": {"type": "str"}}

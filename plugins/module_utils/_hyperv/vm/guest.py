@@ -54,8 +54,8 @@ def check(params: Mapping[str, Any]) -> None:
     """Raise Invalid if the options wait for a VM that the task doesn't run."""
     if params["wait_for"] and params["state"] not in _STATES:
         raise Invalid(
-            f"with 'state: {params['state']}' there is nothing to wait for, because waiting requires 'state: running' "
-            "or 'state: restarted'; add one of them, or leave it out",
+            f"with 'state: {params['state']}' the task has nothing to wait for; waiting requires 'state: running' or "
+            "'state: restarted'. Add one of them, or leave it out",
             option="wait_for",
         )
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Integration services of a VM, told apart by their CIM class, since their display names are localized."""
+"""Integration services of a VM, identified by their CIM class, because their display names are localized."""
 
 from __future__ import annotations
 

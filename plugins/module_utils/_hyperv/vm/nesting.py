@@ -124,7 +124,7 @@ def check_supported(parts: Parts) -> None:
 
 
 def plan(parts: Parts, wanted: Wanted | None) -> list[Step]:
-    """The steps to what nesting needs. Raises Refused before the extensions are exposed where they can't work.
+    """The steps to the wanted nesting. Raises Refused if the extensions would be exposed but can't work.
 
     Memory is read if the options look at it, and if the extensions are about to be exposed, for the warning.
     """

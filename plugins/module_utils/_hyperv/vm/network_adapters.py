@@ -28,7 +28,7 @@ def parse(entries: Iterable[Mapping[str, Any]]) -> Wanted:
 
 
 def plan(parts: Parts, wanted: Wanted) -> list[Step]:
-    """The steps to the adapters that are listed; the others are left alone. Raises Invalid, Missing, Refused."""
+    """The steps to the adapters that are listed; the others are not changed. Raises Invalid, Missing, Refused."""
     steps: list[Step] = []
     new: dict[str, Any] = {}
     for name, options in wanted.items():

@@ -58,7 +58,7 @@ NO_SECURITY: Row = {"TpmEnabled": False, "InstanceID": None}
 class Parts:
     """A VM and its parts; ``rules`` are the support rules of nesting (``_policy.nesting``) for plans that enforce them.
 
-    Steps that are applied keep the parts up to date; what a plan only intends is in the parts named ``planned_…``.
+    Steps that are applied keep the parts up to date; the parts named ``planned_…`` are as the plan intends them.
     """
 
     host: Target
@@ -123,7 +123,7 @@ def generation(settings: Mapping[str, Any]) -> int:
 
 
 def services(rows: Rows) -> dict[str, Row]:
-    """The integration services among the rows of a VM's parts; their classes tell them apart, in every language."""
+    """The integration services among the rows of a VM's parts; their classes identify them, in every language."""
     return {name: rows[cls.name][0] for name, cls in INTEGRATION_SERVICES.items() if rows[cls.name]}
 
 

@@ -75,14 +75,14 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
         first = "Resume it first" if vm.state == PAUSED else "Wait until that is over"
         raise Refused(
             f"{vm} is {vm.state}, so its guest can't shut down, and changing {which} needs it off{because}. "
-            f"{first}, or turn it off hard with 'force_off: true'",
+            f"{first}, or cut its power with 'force_off: true'",
             **details,
         )
 
 
 @dataclass
 class VmCycle:
-    """The power cycle of a VM, as a Cycle of the engine; without a VM there is nothing to turn off."""
+    """The power cycle of a VM, as a Cycle of the engine; without a VM, nothing is turned off."""
 
     host: Target
     vm: VM | None
@@ -104,7 +104,7 @@ class VmCycle:
     def interruption(self) -> Iterator[None]:
         """The VM is off inside, and back in its state afterwards, also if the work inside failed.
 
-        A VM whose saved state was discarded stays off: what it was running is gone.
+        A VM whose saved state was discarded stays off: its programs can't be resumed.
         """
         if not self.needed:
             yield
@@ -180,7 +180,7 @@ def _state_step(host: Target, vm: VM, target: str, state: str) -> Step:
 
 def turn_off(host: Target, vm: VM, permission: Permission) -> None:
     """Shut the guest down; cut the power if ``force_off`` says so, or if nothing runs that could shut down."""
-    if permission.force_off or vm.state != RUNNING:  # what is saved or paused can't shut down
+    if permission.force_off or vm.state != RUNNING:  # a saved or paused guest can't shut down
         request(host, vm, OFF)
     else:
         shut_down(host, vm, permission.shutdown_timeout)

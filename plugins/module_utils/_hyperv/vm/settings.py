@@ -97,7 +97,7 @@ def values(wanted: Wanted) -> dict[str, Any]:
 
 
 def plan(parts: Parts, wanted: Wanted) -> list[Step]:
-    """One step for all sections, since one write carries them all. Raises Invalid, Refused."""
+    """One step for all sections, since one write carries all settings. Raises Invalid, Refused."""
     firmware.check(parts, wanted["firmware"])
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}

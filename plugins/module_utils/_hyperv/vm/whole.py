@@ -39,8 +39,8 @@ from .parts import Parts, fetch_all
 class Section(NamedTuple):
     """Options of a VM that belong together.
 
-    ``option`` is the option that contains them, empty at the top level. ``place`` puts steps, planned in the words of
-    the section, below the option.
+    ``option`` is the option that contains them, empty at the top level. ``place`` moves steps, planned in the words
+    of the section, below the option.
     """
 
     name: str
@@ -157,7 +157,7 @@ def folder(name: str, params: Mapping[str, Any]) -> str | None:
 
 
 def plan(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
-    """The steps from a VM as it is to what the options ask for, in the order that Hyper-V wants.
+    """The steps from a VM as it is to the wanted options, in the order that Hyper-V needs.
 
     Everything is checked before anything is written, so that the last option's refusal comes before the first one's
     write. Raises Invalid, Missing, Refused.
@@ -175,7 +175,7 @@ def _plan(parts: Parts, wanted: Wanted, sections: Iterable[Section]) -> list[Ste
 
 
 def _check_permanent(parts: Parts, params: Mapping[str, Any]) -> None:
-    """Raise Refused if an option asks for another value of what can't be changed after creation."""
+    """Raise Refused if an option asks for another value of a setting that is fixed at creation."""
     vm, generation, version = parts.vm, parts.generation, parts.settings["Version"]
     if params["generation"] not in (None, generation):
         raise Refused(
@@ -224,7 +224,7 @@ def fresh(host: Target, name: str, params: Mapping[str, Any], rules: Any) -> Par
 
 
 def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
-    """The steps to a VM that doesn't exist yet: creating it, adjusting what the host made of it, adding to it."""
+    """The steps to a VM that doesn't exist yet: creating it, correcting values that the host adjusted, adding to it."""
     innate, name = _plan(parts, wanted, INNATE), parts.vm.name
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {option: params[option] for option in ("version", "path") if params[option] is not None}

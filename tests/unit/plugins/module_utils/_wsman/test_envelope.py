@@ -29,6 +29,7 @@ PREFIXES = {
 NIL = f"{{{envelope.XSI}}}nil"
 NAMES = ("O'Neil", 'say "hi"', "back\\slash", "R&D <lab>", "100%_[a]*", "Größe-虚拟机-🖥", "]]>", "x" * 100, "a\r\nb")
 
+SETTINGS = CimClass(V2, "X", (), {"N": "string"})
 SERVICE = CimClass(V2, "Msvm_VirtualSystemManagementService", ("CreationClassName", "Name"))
 COMPUTER = CimClass(
     V2,
@@ -109,17 +110,25 @@ def test_names_survive_selectors_filters_and_arguments(name):
     assert cim.from_embedded(sent_text, settings)["ElementName"] == name
 
 
+@pytest.mark.parametrize("bad", ["bell\a", "nul\0", "surrogate\ud800", "\ufffe"])
 @pytest.mark.parametrize(
-    "build",
+    "part",
     [
-        lambda text: request(selectors={"N": text}),
-        lambda text: invoke({"N": text}),
-        lambda text: envelope.build_enumerate(f"SELECT * FROM X WHERE N = '{text}'", None, 1),
+        lambda text: {"selectors": {"N": text}},
+        lambda text: {"body": envelope.build_invoke(SERVICE, "M", {"N": text})},
+        lambda text: {"body": envelope.build_enumerate(f"SELECT * FROM X WHERE N = '{text}'", None, 1)},
+        lambda text: {
+            "body": envelope.build_invoke(SERVICE, "M", {"N": cim.embedded(SETTINGS, {"N": f"before {text}"})})
+        },
     ],
 )
-def test_control_characters_are_refused_before_anything_is_sent(build):
-    with pytest.raises(HostError, match=r"U\+0007"):
-        build("bell\a")
+def test_control_characters_are_refused_before_anything_is_sent(part, bad):
+    """The error quotes the text that has the character, not the whole request."""
+    with pytest.raises(HostError, match=r"U\+[0-9A-F]{4}") as caught:
+        envelope.build_request("urn:a", "urn:r", to="http://hv01/wsman", **part(bad))
+    quoted = caught.value.message.split('"')[1]
+    assert bad.encode("unicode_escape").decode("ascii") in quoted
+    assert "Envelope" not in quoted
 
 
 def test_the_text_of_an_embedded_parameter_holds_numeric_references():
