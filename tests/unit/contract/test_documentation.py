@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tokenize
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[a-z]*.py"))
 BLOCK = re.compile(r'^(?:DOCUMENTATION|EXAMPLES|RETURN) = r"""\n(.*?)^"""', re.MULTILINE | re.DOTALL)
 
-# Whole files whose language is checked. The code of the modules and plugins/module_utils are not in this list yet.
+# Whole files whose language is checked.
 TEXTS = (
     "README.md",
     "galaxy.yml",
@@ -137,6 +138,37 @@ def documentation(module: str) -> tuple[dict[str, Any], dict[str, Any]]:
         str(path), fragment_loader, collection_name="nested.hyperv", plugin_type="module"
     )
     return docs, returns
+
+
+# Code whose comments, docstrings and messages are checked, and the idioms that these may use: short forms, and words
+# that are names in code or precise in a technical sentence.
+CODE = ("plugins/action/*.py", "plugins/plugin_utils/*.py", "plugins/module_utils/**/*.py", "plugins/modules/*.py")
+FINE_IN_CODE = {
+    r"\b(is|are|was|were)(n't| not)? there\b",
+    r"\bthere (is|are|was|were)(n't| not| no)?\b",
+    r"\bwhere\b",
+    r"\bwhat\b(?! is nested virtualization\?| has changed \(or would)",
+    r"\bmakes\b",
+    r"\b(all|nothing|nobody|somebody) else\b",
+    r"\b(puts?|putting)\b",  # WS-Transfer's operation
+    r"\bways? out\b",
+    r"\w+n't\b",
+}
+
+
+def code_texts() -> Iterator[tuple[str, str]]:
+    """Path and each comment and string of the code, the documentation of the modules aside."""
+    for path in sorted({path for pattern in CODE for path in ROOT.glob(pattern)}):
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                if token.type in (tokenize.COMMENT, tokenize.STRING) and not token.string.startswith('r"""'):
+                    yield f"{path.relative_to(ROOT)}:{token.start[0]}", token.string
+
+
+@pytest.mark.parametrize("idiom", sorted(set(IDIOMS) - FINE_IN_CODE))
+def test_comments_and_messages_are_written_in_plain_english(idiom: str) -> None:
+    hits = [f"{path}: {text}" for path, text in code_texts() if re.search(idiom, text, re.IGNORECASE)]
+    assert not hits, f"better: {IDIOMS[idiom]}\n" + "\n".join(hits)
 
 
 def texts() -> Iterator[tuple[str, str]]:

@@ -290,7 +290,7 @@ def _add_drive(host: Target, vm: VM, layout: Layout, kind: str, place: Place) ->
 
 
 def insert(host: Target, vm: VM, kind: str, drive_id: str, path: str | None) -> None:
-    """Put a medium into a drive."""
+    """Insert a medium into a drive."""
     parent = Reference(V2, RESOURCE.name, {"InstanceID": drive_id})
     text = cim.embedded(MEDIUM, {**_NEW_MEDIUM[kind], "Parent": parent.path(), "HostResource": [path]})
     vm_resources.add(host, vm, [text], f"attach '{path}' to {vm}")
