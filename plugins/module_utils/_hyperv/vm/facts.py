@@ -15,7 +15,7 @@ from ..._task.errors import Missing
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
-from ..._wsman.faults import FilterRefused, InvalidClass
+from ..._wsman.faults import Fault
 from .. import jobs
 from ..network import adapter as adapters
 from ..network.adapter import Adapter
@@ -93,14 +93,22 @@ class Reading:
         return [vm for vm in self.vms if vm.state != OFF]
 
     @cached_property
-    def rows_of(self) -> Callable[[CimClass], list[Row]]:
-        """The source of the rows of a class: one query, or all parts of a single VM if most of them are needed."""
+    def parts(self) -> dict[str, list[Row]]:
+        """All parts of a single VM by class, if most of them are needed; empty otherwise."""
         if len(self.vms) != 1 or not {"processor", "memory", "network_adapters"} <= self.groups:
-            return lambda cls: adapters.query_rows(self.host, self.vms, cls)
+            return {}
         parts = query_parts(self.host, self.vms[0])
-        if parts[CONNECTION.name]:
-            parts |= query_features(self.host, self.vms[0], list(adapters.FEATURES))
-        return lambda cls: parts.get(cls.name, [])
+        connected = parts[CONNECTION.name]
+        features = list(adapters.FEATURES)
+        return parts | (
+            query_features(self.host, self.vms[0], features) if connected else {cls.name: [] for cls in features}
+        )
+
+    def rows_of(self, cls: CimClass) -> list[Row]:
+        """The rows of a class that belong to these VMs."""
+        if cls.name in self.parts:
+            return self.parts[cls.name]
+        return adapters.query_rows(self.host, self.vms, cls)
 
     @cached_property
     def layouts(self) -> dict[str, Layout]:
@@ -111,7 +119,7 @@ class Reading:
     def by_owner(self, cls: CimClass) -> dict[str, list[Row]]:
         """The rows of a class by the id of the VM that they belong to."""
         rows: dict[str, list[Row]] = {}
-        for row in self.host.client.query(cls, columns=tuple(cls.properties), where=of_vms(self.vms)):
+        for row in self.rows_of(cls):
             rows.setdefault(owner(row["InstanceID"]), []).append(row)
         return rows
 
@@ -167,7 +175,7 @@ def _fetch_summary(host: Target, names: list[str], ids: list[str], groups: set[s
     where = f"ElementName = {cim.quote(names[0])}" if names else f"Name = {cim.quote(ids[0])}"
     try:
         rows = host.client.query(SUMMARY, columns=tuple(SUMMARY.properties), where=where)
-    except (FilterRefused, InvalidClass):
+    except Fault:
         return None
     if len(rows) != 1 or not rows[0]["Name"] or not rows[0]["Version"]:
         return None

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
 ISO = r"C:\ISO\setup.iso"
 PARTS = ["disks", "checkpoints", "firmware"]
@@ -103,3 +104,45 @@ def test_they_are_told_where_they_are_asked_for(shared_lab: Lab) -> None:
     assert not [one["name"] for one in shared_lab.run("vm_info")["vms"] if set(one) & {*PARTS, "dvd_drives"}]
     (one,) = shared_lab.run("vm_info", name=["uefi01"], include=PARTS)["vms"]
     assert set(one) == {"id", "name", "state", "uptime", "dvd_drives", *PARTS}
+
+
+GROUPS = ["settings", "nesting", "processor", "memory", "network_adapters", "guest"]
+ONE_VM: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "switches": ["A", "B", "C"],
+            "vms": [
+                {
+                    "name": state,
+                    "state": state,
+                    "notes": "two\nlines",
+                    "disks": [{}, {}],
+                    "adapters": [{"name": "x", "switch": "A", "vlan": 5}, {"name": "y", "switch": "A"}],
+                }
+                for state in ("off", "running", "saved")
+            ],
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(("state", "most"), [("off", 6), ("running", 9)])
+def test_one_vm_with_two_adapters_takes_few_requests(state: str, most: int) -> None:
+    with open_lab(ONE_VM) as lab:
+        lab.info(state, *GROUPS)
+        assert lab.cost() <= most
+        lab.info(state, *GROUPS, *PARTS)
+        assert lab.cost() <= most + 4, "disks and firmware use the parts that were read already"
+
+
+@pytest.mark.parametrize("state", ["off", "running", "saved"])
+def test_one_vm_is_described_as_it_is_among_all_and_without_rows_of_summaries(state: str) -> None:
+    with open_lab(ONE_VM) as lab:
+        single = lab.info(state, *GROUPS, *PARTS)
+        among_all = lab.succeeds("vm_info", include=[*GROUPS, *PARTS])["vms"]
+        assert [single] == [vm for vm in among_all if vm["name"] == state]
+        by_id = lab.succeeds("vm_info", id=[single["id"]], include=[*GROUPS, *PARTS])["vms"]
+        assert by_id == [single]
+        lab.sim.faults.add(simulator.Rule(do="fault", operation="Enumerate"))
+        assert lab.info(state, *GROUPS, *PARTS) == single, "a host without such rows is asked class by class"
