@@ -196,7 +196,7 @@ def _argument(prefix: str, name: str, value: Any, namespace: str) -> str:
         return f"<{tag}><cim:{kind}>{iso_datetime(value)}</cim:{kind}></{tag}>"
     if isinstance(value, (bytes, bytearray)):
         return f"<{tag}>{base64.b64encode(value).decode()}</{tag}>"
-    return f"<{tag}>{_content(key_text(value))}</{tag}>"
+    return f"<{tag}>{_content(value if isinstance(value, str) else key_text(value))}</{tag}>"
 
 
 def _content(value: str) -> str:
@@ -226,7 +226,7 @@ def _selector_set(selectors: Mapping[str, Any]) -> str:
 def _selector_value(value: Any) -> str:
     if isinstance(value, Reference):
         return f"<a:EndpointReference>{_reference(value)}</a:EndpointReference>"
-    return text(key_text(value))
+    return text(value if isinstance(value, str) else key_text(value))
 
 
 def _object(tag: str, values: Mapping[str, Any], namespace: str) -> str:
