@@ -30,7 +30,7 @@ help:
 
 # --- Setting up ---------------------------------------------------------------------------------------------------
 
-# A virtual environment whose Python is gone, or that was made for another folder, is made anew.
+# A virtual environment whose Python is gone, or that was created for another folder, is recreated.
 $(shell $(VENV)/bin/python -c 'import ansible' 2>/dev/null && grep -qF ' $(CURDIR)/$(VENV)' $(VENV)/pyvenv.cfg || rm -f $(VENV)/*.stamp)
 
 # Its pip obeys the constraints of the ansible-core of the round.
