@@ -174,7 +174,7 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     # The guest isn't asked to shut down first, because its state is discarded anyway.
     cycle = VmCycle(host, vm, Permission.of(task.params)._replace(force_off=True))
     result = ensure(Plan(steps), task.check_mode, cycle)
-    return {**result, "id": vm.id, "checkpoints": [checkpoint.describe(one, checkpoints) for one in checkpoints]}
+    return {**result, "id": vm.id, "checkpoints": [checkpoint.describe(item, checkpoints) for item in checkpoints]}
 
 
 def _present(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:
@@ -183,7 +183,7 @@ def _present(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, A
         return []
     checkpoint.check_new(parts, name)
     what = f"create the checkpoint '{name}' of {parts.vm}"
-    after = {"checkpoints": [*(one.name for one in checkpoints), name]}
+    after = {"checkpoints": [*(item.name for item in checkpoints), name]}
     before = _names(checkpoints)
     return [Step(what, before, after, lambda: checkpoint.create(parts.host, parts.vm, name, params["type"]))]
 
@@ -193,7 +193,7 @@ def _absent(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, An
     if target is None:
         return []
     deleted = [target, *(checkpoint.descendants(checkpoints, target) if with_children else [])]
-    after = _names([one for one in checkpoints if one not in deleted])
+    after = _names([item for item in checkpoints if item not in deleted])
     what = f"delete the checkpoint '{target.name}' of {parts.vm}"
     before = _names(checkpoints)
     return [Step(what, before, after, lambda: checkpoint.delete(parts.host, parts.vm, target, with_children))]
@@ -211,7 +211,7 @@ def _applied(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, A
 
 
 def _names(checkpoints: list[Checkpoint]) -> dict[str, Any]:
-    return {"checkpoints": [one.name for one in checkpoints]}
+    return {"checkpoints": [item.name for item in checkpoints]}
 
 
 def main() -> None:

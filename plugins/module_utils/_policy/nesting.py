@@ -63,12 +63,12 @@ def lacks(vendor: str, build: int, version: str | None = None) -> list[Lack]:
     need = NEEDS.get(vendor)
     if need is None:
         return [Lack(PROCESSOR_UNSUPPORTED, vendor or "an unknown processor")]
-    found = []
+    broken = []
     if build < need.build:
-        found.append(Lack(HOST_TOO_OLD, f"build {build} with {vendor}"))
+        broken.append(Lack(HOST_TOO_OLD, f"build {build} with {vendor}"))
     if version is not None and version_tuple(version) < need.version:
-        found.append(Lack(VM_VERSION_TOO_OLD, f"version {version} with {vendor}"))
-    return found
+        broken.append(Lack(VM_VERSION_TOO_OLD, f"version {version} with {vendor}"))
+    return broken
 
 
 class HostFacts(NamedTuple):

@@ -200,20 +200,20 @@ def _adapter(row: Instance, addresses: dict[int, list[str]]) -> dict[str, Any]:
 
 
 def _fetch_switches(host: Target, adapters: list[Instance], addresses: dict[int, list[str]]) -> list[dict[str, Any]]:
-    found = switch.fetch_all(host)
+    vswitches = switch.fetch_all(host)
     ports = host.client.query(INTERNAL_PORT, columns=tuple(INTERNAL_PORT.properties))
     external = switch.name_ports(host.client.query(EXTERNAL_PORT, columns=tuple(EXTERNAL_PORT.properties)), adapters)
     result = []
-    for one in found:
-        own = host_network.match_adapter(one, ports, adapters)
-        shown = None
+    for vswitch in vswitches:
+        own = host_network.match_adapter(vswitch, ports, adapters)
+        host_adapter = None
         if own:
-            shown = {
+            host_adapter = {
                 "name": own["Name"],
                 "mac_address": format_mac(own["PermanentAddress"]),
                 "addresses": addresses.get(own["InterfaceIndex"], []),
             }
-        result.append({"id": one.id, **switch.describe(one, external), "host_adapter": shown})
+        result.append({"id": vswitch.id, **switch.describe(vswitch, external), "host_adapter": host_adapter})
     return result
 
 

@@ -129,7 +129,7 @@ def fetch_known(host: Target, path: str) -> dict[str, Any] | None:
 def fetch_chain(host: Target, path: str) -> list[str]:
     """The path and those of its parents, child first: a VM with checkpoints runs on the last .avhdx of a chain."""
     paths: list[str] = []
-    while path and path.lower() not in (one.lower() for one in paths):
+    while path and path.lower() not in (file.lower() for file in paths):
         paths.append(path)
         try:
             path = (fetch_known(host, path) or {}).get("ParentPath") or ""
@@ -141,7 +141,7 @@ def fetch_chain(host: Target, path: str) -> list[str]:
 def fetch_base(host: Target, path: str) -> str:
     """The file below the .avhdx files of checkpoints; the path itself if there are none."""
     files = fetch_chain(host, path) if suffix(path) in ON_CHECKPOINT else [path]
-    return next((one for one in files if suffix(one) not in ON_CHECKPOINT), path)
+    return next((file for file in files if suffix(file) not in ON_CHECKPOINT), path)
 
 
 def query_attached(host: Target) -> list[tuple[str, str]]:
@@ -217,7 +217,7 @@ def check_parent(host: Target, parent: str, path: str) -> None:
     settings = fetch_known(host, parent)
     if settings is None:
         raise Missing(f"there is no file '{parent}', so '{path}' can't be created from it", option="parent", path=path)
-    parents = [one.lower() for one in fetch_chain(host, parent)]
+    parents = [file.lower() for file in fetch_chain(host, parent)]
     for who, used in query_attached(host):
         below = fetch_base(host, used)
         if below.lower() in parents:
@@ -231,7 +231,7 @@ def check_parent(host: Target, parent: str, path: str) -> None:
             )
     if settings["ParentPath"]:
         check_chain(host, parent, "parent")
-    in_chains = (one.lower() for _who, used in query_attached(host) for one in fetch_chain(host, used))
+    in_chains = (file.lower() for _who, used in query_attached(host) for file in fetch_chain(host, used))
     if query_in_use(host, parent) and parent.lower() not in in_chains:
         raise Refused(
             f"'{parent}' is in use by something that is no VM, such as a mount or a copy that isn't complete. "
@@ -281,7 +281,7 @@ def check_attachable(host: Target, path: str, settings: Mapping[str, Any]) -> No
 def check_childless(host: Target, path: str, leaving: Collection[str], option: str = "path") -> None:
     """Raise Refused if a VM or checkpoint other than those with these ids uses the disk, directly or as a parent."""
     for who, used in query_attached(host):
-        if who not in leaving and path.lower() in (one.lower() for one in fetch_chain(host, used)):
+        if who not in leaving and path.lower() in (file.lower() for file in fetch_chain(host, used)):
             how = "" if used.lower() == path.lower() else f" as a parent of '{used}'"
             raise Refused(
                 f"'{path}' is in use by {fetch_holder_name(host, who)}{how}. Detach it there first, or leave the "

@@ -324,9 +324,9 @@ def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None, b
         raise Missing(text, option="path", path=path)
     drive = choose_dvd(parts.planned_layout, wanted, taken, by_path)
     if drive is None:
-        before = {one.place for one in parts.planned_layout.drives}
+        before = {drive.place for drive in parts.planned_layout.drives}
         steps = _plan_attach(parts, DVD, wanted.place, path or None)
-        taken |= {one.place for one in parts.planned_layout.drives} - before
+        taken |= {drive.place for drive in parts.planned_layout.drives} - before
         return steps
     taken.add(drive.place)
     if path is None or path.lower() == (drive.path or "").lower():

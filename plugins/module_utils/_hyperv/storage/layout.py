@@ -131,7 +131,7 @@ class Layout:
     def without(self, drive: Drive | None) -> Layout:
         """A copy without a drive."""
         layout = self.copy()
-        layout.drives = [one for one in self.drives if one is not drive]
+        layout.drives = [other for other in self.drives if other is not drive]
         return layout
 
 
@@ -265,7 +265,7 @@ def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: 
     occupant = layout.at(place)
     if occupant:  # an empty disk drive
         insert(host, vm, kind, occupant.id, path)
-        layout.drives = [one._replace(path=path) if one is occupant else one for one in layout.drives]
+        layout.drives = [other._replace(path=path) if other is occupant else other for other in layout.drives]
         return
     before = position()
     drive_id = _add_drive(host, vm, layout, kind, place)
@@ -317,4 +317,4 @@ def detach(host: Target, vm: VM, layout: Layout, drive: Drive) -> None:
     """Remove medium and drive, in this order: hosts refuse the other one."""
     eject(host, vm, drive)
     vm_resources.remove(host, RESOURCE, drive.id, f"remove the {drive.kind} drive at {drive.place} from {vm}")
-    layout.drives = [one for one in layout.drives if one.id != drive.id]
+    layout.drives = [other for other in layout.drives if other.id != drive.id]

@@ -58,7 +58,7 @@ def query(host: Target, vm: VM) -> list[Checkpoint]:
 
 def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
     """Rows of one VM's checkpoints, oldest first."""
-    found = [
+    checkpoints = [
         Checkpoint(
             row["InstanceID"],
             row["ElementName"] or "",
@@ -68,37 +68,39 @@ def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
         )
         for row in rows
     ]
-    return sorted(found, key=lambda one: (one.created or "", one.id))
+    return sorted(checkpoints, key=lambda checkpoint: (checkpoint.created or "", checkpoint.id))
 
 
 def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | None:
     """The one checkpoint of that name (compared without case) or id. Raises Ambiguous."""
     wanted = name.lower()
-    found = [one for one in checkpoints if wanted in (one.name.lower(), one.guid.lower())]
-    if len(found) > 1:
-        ids = [one.guid for one in found]
+    same = [checkpoint for checkpoint in checkpoints if wanted in (checkpoint.name.lower(), checkpoint.guid.lower())]
+    if len(same) > 1:
+        ids = [checkpoint.guid for checkpoint in same]
         raise Ambiguous(
-            f"{len(found)} checkpoints of {vm} are named '{name}'; use the id of one of them: {', '.join(ids)}",
+            f"{len(same)} checkpoints of {vm} are named '{name}'; use the id of one of them: {', '.join(ids)}",
             option="name",
             vm=vm.name,
             ids=ids,
         )
-    return found[0] if found else None
+    return same[0] if same else None
 
 
 def required(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint:
     """The checkpoint of that name. Raises Missing with the names of the others."""
-    found = select(vm, checkpoints, name)
-    if found is None:
-        there = ", ".join(f"'{one.name}'" for one in checkpoints) or "none"
-        raise Missing(f"{vm} has no checkpoint '{name}'; it has {there}", option="name", vm=vm.name, checkpoint=name)
-    return found
+    chosen = select(vm, checkpoints, name)
+    if chosen is None:
+        names = ", ".join(f"'{checkpoint.name}'" for checkpoint in checkpoints) or "none"
+        raise Missing(f"{vm} has no checkpoint '{name}'; it has {names}", option="name", vm=vm.name, checkpoint=name)
+    return chosen
 
 
 def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpoint]:
     """The checkpoints below this one."""
-    children = [one for one in checkpoints if one.parent and one.parent.lower() == root.id.lower()]
-    return [one for child in children for one in (child, *descendants(checkpoints, child))]
+    children = [
+        checkpoint for checkpoint in checkpoints if checkpoint.parent and checkpoint.parent.lower() == root.id.lower()
+    ]
+    return [checkpoint for child in children for checkpoint in (child, *descendants(checkpoints, child))]
 
 
 def check_new(parts: Parts, name: str) -> None:
@@ -117,7 +119,7 @@ def check_new(parts: Parts, name: str) -> None:
 
 def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
     """Create a checkpoint. Hyper-V doesn't take a name, so the checkpoint is renamed once its job has identified it."""
-    known = {one.id.lower() for one in query(host, vm)}
+    known = {checkpoint.id.lower() for checkpoint in query(host, vm)}
     before = position()
     options = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
     answer = jobs.call(
@@ -151,38 +153,40 @@ def _fetch_created(host: Target, job: Reference | None) -> Reference | None:
 
 def _fetch_new(host: Target, vm: VM, known: set[str]) -> str:
     """InstanceID of the checkpoint that wasn't known before, for a host whose job doesn't name it."""
-    new = [one.id for one in query(host, vm) if one.id.lower() not in known]
+    new = [checkpoint.id for checkpoint in query(host, vm) if checkpoint.id.lower() not in known]
     if len(new) != 1:
         raise MethodFailed(f"created a checkpoint of {vm}, but can't identify it to name it", vm=vm.name)
     return new[0]
 
 
-def rename(host: Target, vm: VM, one: Checkpoint, name: str) -> None:
+def rename(host: Target, vm: VM, checkpoint: Checkpoint, name: str) -> None:
     """Give a checkpoint a name."""
-    resources.modify_system(host, one.id, {"ElementName": name}, f"name the checkpoint '{name}' of {vm}")
+    resources.modify_system(host, checkpoint.id, {"ElementName": name}, f"name the checkpoint '{name}' of {vm}")
 
 
-def apply(host: Target, vm: VM, one: Checkpoint) -> None:
+def apply(host: Target, vm: VM, checkpoint: Checkpoint) -> None:
     """Apply a checkpoint to a VM that is off or saved; a checkpoint that contains memory leaves the VM saved."""
-    arguments = {"Snapshot": one.reference}
-    jobs.call(host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{one.name}' to {vm}")
+    arguments = {"Snapshot": checkpoint.reference}
+    jobs.call(
+        host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{checkpoint.name}' to {vm}"
+    )
 
 
-def delete(host: Target, vm: VM, one: Checkpoint, include_children: bool) -> None:
+def delete(host: Target, vm: VM, checkpoint: Checkpoint, include_children: bool) -> None:
     """Delete a checkpoint, alone or with all below it; its disks are merged in the background."""
-    what = f"delete the checkpoint '{one.name}' of {vm}"
+    what = f"delete the checkpoint '{checkpoint.name}' of {vm}"
     method, argument = "DestroySnapshot", "AffectedSnapshot"
     if include_children:
         method, argument = "DestroySnapshotTree", "SnapshotSettingData"
-    jobs.call(host, CHECKPOINT_SERVICE, method, {argument: one.reference}, what=what)
+    jobs.call(host, CHECKPOINT_SERVICE, method, {argument: checkpoint.reference}, what=what)
 
 
-def describe(one: Checkpoint, checkpoints: list[Checkpoint]) -> dict[str, Any]:
+def describe(checkpoint: Checkpoint, checkpoints: list[Checkpoint]) -> dict[str, Any]:
     """A checkpoint as results show it."""
     parents = {other.id.lower(): other.name for other in checkpoints}
     return {
-        "id": one.guid,
-        "name": one.name,
-        "created": one.created,
-        "parent": parents.get((one.parent or "").lower()),
+        "id": checkpoint.guid,
+        "name": checkpoint.name,
+        "created": checkpoint.created,
+        "parent": parents.get((checkpoint.parent or "").lower()),
     }

@@ -260,28 +260,32 @@ def _network(reading: Reading, facts: Facts) -> None:
     addresses = _query_addresses(reading) if full else {}
     switches = _query_switches(reading.host, rows) if full else {}
     by_vm: dict[str, list[Adapter]] = {vm.id: [] for vm in reading.vms}
-    for one in rows:
-        by_vm[one.vm].append(one)
+    for adapter in rows:
+        by_vm[adapter.vm].append(adapter)
     for vm in reading.vms:
         if full:
             facts[vm.id]["network_adapters"] = [
-                describe_adapter(one, switches, addresses.get(one.id.lower(), [])) for one in by_vm[vm.id]
+                describe_adapter(adapter, switches, addresses.get(adapter.id.lower(), [])) for adapter in by_vm[vm.id]
             ]
         if "nesting" in reading.groups:
             facts[vm.id]["nesting"]["adapters"] = [
-                {"name": one.name, "id": one.id, "mac_spoofing": one.feature(PORT_SECURITY)["AllowMacSpoofing"]}
-                for one in by_vm[vm.id]
+                {
+                    "name": adapter.name,
+                    "id": adapter.id,
+                    "mac_spoofing": adapter.feature(PORT_SECURITY)["AllowMacSpoofing"],
+                }
+                for adapter in by_vm[vm.id]
             ]
 
 
-def describe_adapter(one: Adapter, switches: Mapping[str, str], addresses: list[str]) -> dict[str, Any]:
+def describe_adapter(adapter: Adapter, switches: Mapping[str, str], addresses: list[str]) -> dict[str, Any]:
     """An adapter as results show it."""
-    return {**adapters.describe(one), "switch": switches.get(one.switch or ""), "ip_addresses": addresses}
+    return {**adapters.describe(adapter), "switch": switches.get(adapter.switch or ""), "ip_addresses": addresses}
 
 
 def _query_switches(host: Target, connected: Iterable[Adapter], limit: int = 8) -> dict[str, str]:
     """Names of the switches in use, by id; of all switches if a long OR would cost more than it saves."""
-    ids = sorted({one.switch for one in connected if one.switch})
+    ids = sorted({adapter.switch for adapter in connected if adapter.switch})
     if not ids:
         return {}
     where = " OR ".join(f"Name = {cim.quote(id)}" for id in ids) if len(ids) <= limit else None
@@ -348,7 +352,7 @@ def _checkpoints(reading: Reading, facts: Facts) -> None:
     for vm in reading.vms:
         tree = checkpoint.arrange(rows[vm.id])
         facts[vm.id]["checkpoints"] = [
-            {**checkpoint.describe(one, tree), "current": one.id.lower() == current.get(vm.id)} for one in tree
+            {**checkpoint.describe(entry, tree), "current": entry.id.lower() == current.get(vm.id)} for entry in tree
         ]
 
 

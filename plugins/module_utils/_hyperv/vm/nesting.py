@@ -170,19 +170,19 @@ def _memory_steps(parts: Parts, wanted: Wanted) -> list[Step]:
 def _spoofing_steps(parts: Parts, wanted: Wanted) -> list[Step]:
     if wanted.spoofing is None:
         return []
-    adapters = [one for one in parts.adapters if one.name.lower() not in wanted.others]
+    adapters = [target for target in parts.adapters if target.name.lower() not in wanted.others]
     names = wanted.names and [name for name in wanted.names if name.lower() not in wanted.others]
     return [
-        _spoofing_step(parts, one, adapter.label(one, adapters), wanted.spoofing)
-        for one in adapter.select(parts.vm, adapters, names)
+        _spoofing_step(parts, target, adapter.label(target, adapters), wanted.spoofing)
+        for target in adapter.select(parts.vm, adapters, names)
     ]
 
 
-def _spoofing_step(parts: Parts, one: Adapter, label: str, allowed: bool) -> Step:
-    before = {"mac_spoofing": {label: one.feature(PORT_SECURITY)["AllowMacSpoofing"]}}
+def _spoofing_step(parts: Parts, target: Adapter, label: str, allowed: bool) -> Step:
+    before = {"mac_spoofing": {label: target.feature(PORT_SECURITY)["AllowMacSpoofing"]}}
     return Step(
         f"set MAC address spoofing of adapter '{label}' of {parts.vm}",
         before,
         {"mac_spoofing": {label: allowed}},
-        lambda: adapter_plan.write_feature(parts.host, parts.vm, one, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
+        lambda: adapter_plan.write_feature(parts.host, parts.vm, target, PORT_SECURITY, {"AllowMacSpoofing": allowed}),
     )

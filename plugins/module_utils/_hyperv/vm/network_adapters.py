@@ -43,9 +43,9 @@ def plan(parts: Parts, wanted: Wanted) -> list[Step]:
 
 def _named(parts: Parts, name: str) -> Adapter | None:
     """The one adapter of this name. Raises Refused if several have it."""
-    same = [one for one in parts.adapters if one.name.lower() == name.lower()]
+    same = [candidate for candidate in parts.adapters if candidate.name.lower() == name.lower()]
     if len(same) > 1:
-        ids = ", ".join(one.id for one in same)
+        ids = ", ".join(candidate.id for candidate in same)
         raise Refused(
             f"{len(same)} adapters of {parts.vm} are named '{name}'; rename or remove all but one of "
             f"them with vm_network_adapter first, which chooses by id: {ids}",

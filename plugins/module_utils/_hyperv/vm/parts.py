@@ -110,7 +110,7 @@ class Parts:
     @cached_property
     def slots(self) -> dict[str, Slot]:
         """The adapters by name, also those that planned steps add."""
-        return {one.name: Slot(self.host, self.vm, one, lambda: self.generation) for one in self.adapters}
+        return {current.name: Slot(self.host, self.vm, current, lambda: self.generation) for current in self.adapters}
 
     @property
     def generation(self) -> int:

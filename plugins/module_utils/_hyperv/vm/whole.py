@@ -303,7 +303,7 @@ def _resources(processor_options: Mapping[str, Any], memory_options: Mapping[str
 def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
     """The steps that remove a VM. Raises Refused if it has checkpoints, or disks that others need."""
     checkpoints = checkpoint.query(host, vm)
-    kept = [one.name for one in checkpoints if not one.automatic]
+    kept = [snapshot.name for snapshot in checkpoints if not snapshot.automatic]
     if kept and not remove_checkpoints:
         raise Refused(
             f"{vm} has checkpoints ({', '.join(map(repr, kept))}), which would be removed with it. Delete them first, "
@@ -324,7 +324,7 @@ def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: b
         )
     ]
     if delete_disks:
-        ids = [one.guid for one in checkpoints]
+        ids = [snapshot.guid for snapshot in checkpoints]
         for path in _fetch_files(host, vm):
             steps += drive.plan_delete(host, path, vm, ids, option="delete_disks")
     return steps
@@ -332,5 +332,5 @@ def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: b
 
 def _fetch_files(host: Target, vm: VM) -> list[str]:
     """The disk files of a VM that people created; those of its checkpoints are merged into them when it is removed."""
-    files = [one.path for one in layouts.fetch(host, vm).drives if one.kind == DISK and one.path]
+    files = [attached.path for attached in layouts.fetch(host, vm).drives if attached.kind == DISK and attached.path]
     return [disk_file.fetch_base(host, path) for path in files if disk_file.is_disk(path)]

@@ -64,7 +64,7 @@ def test_another_image_takes_one_request(lab: Lab) -> None:
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="ModifyResourceSettings", text="On fire."))
     before = lab.state()
     result = lab.fails(
-        "vm_dvd_drive", f"put '{SETUP}' into the dvd drive at scsi 0:0 of VM 'full01'", vm="full01", path=SETUP
+        "vm_dvd_drive", f"insert '{SETUP}' into the dvd drive at scsi 0:0 of VM 'full01'", vm="full01", path=SETUP
     )
     assert result["changed"] is False
     assert lab.state() == before
