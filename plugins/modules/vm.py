@@ -141,7 +141,8 @@ options:
             memory of a running VM. V(production) checkpoints use the backup service of the guest instead, and are
             replaced by standard checkpoints if the guest does not support them. V(production_only) does not fall back
             to standard checkpoints.
-          - Defaults to V(production) for a new VM. Corresponds to C(Set-VM -CheckpointType).
+          - Defaults to V(standard) for a new VM, whereas C(New-VM) sets V(production). Corresponds to
+            C(Set-VM -CheckpointType).
         type: str
         choices: [disabled, production, production_only, standard]
       automatic:

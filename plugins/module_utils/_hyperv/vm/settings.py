@@ -65,7 +65,7 @@ FRESH: dict[str, Any] = {
     "AutomaticStartupAction": START_ACTIONS["restart_if_running"],
     "AutomaticStartupActionDelay": timedelta(0),
     "AutomaticShutdownAction": STOP_ACTIONS["save"],
-    "UserSnapshotType": CHECKPOINT_TYPES["production"],
+    "UserSnapshotType": CHECKPOINT_TYPES["standard"],  # New-VM sets production by itself
     "AutomaticSnapshotsEnabled": None,  # on on client hosts, off on servers
     "VirtualNumaEnabled": False,
     **firmware.FRESH,
