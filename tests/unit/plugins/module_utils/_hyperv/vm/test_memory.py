@@ -96,6 +96,8 @@ def needing_off(state: str, dynamic: bool, wanted: dict[str, Any], inside: bool 
         (False, {"startup": 6 * GB}, []),
         (False, {"startup": 2 * GB, "priority": 3}, []),
         (False, {"dynamic": True, "startup": 2 * GB, "minimum": 256 * MB}, ["dynamic", "minimum"]),
+        (False, {"dynamic": True, "maximum": 16 * GB}, ["dynamic", "maximum"]),
+        (True, {"dynamic": False, "startup": 2 * GB}, ["dynamic", "startup"]),
     ],
 )
 def test_what_a_running_vm_does_not_take(dynamic: bool, wanted: dict[str, Any], offline: list[str]) -> None:

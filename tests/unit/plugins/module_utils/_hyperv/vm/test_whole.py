@@ -1,0 +1,73 @@
+"""A whole VM: the prediction of one that doesn't exist yet, names, and options that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import find, memory, settings, whole
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts, fetch_all
+from ansible_collections.nested.hyperv.plugins.module_utils._task import table
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+
+MODEL: dict[str, Any] = {"hosts": [{"name": "hv01"}]}
+# The host's own values; a task that sets any memory option of a new VM writes all of the memory.
+CHOSEN_BY_HOST = {"Reservation", "automatic"}
+
+
+@pytest.fixture
+def host(lab: Lab) -> Iterator[Target]:
+    address = lab.sim.endpoints["hv01"]
+    with connect(ConnectionOptions(address.http, "ntlm", address.user, address.password)) as client:
+        yield Target("hv01", client)
+
+
+def differences(predicted: Mapping[str, Any], real: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (value, real.get(name)) for name, value in predicted.items() if value != real.get(name)}
+
+
+@pytest.mark.parametrize("generation", [None, 1, 2])
+def test_a_vm_that_does_not_exist_yet_is_predicted_as_the_host_creates_it(
+    lab: Lab, host: Target, generation: int | None
+) -> None:
+    """Otherwise check mode and the real run would differ, or a wanted value equal to the prediction is not written."""
+    params = {"generation": generation, "version": None, "path": None}
+    predicted = whole.fresh(host, "new01", params, None)
+    lab.succeeds("vm", name="new01", **({"generation": generation} if generation else {}))
+    real = fetch_all(Parts(host, find.fetch(host, "new01", None)), [])
+    for part in ("processor", "memory", "security"):
+        assert differences(getattr(predicted, part), getattr(real, part)).keys() <= CHOSEN_BY_HOST, part
+    for section, properties in settings.SECTIONS.items():
+        options = [row.option for row in properties if row.option != "secure_boot_template" or generation != 1]
+        before, after = (table.read(properties, parts.settings) for parts in (predicted, real))
+        assert differences({name: before[name] for name in options}, after).keys() <= CHOSEN_BY_HOST, section
+    for name, service in predicted.integration.items():
+        assert differences(service, real.integration[name]) == {}, name
+    assert predicted.generation == real.generation == (generation or 2)
+    assert predicted.layout.controllers.keys() == real.layout.controllers.keys()
+    assert predicted.layout.drives == real.layout.drives == []
+    assert predicted.adapters == real.adapters == []
+
+
+def test_the_memory_of_a_new_vm_does_not_depend_on_the_host_if_any_of_it_is_set(lab: Lab, host: Target) -> None:
+    lab.succeeds("vm", name="new01", memory={"priority": 80})
+    real = fetch_all(Parts(host, find.fetch(host, "new01", None)), [])
+    assert differences({**memory.FRESH, "Weight": 8000}, real.memory) == {}
+    assert real.memory["Reservation"] == 512
+
+
+@pytest.mark.parametrize("name", ["a", "n" * 100, " a "])
+def test_a_name_of_1_to_100_characters_is_accepted(name: str) -> None:
+    whole.check_new(name)
+
+
+@pytest.mark.parametrize(("name", "option"), [("n" * 101, "name"), (" ", "name"), ("", "id"), (None, "id")])
+def test_a_name_that_no_vm_can_have_is_refused(name: str | None, option: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        whole.check_new(name)
+    assert caught.value.option == option
