@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._policy import rules
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.nesting import (
     HostFacts,
+    describe,
     host_reasons,
     lacks,
     version_tuple,
@@ -84,3 +87,59 @@ def test_host_reasons(changed: dict[str, object], reasons: list[tuple[str, str]]
     found = host_reasons(FIT._replace(**changed))
     assert [(one.rule.id, one.rule.severity) for one in found] == reasons
     assert all(one.rule.source.startswith("https://learn.microsoft.com/") and one.found for one in found)
+
+
+def facts(trusted: bool = False, **changed: object) -> dict[str, Any]:
+    """The facts of a host as host_info returns them, as far as nesting looks at them."""
+    flags = {"trusted": trusted, "monitor_mode": True, "second_level_translation": True, "enabled_in_firmware": True}
+    system = {
+        "processor": {"vendor": INTEL, "virtualization": flags},
+        "os": {"build": 20348, "sku": 8},
+        "machine": {"platform": None},
+        "hypervisor_present": True,
+    }
+    for path, value in changed.items():
+        *sections, name = path.split("__")
+        target: dict[str, Any] = system
+        for section in sections:
+            target = target[section]
+        target[name] = value
+    return system
+
+
+@pytest.mark.parametrize(
+    ("changed", "supported", "minimum", "reasons"),
+    [
+        ({}, True, "8.0", []),
+        ({"processor__vendor": AMD}, True, "9.3", []),
+        ({"processor__vendor": AMD, "os__build": 17763}, False, "9.3", ["nested-host-build"]),
+        ({"processor__vendor": None}, False, None, ["nested-processor"]),
+        ({"os__sku": None}, True, "8.0", []),
+        ({"os__sku": 99}, False, "8.0", ["hyperv-edition"]),
+        ({"hypervisor_present": False}, False, "8.0", ["hyperv-not-running"]),
+        ({"machine__platform": "hyper-v"}, True, "8.0", ["nested-depth"]),
+        ({"machine__platform": "azure"}, True, "8.0", ["nested-depth", "nested-azure"]),
+        ({"trusted": True}, True, "8.0", []),
+    ],
+)
+def test_a_host_is_supported_unless_a_rule_of_severity_fail_is_broken(
+    changed: dict[str, object], supported: bool, minimum: str | None, reasons: list[str]
+) -> None:
+    result = describe(facts(**changed), hyperv=True)
+    assert [reason["rule"] for reason in result["reasons"]] == reasons
+    assert (result["supported"], result["minimum_vm_version"]) == (supported, minimum)
+    assert all(reason.keys() == {"rule", "source", "severity", "text", "found"} for reason in result["reasons"])
+    assert all(all(reason.values()) for reason in result["reasons"])
+
+
+@pytest.mark.parametrize("flag", ["monitor_mode", "second_level_translation", "enabled_in_firmware"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_every_processor_flag_counts_unless_a_hypervisor_hides_them(flag: str, trusted: bool) -> None:
+    changed = {f"processor__virtualization__{flag}": False}
+    reasons = [reason["rule"] for reason in describe(facts(trusted, **changed), hyperv=True)["reasons"]]
+    assert reasons == (["hyperv-processor"] if trusted else [])
+
+
+def test_failures_come_before_warnings() -> None:
+    found = host_reasons(FIT._replace(platform="azure", sku=101, hyperv=False, vendor="QEMU"))
+    assert [lack.rule.severity for lack in found] == ["fail", "fail", "fail", "warn", "warn"]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._policy.platform import recognise
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.platform import (
+    AZURE_ASSET_TAG,
+    EDITIONS,
+    HOME_EDITIONS,
+    is_azure,
+    recognise,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +21,16 @@ from ansible_collections.nested.hyperv.plugins.module_utils._policy.platform imp
         ("VMware, Inc.", "VMware7,1", "vmware"),
         ("QEMU", "Standard PC (Q35 + ICH9, 2009)", "kvm"),
         ("Red Hat", "KVM", "kvm"),
+        ("Red Hat", "OpenStack Compute", "kvm"),
+        ("Red Hat", "RHEL", None),
+        ("OpenStack Foundation", "OpenStack Nova", "kvm"),
+        ("QEMU", "anything", "kvm"),
+        ("Any vendor", "Standard PC (i440FX + PIIX, 1996)", "kvm"),
+        ("Any vendor", "KVM Virtual Machine", "kvm"),
+        ("Oracle Corporation", "VirtualBox", "virtualbox"),
+        ("Oracle Corporation", "ORACLE SERVER X8-2", None),
+        ("  MICROSOFT CORPORATION ", " virtual machine ", "hyper-v"),
+        ("Google", "Chromebox", None),
         ("innotek GmbH", "VirtualBox", "virtualbox"),
         ("Xen", "HVM domU", "xen"),
         ("Amazon EC2", "m5.xlarge", "aws"),
@@ -28,3 +44,14 @@ from ansible_collections.nested.hyperv.plugins.module_utils._policy.platform imp
 )
 def test_recognise(manufacturer: str, model: str, platform: str | None) -> None:
     assert recognise(manufacturer, model) == platform
+
+
+@pytest.mark.parametrize(
+    ("tags", "azure"), [([], False), ([AZURE_ASSET_TAG], True), (["", AZURE_ASSET_TAG], True), (["1234-5678"], False)]
+)
+def test_a_vm_in_azure_has_its_asset_tag(tags: list[str], azure: bool) -> None:
+    assert is_azure(tags) is azure
+
+
+def test_home_editions_are_those_with_home_in_their_names() -> None:
+    assert {number for number, name in EDITIONS.items() if "Home" in name} == HOME_EDITIONS
