@@ -91,7 +91,12 @@ def test_host_reasons(changed: dict[str, object], reasons: list[tuple[str, str]]
 
 def facts(trusted: bool = False, **changed: object) -> dict[str, Any]:
     """The facts of a host as host_info returns them, as far as nesting looks at them."""
-    flags = {"trusted": trusted, "monitor_mode": True, "second_level_translation": True, "enabled_in_firmware": True}
+    flags = {
+        "trusted": trusted,
+        "monitor_mode": True,
+        "second_level_address_translation": True,
+        "enabled_in_firmware": True,
+    }
     system = {
         "processor": {"vendor": INTEL, "virtualization": flags},
         "os": {"build": 20348, "sku": 8},
@@ -132,7 +137,7 @@ def test_a_host_is_supported_unless_a_rule_of_severity_fail_is_broken(
     assert all(all(reason.values()) for reason in result["reasons"])
 
 
-@pytest.mark.parametrize("flag", ["monitor_mode", "second_level_translation", "enabled_in_firmware"])
+@pytest.mark.parametrize("flag", ["monitor_mode", "second_level_address_translation", "enabled_in_firmware"])
 @pytest.mark.parametrize("trusted", [True, False])
 def test_every_processor_flag_counts_unless_a_hypervisor_hides_them(flag: str, trusted: bool) -> None:
     changed = {f"processor__virtualization__{flag}": False}

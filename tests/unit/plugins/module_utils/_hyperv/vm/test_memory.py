@@ -14,8 +14,12 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find impo
     SAVED,
     VM,
 )
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts
+from ansible_collections.nested.hyperv.plugins.module_utils._policy import rules
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
 
 MB, GB = 1 << 20, 1 << 30
 
@@ -143,3 +147,77 @@ def test_with_a_hypervisor_inside_nothing_is_live() -> None:
 def test_what_is_written(current: dict[str, Any], wanted: dict[str, Any], written: dict[str, Any]) -> None:
     found = table.changes(memory.PROPERTIES, current, wanted)
     assert memory.values(found, current) == written
+
+
+def static_parts(state: str, extensions: bool) -> Parts:
+    """A VM with static memory whose parts are known, so that plans ask for nothing."""
+    parts = Parts(Target("hv01", Client(unreachable)), vm(state), rules)
+    parts.processor = {"ExposeVirtualizationExtensions": extensions}
+    parts.memory = instance(False)
+    return parts
+
+
+def unreachable(_request: bytes) -> bytes:
+    raise AssertionError("nothing here may send a request")
+
+
+@pytest.mark.parametrize("state", [RUNNING, OFF])
+@pytest.mark.parametrize(
+    ("belief", "extensions", "inside"),
+    [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("assume", True, True),
+        ("assume", False, True),
+        ("ignore", True, False),
+        ("ignore", False, False),
+    ],
+)
+def test_a_change_needs_the_vm_off_by_the_rule_if_hyper_v_runs_inside(
+    state: str, belief: str, extensions: bool, inside: bool
+) -> None:
+    (step,) = memory.plan(static_parts(state, extensions), {"startup": 6 * GB}, belief)
+    needed = inside and state == RUNNING
+    assert step.needs_off == (("startup",) if needed else ())
+    assert step.rule is (rules.MEMORY_WHILE_NESTED if needed else None)
+
+
+def test_a_change_of_nothing_does_not_look_at_the_processor() -> None:
+    parts = static_parts(RUNNING, extensions=True)
+    del parts.processor
+    (step,) = memory.plan(parts, {"startup": 4 * GB})
+    assert not step.changes
+    assert memory.plan(parts, {}) == []
+
+
+def test_later_plans_of_the_same_task_see_the_memory_that_earlier_ones_intend() -> None:
+    parts = static_parts(OFF, extensions=False)
+    memory.plan(parts, {"startup": 16 * GB})
+    assert parts.planned_memory == {**instance(False), "VirtualQuantity": 16384, "Limit": 16384}
+    assert parts.memory == instance(False)
+    (again,) = memory.plan(parts, {"startup": 16 * GB})
+    assert not again.changes
+
+
+@pytest.mark.parametrize(("dynamic", "shown"), [(False, None), (True, 512 * MB), (None, 512 * MB)])
+def test_static_memory_has_no_minimum_and_maximum_in_results(dynamic: bool | None, shown: int | None) -> None:
+    found = memory.described({"dynamic": dynamic, "startup": 4 * GB, "minimum": 512 * MB, "maximum": 512 * MB})
+    assert found == {"dynamic": dynamic, "startup": 4 * GB, "minimum": shown, "maximum": shown}
+
+
+@pytest.mark.parametrize("option", ["startup", "minimum", "maximum"])
+def test_sizes_are_accepted_up_to_their_bounds(option: str) -> None:
+    assert memory.parse({option: "32MB"}) == {option: 32 * MB}
+    assert memory.parse({option: "240TB"}) == {option: 240 << 40}
+    for size in (32 * MB - 1, (240 << 40) + 1):
+        with pytest.raises(Invalid, match="from 32MB to 240TB") as caught:
+            memory.parse({option: size})
+        assert caught.value.option == option
+
+
+@pytest.mark.parametrize("missing", [{"Reservation": None}, {"Limit": None}, {"Reservation": None, "Limit": None}])
+def test_static_memory_without_an_invisible_bound_is_resized(missing: dict[str, None]) -> None:
+    """A missing Reservation leaves room, a missing Limit does not."""
+    current = {**instance(False), **missing}
+    written = memory.values(table.changes(memory.PROPERTIES, current, {"startup": 6 * GB}), current)
+    assert written == {"VirtualQuantity": 6144, **({"Limit": 6144} if "Limit" in missing else {})}
