@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import adapter, adapter_plan
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import PORT_SECURITY
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import (
+    MEMORY,
+    PORT_SECURITY,
+    PORT_VLAN,
+    PROCESSOR,
+)
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import find
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import VM
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts, fetch_all, query_features
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import (
+    NO_SECURITY,
+    Parts,
+    fetch_all,
+    generation,
+    query_features,
+)
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Missing
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.cim import CimClass
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import FaultParts, FilterRefused
 from ansible_collections.nested.hyperv.tests import simulator
@@ -43,13 +56,17 @@ def refuse(*_arguments: object, **_options: object) -> None:
     raise FilterRefused(FaultParts())
 
 
-@pytest.mark.parametrize("refusing", [False, True])
+def nothing(*_arguments: object, **_options: object) -> list[dict[str, object]]:
+    return []
+
+
+@pytest.mark.parametrize("answer", [None, refuse, nothing])
 def test_all_parts_by_one_query_or_class_by_class(
-    web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch, refusing: bool
+    web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch, answer: Callable[..., object] | None
 ) -> None:
     host, vm = web01
-    if refusing:
-        monkeypatch.setattr(host.client, "associators", refuse)
+    if answer:
+        monkeypatch.setattr(host.client, "associators", answer)
     parts = fetch_all(Parts(host, vm), [])
     assert [(drive.kind, str(drive.place), bool(drive.path)) for drive in parts.layout.drives] == [
         ("disk", "scsi 0:0", True),
@@ -88,3 +105,69 @@ def test_features_by_one_query_or_class_by_class(
         monkeypatch.setattr(host.client, "wql", refuse_common_class)
     features = query_features(host, vm, list(adapter.FEATURES))
     assert [row["AllowMacSpoofing"] for row in features[PORT_SECURITY.name]] == [True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_features_take_at_most_one_query(web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    host, vm = web01
+    queries: list[str] = []
+    wql = host.client.wql
+
+    def counting(namespace: str, text: str, *more: object) -> object:
+        queries.append(text)
+        return wql(namespace, text, *more)
+
+    monkeypatch.setattr(host.client, "wql", counting)
+    classes = [PORT_SECURITY, PORT_VLAN][:count]
+    assert query_features(host, vm, classes).keys() == {cls.name for cls in classes}
+    assert len(queries) == min(count, 1)
+
+
+@pytest.mark.parametrize("lost", [PROCESSOR, MEMORY])
+def test_a_vm_that_is_being_removed_is_missing(
+    web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch, lost: CimClass
+) -> None:
+    host, vm = web01
+    associators, query = host.client.associators, host.client.query
+    monkeypatch.setattr(
+        host.client,
+        "associators",
+        lambda *arguments, **options: [
+            row for row in associators(*arguments, **options) if row["__CLASS"] != lost.name
+        ],
+    )
+    monkeypatch.setattr(
+        host.client, "query", lambda cls, **options: [] if cls.name == lost.name else query(cls, **options)
+    )
+    with pytest.raises(Missing, match="VM 'web01' has no settings"):
+        fetch_all(Parts(host, vm), [])
+    with pytest.raises(Missing, match=f"VM 'web01' has no {lost.name}"):
+        getattr(Parts(host, vm), "processor" if lost is PROCESSOR else "memory")
+
+
+def test_a_vm_of_an_old_version_has_no_tpm(web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch) -> None:
+    host, vm = web01
+    assert Parts(host, vm).security["InstanceID"].startswith(f"Microsoft:{vm.id}\\")
+    monkeypatch.setattr(host.client, "query", nothing)
+    assert Parts(host, vm).security == NO_SECURITY
+
+
+@pytest.mark.parametrize(
+    ("subtype", "number"),
+    [("Microsoft:Hyper-V:SubType:2", 2), ("Microsoft:Hyper-V:SubType:1", 1), ("", 1), (None, 1)],
+)
+def test_a_vm_without_a_subtype_is_generation_1(subtype: str | None, number: int) -> None:
+    assert generation({"VirtualSystemSubType": subtype}) == number
+    assert generation({}) == 1
+
+
+def test_a_planned_layout_is_a_copy(web01: tuple[Target, VM]) -> None:
+    parts = Parts(*web01)
+    parts.planned_layout.drives.clear()
+    assert len(parts.layout.drives) == 2
+    assert parts.planned_layout.drives == []
+
+
+def test_adapters_are_found_by_their_names(web01: tuple[Target, VM]) -> None:
+    parts = Parts(*web01)
+    assert {name: slot.generation() for name, slot in parts.slots.items()} == {"A": 2}
