@@ -224,7 +224,7 @@ def test_the_powershell_parameters_exist_and_all_are_used() -> None:
     named = {
         match.groups("")
         for module in MODULES
-        for _, option in options(module)
+        for _path, option in options(module)
         for match in CMDLET.finditer(description(option))
     }
     known = {(cmdlet, parameter) for cmdlet, names in CMDLETS.items() for parameter in names.split() or [""]}

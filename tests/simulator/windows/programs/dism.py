@@ -191,9 +191,9 @@ def _without_orphans(software: Software, features: list[Feature]) -> tuple[list[
 def _bar(percent: float) -> str:
     """[==========================100.0%==========================]: 60 characters."""
     middle = f"{percent:.1f}%"
-    bar = ("=" * round(58 * percent / 100)).ljust(58)
+    filled = ("=" * round(58 * percent / 100)).ljust(58)
     at = (58 - len(middle)) // 2
-    return f"[{bar[:at]}{middle}{bar[at + len(middle) :]}]"
+    return f"[{filled[:at]}{middle}{filled[at + len(middle) :]}]"
 
 
 def _package(context: Context) -> str:

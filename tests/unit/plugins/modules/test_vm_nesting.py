@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
-from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL  # noqa: F401
+from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST
 
+MODEL = NETWORK_HOST
 MODULE = "vm_nesting"
 
 
