@@ -248,7 +248,7 @@ def _plan_attach(
         before: dict[str, Any] = {"disks": {name: {"attached": now}}}
         after: dict[str, Any] = {"disks": {name: {"attached": str(place)}}}
     else:
-        before, after = {}, {"dvd_drives": {str(place): {"path": path}}}
+        before, after = {"dvd_drives": {}}, {"dvd_drives": {str(place): {"path": path}}}
     return [*steps, Step(what, before, after, apply, _needs_off(vm, place, moved_from))]
 
 

@@ -72,6 +72,7 @@ def test_another_image_takes_one_request(lab: Lab) -> None:
 
 def test_a_drive_is_added(lab: Lab) -> None:
     result = lab.apply("vm_dvd_drive", vm="none01", path=SETUP)
+    assert result["diff"]["before"] == {"scsi_controllers": 0, "dvd_drives": {}}
     assert result["diff"]["after"] == {"scsi_controllers": 1, "dvd_drives": {"scsi 0:0": {"path": SETUP}}}
     lab.apply("vm_dvd_drive", vm="none01", controller_location=4)
     assert drives(lab, "none01") == [("scsi 0:0", SETUP), ("scsi 0:4", None)]
