@@ -317,7 +317,7 @@ ip_addresses:
   sample: [192.168.100.2]
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
-  returned: success, or when the task is refused because the VM is not off
+  returned: success, or when the task fails during the changes or is refused because the VM is not off
   type: bool
   sample: false
 power_cycled:

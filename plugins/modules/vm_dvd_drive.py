@@ -50,7 +50,7 @@ id:
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
-  returned: success, or when the task is refused because the VM is not off
+  returned: success, or when the task fails during the changes or is refused because the VM is not off
   type: bool
   sample: false
 power_cycled:

@@ -86,7 +86,7 @@ memory:
   sample: {dynamic: true, startup: 4294967296, minimum: 1073741824, maximum: 17179869184, buffer: 20, priority: 50}
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
-  returned: success, or when the task is refused because the VM is not off
+  returned: success, or when the task fails during the changes or is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:

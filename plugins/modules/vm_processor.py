@@ -58,7 +58,7 @@ processor:
   sample: {count: 4, reserve: 0, limit: 100, weight: 100, threads_per_core: 0, migration_compatibility: false}
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
-  returned: success, or when the task is refused because the VM is not off
+  returned: success, or when the task fails during the changes or is refused because the VM is not off
   type: bool
   sample: true
 power_cycled:
