@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import adapter
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import PORT_SECURITY, PORT_VLAN
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.storage import drive
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import find, memory, settings, whole
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts, fetch_all
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.cim import CimClass
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
@@ -71,3 +75,86 @@ def test_a_name_that_no_vm_can_have_is_refused(name: str | None, option: str) ->
     with pytest.raises(Invalid) as caught:
         whole.check_new(name)
     assert caught.value.option == option
+
+
+# ---- options ----
+
+NESTING: dict[str, Any] = {
+    "state": "enabled",
+    "network": "leave",
+    "mac_spoofing": None,
+    "adapters": None,
+    "static_memory": False,
+    "minimum_startup_memory": None,
+}
+
+
+def parse(**options: Any) -> whole.Wanted:
+    return whole.parse({**dict.fromkeys(whole.OPTIONS), **options})
+
+
+@pytest.mark.parametrize(
+    ("memory_options", "nested"),
+    [
+        ({"startup": "4GB"}, {"minimum_startup_memory": "4GB"}),
+        ({"startup": "5GB"}, {"minimum_startup_memory": "4GB"}),
+        ({"priority": 80}, {"minimum_startup_memory": "4GB"}),
+        ({"startup": "2GB"}, {}),
+        ({"dynamic": False}, {"static_memory": True}),
+        ({"dynamic": True}, {"static_memory": False}),
+        ({"startup": "2GB"}, {"static_memory": True}),
+    ],
+)
+def test_memory_that_satisfies_nesting_is_accepted(memory_options: dict[str, Any], nested: dict[str, Any]) -> None:
+    wanted = parse(memory=memory_options, nesting={**NESTING, **nested})
+    assert wanted["memory"] == memory.parse(memory_options)
+    assert wanted["nesting"].static_memory is nested.get("static_memory", False)
+
+
+@pytest.mark.parametrize(
+    ("memory_options", "nested", "option"),
+    [
+        ({"startup": "4094MB"}, {"minimum_startup_memory": "4GB"}, "memory.startup"),
+        ({"dynamic": True}, {"static_memory": True}, "memory.dynamic"),
+    ],
+)
+def test_memory_that_nesting_would_change_at_each_run_is_refused(
+    memory_options: dict[str, Any], nested: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(memory=memory_options, nesting={**NESTING, **nested})
+    assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("nested", "asked"),
+    [
+        (None, []),
+        (NESTING, []),
+        ({**NESTING, "mac_spoofing": False}, [PORT_SECURITY]),
+        ({**NESTING, "network": "mac_spoofing"}, [PORT_SECURITY]),
+    ],
+)
+def test_a_plan_asks_for_the_features_that_its_options_set(
+    nested: dict[str, Any] | None, asked: list[CimClass]
+) -> None:
+    assert whole.features(parse(nesting=nested)) == asked
+    with_vlan = parse(nesting=nested, network_adapters=[{"name": "LAN", "vlan": {"mode": "access", "id": 5}}])
+    assert whole.features(with_vlan) == [cls for cls in adapter.FEATURES if cls in (*asked, PORT_VLAN)]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [(None, None), ("", None), (r"D:\VMs", r"D:\VMs\new01"), (r"D:\VMs" + "\\", r"D:\VMs\new01")],
+)
+def test_a_new_vm_gets_a_folder_of_its_own_below_the_path(path: str | None, folder: str | None) -> None:
+    assert whole.folder("new01", {"path": path}) == folder
+
+
+def test_later_tasks_of_a_check_find_the_vm_its_folder_and_its_disks(host: Target) -> None:
+    disk = {**dict.fromkeys(drive.DISK_OPTIONS), "path": r"D:\Disks\new.vhdx", "size": "10GB"}
+    wanted = parse(disks=[disk])
+    assert set(whole.predictions(host, "new01", {"path": None}, wanted)) >= {("vm", "new01")}
+    predicted = whole.predictions(host, "new01", {"path": r"D:\VMs"}, wanted)
+    assert {("vm", "new01"), ("folder", r"D:\VMs\new01")} < set(predicted)
+    assert any(kind == "file" and "new.vhdx" in name.lower() for kind, name in predicted)
