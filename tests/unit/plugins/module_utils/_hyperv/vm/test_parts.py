@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import adapter, adapter_plan
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import (
+    INTEGRATION_SERVICES,
     MEMORY,
     PORT_SECURITY,
     PORT_VLAN,
@@ -16,11 +17,13 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema impor
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import find
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import VM
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import (
+    CLASSES,
     NO_SECURITY,
     Parts,
     fetch_all,
     generation,
     query_features,
+    services,
 )
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Missing
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
@@ -150,6 +153,15 @@ def test_a_vm_of_an_old_version_has_no_tpm(web01: tuple[Target, VM], monkeypatch
     assert Parts(host, vm).security["InstanceID"].startswith(f"Microsoft:{vm.id}\\")
     monkeypatch.setattr(host.client, "query", nothing)
     assert Parts(host, vm).security == NO_SECURITY
+    assert NO_SECURITY["TpmEnabled"] is False
+
+
+def test_an_integration_service_that_the_vm_lacks_is_left_out() -> None:
+    rows: dict[str, list[dict[str, object]]] = {cls.name: [] for cls in CLASSES}
+    assert services(rows) == {}
+    heartbeat = {"EnabledState": 2}
+    rows[INTEGRATION_SERVICES["heartbeat"].name] = [heartbeat]
+    assert services(rows) == {"heartbeat": heartbeat}
 
 
 @pytest.mark.parametrize(
