@@ -59,14 +59,14 @@ def _list(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "options": options}
 
 
-# What a VM is created with, in the order of writing.
+# Sections that a VM is created with, in the order of writing.
 INNATE = (
     Section("settings", "", settings.OPTIONS, settings.parse, settings.plan, needing_off),
     Section("processor", "processor", _dict(processor.OPTIONS), processor.parse, processor.plan),
     Section("memory", "memory", _dict(memory.OPTIONS), memory.parse, memory.plan),
     Section("integration", "integration_services", _dict(integration.OPTIONS), integration.parse, integration.plan),
 )
-# What is added to it, in the order that Hyper-V wants.
+# Sections that are added to it, in the order that Hyper-V needs.
 ADDED = (
     Section(
         "adapters", "network_adapters", _list(network_adapters.OPTIONS), network_adapters.parse, network_adapters.plan
