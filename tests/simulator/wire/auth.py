@@ -13,11 +13,14 @@ import re
 import struct
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import spnego
+import spnego._ntlm
 import spnego.exceptions
 import spnego.tls
 from spnego._ntlm_raw.crypto import ntowfv1
@@ -34,7 +37,8 @@ _BOUNDARY = b"--Encrypted Boundary"
 # A TLS record; a longer message is sealed in parts (MS-WSMV 2.2.9.1.3).
 _CREDSSP_PART = 16_384
 
-# pyspnego's acceptor knows its users from the file that this variable names, so one handshake step at a time.
+# pyspnego's acceptor knows its users from the file that this variable names, and names the machine that it runs on in
+# its challenge. Both are the process's, so one handshake step at a time.
 _USER_FILE = "NTLM_USER_FILE"
 _step_lock = threading.Lock()
 
@@ -114,6 +118,25 @@ class Authenticator:
                 path.write_text(text, encoding="utf-8")
         return str(path)
 
+    @contextmanager
+    def identity(self) -> Iterator[None]:
+        """A step of a handshake on this machine: with its accounts, and with its name in the challenge.
+
+        Clients without a domain of their own answer with the challenge's TargetName (Azure/go-ntlmssp).
+        """
+        with _step_lock:
+            before, own = os.environ.get(_USER_FILE), spnego._ntlm.socket
+            os.environ[_USER_FILE] = self.user_file()
+            spnego._ntlm.socket = SimpleNamespace(gethostname=lambda: self.machine.name)
+            try:
+                yield
+            finally:
+                spnego._ntlm.socket = own
+                if before is None:
+                    del os.environ[_USER_FILE]
+                else:
+                    os.environ[_USER_FILE] = before
+
     def acceptor(self, scheme: str) -> Any:
         if scheme == "credssp":
             return spnego.server(protocol="credssp", credssp_tls_context=self._credssp_context())
@@ -178,19 +201,11 @@ class Session:
         """One leg of Negotiate or CredSSP."""
         try:
             data = base64.b64decode(token, validate=True)
-            with _step_lock:
-                before = os.environ.get(_USER_FILE)
-                os.environ[_USER_FILE] = self.authenticator.user_file()
-                try:
-                    if self.context is None or self.user is not None or self.scheme != scheme.lower():
-                        self.context, self.user = self.authenticator.acceptor(scheme.lower()), None
-                        self.scheme = scheme.lower()
-                    answer = self.context.step(data)
-                finally:
-                    if before is None:
-                        del os.environ[_USER_FILE]
-                    else:
-                        os.environ[_USER_FILE] = before
+            with self.authenticator.identity():
+                if self.context is None or self.user is not None or self.scheme != scheme.lower():
+                    self.context, self.user = self.authenticator.acceptor(scheme.lower()), None
+                    self.scheme = scheme.lower()
+                answer = self.context.step(data)
         except (spnego.exceptions.SpnegoError, ValueError, LookupError, ArithmeticError, StopIteration, struct.error):
             # pyspnego does not convert the errors of parsing a malformed token.
             return self._refuse()

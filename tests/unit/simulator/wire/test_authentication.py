@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import spnego
+from spnego._ntlm_raw.messages import AvId, Challenge
 
 from ..talk import NS, SYSTEM, Talk, envelope, vm_id
 
@@ -59,6 +60,19 @@ class Connection:
 def test_what_a_401_offers(serve, tls, settings, challenges):
     status, offered, body = Connection(serve(**settings)).post(GET.encode())
     assert (status, offered, body) == (401, challenges, b"")
+
+
+@pytest.mark.parametrize("protocol", ["ntlm", "negotiate"])
+def test_the_challenge_names_the_simulated_host(serve, protocol):
+    """Clients without a domain of their own answer with its TargetName (Azure/go-ntlmssp)."""
+    token = spnego.client(
+        "Administrator", "x", protocol=protocol, options=spnego.NegotiateOptions.use_ntlm if protocol == "ntlm" else 0
+    ).step()
+    _status, challenges, _rest = Connection(serve()).post(b"", f"Negotiate {base64.b64encode(token).decode()}")
+    (answer,) = (base64.b64decode(one.partition(" ")[2]) for one in challenges if one.startswith("Negotiate "))
+    challenge = Challenge.unpack(answer[answer.index(b"NTLMSSP\0") :])
+    assert challenge.target_name == "HV01"
+    assert challenge.target_info[AvId.nb_computer_name] == "HV01"
 
 
 @pytest.mark.parametrize(
