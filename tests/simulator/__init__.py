@@ -51,7 +51,9 @@ class Simulation:
         port: int = 0,
         log: Path | None = None,
         directory: Path | None = None,
+        strict: bool = False,
     ) -> None:
+        self.strict = strict
         document = models.read(model)
         self.clock = Clock()
         self.machines = models.by_name(models.build(document, self.clock))
@@ -70,7 +72,7 @@ class Simulation:
             raise
 
     def _open(self, name: str, machine: Machine, host: str, port: int) -> None:
-        service = WinRm(machine, Settings.of(machine.spec["winrm"]), self.faults)
+        service = WinRm(machine, Settings.of({"strict": self.strict, **machine.spec["winrm"]}), self.faults)
         addresses = {"127.0.0.1", "::1", host} - {"localhost"}
         certificate = make_certificate(self.directory, name.replace("/", "_"), addresses)
         trusted = {Path(user["certificate"]): user["name"] for user in machine.spec["users"] if user.get("certificate")}

@@ -55,6 +55,9 @@ def main() -> int:
     parser.add_argument("--validation", choices=("trust", "ignore"), default="trust", help="of certificates, for https")
     parser.add_argument("--log", type=Path, help="write a JSON line for each request here")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail with 501 for classes that real hosts have and the simulator lacks"
+    )
     parser.add_argument("--port", type=int, default=0, help="first port; each machine takes two (default: free ones)")
     arguments = parser.parse_args()
     # Blocked before any thread starts, so that a signal waits for sigwait() however early it comes: a handler that
@@ -62,7 +65,9 @@ def main() -> int:
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        simulation = start(arguments.model, host=arguments.host, port=arguments.port, log=arguments.log)
+        simulation = start(
+            arguments.model, host=arguments.host, port=arguments.port, log=arguments.log, strict=arguments.strict
+        )
     except (ModelError, ValueError, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 1

@@ -79,6 +79,14 @@ class CimError(Exception):
         super().__init__(f"0x{status:08X} {self.message}")
 
 
+class NotModelled(CimError):
+    """A class that real hosts have and the simulator lacks: to clients an unknown class, in strict mode a failure."""
+
+    def __init__(self, class_name: str) -> None:
+        super().__init__(INVALID_CLASS, parameter_info=class_name)
+        self.class_name = class_name
+
+
 class WindowsError(CimError):
     """A Windows system error of an MI provider (MSFT_Net*): "Windows System Error 87" in PowerShell."""
 

@@ -1,10 +1,11 @@
-"""The classes a Windows build knows, from data/schema.json and data/classes.yml."""
+"""The classes a Windows build knows, from data/schema.json, data/classes.yml and data/devices.yml."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ DATA = Path(__file__).parents[1] / "data"
 HYPERV = "root/virtualization/v2"
 CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
+
+# Classes and properties that schema.json lacks.
+_ADDITIONS = ("classes.yml", "devices.yml")
 
 # Methods that are called on the class, without selectors: registry and CDXML providers ("Static" in their MOF).
 STATIC_CLASSES = {"StdRegProv", "MSFT_HgsGuardian", "MSFT_HgsKeyProtector", "MSFT_HgsClientConfiguration"}
@@ -64,6 +68,7 @@ class Schema:
             methods={key: _method(name, key, method) for key, method in own.get("methods", {}).items()},
             defaults={key: value for key, value in own.get("defaults", {}).items() if key in properties},
             abstract=own.get("abstract", False),
+            singleton=own.get("singleton", False),
         )
         self._classes[normal_namespace(namespace), name.lower()] = cls
         for ancestor in chain:
@@ -78,6 +83,25 @@ class Schema:
 
     def classes(self, namespace: str) -> list[CimClass]:
         return [cls for (where, _rest), cls in self._classes.items() if where == normal_namespace(namespace)]
+
+
+@lru_cache(maxsize=1)
+def _known_names() -> frozenset[tuple[str, str]]:
+    """Namespace and class, in lower case, of what real hosts have."""
+    found: set[tuple[str, str]] = set()
+    namespace = ""
+    for line in (DATA / "known_classes.txt").read_text("utf-8").splitlines():
+        if line.startswith("["):
+            namespace = normal_namespace(line.strip("[]"))
+        elif not line.startswith("#"):
+            found |= {(namespace, name.lower()) for name in line.split()}
+    return frozenset(found)
+
+
+def on_real_hosts(namespace: str, name: str) -> bool:
+    """Whether hosts have a class of that name, so that its absence here is a gap of the simulator."""
+    where = normal_namespace(namespace)
+    return (where, name.lower()) in _known_names() or (where == CIMV2 and name.lower().startswith("win32_perf"))
 
 
 @lru_cache(maxsize=8)
@@ -98,7 +122,7 @@ def method_names(class_names: Iterable[str]) -> set[str]:
 @lru_cache(maxsize=1)
 def _documents() -> dict[str, dict[str, dict]]:
     namespaces: dict[str, dict[str, dict]] = json.loads((DATA / "schema.json").read_text("utf-8"))["namespaces"]
-    for namespace, classes in read_yaml("classes.yml")["namespaces"].items():
+    for namespace, classes in chain.from_iterable(read_yaml(name)["namespaces"].items() for name in _ADDITIONS):
         known = namespaces.setdefault(namespace, {})
         for name, added in classes.items():
             base = known.setdefault(name, {})

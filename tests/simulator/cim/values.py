@@ -51,6 +51,7 @@ class CimClass:
     methods: dict[str, CimMethod] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     abstract: bool = False
+    singleton: bool = False  # [Singleton] of its MOF: the URI alone names the only instance
 
     def __post_init__(self) -> None:
         self.properties = dict(sorted(self.properties.items(), key=lambda item: item[0].lower()))
@@ -265,5 +266,12 @@ def _fits_one(type_name: str, value: Any) -> bool:
     if type_name in INTEGERS:
         low, high = INTEGERS[type_name]
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-    wanted = {"boolean": bool, "string": str, "datetime": (datetime, timedelta), "ref": Reference, "instance": Instance}
+    wanted = {
+        "boolean": bool,
+        "string": str,
+        "octets": bytes,
+        "datetime": (datetime, timedelta),
+        "ref": Reference,
+        "instance": Instance,
+    }
     return isinstance(value, wanted.get(type_name, (int, float)))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..cim import errors
 from ..cim.errors import CimError
 from ..cim.repository import Repository
-from ..cim.schema import HYPERV, load
-from ..cim.values import CimClass, Instance, Reference, fits
+from ..cim.schema import HYPERV, load, on_real_hosts
+from ..cim.values import CimClass, Instance, Reference, fits, normal_namespace
 from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
@@ -211,6 +211,8 @@ class Machine:
         if not self.has_namespace(namespace):
             raise CimError(errors.INVALID_NAMESPACE, parameter_info=namespace)
         cls = self.schema.find(namespace, name)
+        if cls is None and on_real_hosts(namespace, name):
+            raise errors.NotModelled(f"{self.schema.namespaces[normal_namespace(namespace)]}:{name}")
         if cls is None or not self.has_class(cls):
             raise CimError(errors.INVALID_CLASS, parameter_info=name)
         return cls
@@ -311,7 +313,7 @@ class Machine:
             raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
 
     def _target(self, cls: CimClass, keys: Mapping[str, Any] | None) -> Instance:
-        if not keys and cls.keys:
+        if not keys and cls.keys and not cls.singleton:
             # Seen on a Windows 11 host: this from the management service, InternalError from switch and image service.
             management = cls.name == "Msvm_VirtualSystemManagementService"
             status = errors.INVALID_METHOD_PARAMETERS if management else errors.FAILED

@@ -29,6 +29,8 @@ class Settings:
     negotiate: bool = True
     certificate: bool = True
     credssp: bool = False
+    # No setting of Windows: a class that real hosts have and the simulator lacks is a failure of its own (501).
+    strict: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any] | None) -> Settings:

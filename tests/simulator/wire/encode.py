@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -90,6 +91,8 @@ def _writer(tag: str, type_name: str, prefix: str) -> Write:
             return lambda value: f"{start}{'true' if value else 'false'}{end}"
         case "datetime":
             return lambda value: f"{start}{time_element(value, cim)}{end}"
+        case "octets":
+            return lambda value: f"{start}{base64.b64encode(value).decode()}{end}"
         case "ref":
             return lambda value: reference_element(tag, value)
         case "instance":

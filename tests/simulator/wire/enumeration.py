@@ -160,9 +160,9 @@ class Enumerations:
             return map(mode, self._class(namespace, class_name, user))
         dialect = filter_element.get("Dialect", "")
         if dialect == WQL:
-            # WQL is accepted with `…/*` only, without keys (captured: CannotProcessFilter on a class URI).
+            # The words of a Windows 11 host (r4sd/go-wsman), whose number wsmerror.h has.
             if class_name != "*" or selectors:
-                raise fault("CannotProcessFilter")
+                raise fault("WqlNeedsStar")
             return self._query(namespace, filter_element.text or "", user, mode)
         if dialect == SELECTOR_FILTER:
             if class_name == "*":
@@ -188,7 +188,7 @@ class Enumerations:
             cls = self.machine.find_class(namespace, query.class_name)
             columns = wql.columns(query, cls, text)
             found: Iterable[Instance] = self.machine.instances(cls, user)
-            if test := wql.predicate(query.condition, cls, text):
+            if test := wql.predicate(query.condition, cls, text, self.machine.name):
                 with self.machine.clock.lock:
                     found = [item for item in found if test(item)]
         except CimError as error:

@@ -31,6 +31,7 @@ class Kind(NamedTuple):
 
 _REQUEST = "The WS-Management service cannot process the request"
 _NOT_FOUND = f"{_REQUEST}. The service cannot find the resource identified by the resource URI and selectors. "
+_HELP_URIS = 'Use the following command to get more information in how to construct a resource URI: "winrm help uris". '
 _INTERNAL = Kind("s:Receiver", "w:InternalError", _WSMAN, 0, "")
 
 KINDS: dict[str, Kind] = {
@@ -81,6 +82,19 @@ KINDS: dict[str, Kind] = {
         "s:Sender", "n:CannotProcessFilter", _ENUMERATION, 0x8033801A,
         "The data source could not process the filter. The filter might be missing or it might be invalid. Change the "
         "filter and try the request again. ",
+    ),
+    "WqlNeedsStar": Kind(
+        "s:Sender", "n:CannotProcessFilter", _ENUMERATION, 0x803380FB,
+        "The WinRM client cannot process the request. The resource URI for an enumeration operation with WQL filter "
+        "must not contain keys and the class name must be '*' (star). "
+        f"{_HELP_URIS}",
+    ),
+    "NoSingleton": Kind(
+        "s:Sender", "a:DestinationUnreachable", _ADDRESSING, 0x803380FA,  # the subcode is ASSUMPTIONS PROTO-14
+        "The WinRM client cannot process the request. The resource URI is not valid: it does not contain keys, but the "
+        "class selected is not a singleton. To access an instance which is not a singleton, keys must be provided. "
+        f"{_HELP_URIS}",
+        "InvalidResourceURI",
     ),
     "InvalidEnumerationContext": Kind(
         "s:Receiver", "n:InvalidEnumerationContext", _ENUMERATION, 0x8033801B,
@@ -216,6 +230,12 @@ class Fault(Exception):
 def fault(name: str, cim: CimError | None = None, namespace: str = "", message: str = "") -> Fault:
     """A fault of KINDS; with the failure of the provider that caused it, where one did."""
     return Fault(KINDS[name], cim=cim, namespace=namespace, message=message)
+
+
+def not_modelled(cim: errors.NotModelled) -> Fault:
+    """The simulator's own failure, which no host gives: what a client does then is not tested by it."""
+    text = f"The simulator does not model {cim.class_name}, a class that real hosts have; add it to data/classes.yml. "
+    return Fault(_INTERNAL._replace(number=0x80004001, text=text))  # E_NOTIMPL
 
 
 # What WinRM's WMI plug-in makes of a failed WMI call; every other code comes as w:InternalError with its own number.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+_logger = logging.getLogger("simulator")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`authentication` marks a leg of a handshake, without WS-Management; bytes are those of the HTTP bodies."""
+    """`authentication` marks a leg of a handshake, without WS-Management; bytes are those of the HTTP bodies.
+
+    `not_modelled` is the class of a query that real hosts have and the simulator lacks.
+    """
 
     time: float
     host: str
@@ -30,6 +36,7 @@ class Entry:
     fault: int | None
     seconds: float
     encrypted: bool
+    not_modelled: str = ""
 
 
 class RequestLog:
@@ -37,10 +44,14 @@ class RequestLog:
 
     def __init__(self, path: Path | None = None) -> None:
         self._entries: list[Entry] = []
+        self._missing: set[str] = set()
         self._lock = threading.Lock()
         self._file: IO[str] | None = path.open("a", encoding="utf-8") if path else None
 
     def add(self, entry: Entry) -> None:
+        if entry.not_modelled and entry.not_modelled not in self._missing:
+            self._missing.add(entry.not_modelled)
+            _logger.warning("%s has no %s, which real hosts have", entry.host, entry.not_modelled)
         with self._lock:
             self._entries.append(entry)
             if self._file:

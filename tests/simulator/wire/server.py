@@ -311,5 +311,6 @@ class _Handler(BaseHTTPRequestHandler):
                 fault=self.exchange.fault,
                 seconds=round(time.perf_counter() - self.started, 6),
                 encrypted=self.sealed,
+                not_modelled=self.exchange.not_modelled,
             )
         )

@@ -26,6 +26,13 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A property on the right of a comparison: `Name != __SERVER`, as libvirt's driver tells the host from its VMs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Related:
     """ASSOCIATORS OF or REFERENCES OF, with the conditions of its WHERE clause by lower-case name."""
 
@@ -49,6 +56,9 @@ _TOKENS = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+_CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
 def _error(text: str, status: int = errors.INVALID_QUERY) -> CimError:
@@ -160,7 +170,7 @@ class _Parser:
         return self.comparison()
 
     def comparison(self) -> tuple:
-        if self.peek().kind in ("string", "number") or self.peek().text.upper() in ("TRUE", "FALSE", "NULL"):
+        if self.peek().kind in ("string", "number") or self.peek().text.upper() in _CONSTANTS:
             value = self.literal()
             operator = self.operator()
             mirrored = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator)
@@ -177,7 +187,10 @@ class _Parser:
             return ("like", name, self.string())
         if self.accept("ISA"):
             return ("isa", name, self.string())
-        return (self.operator(), name, self.literal())
+        operator = self.operator()
+        if self.peek().kind == "word" and self.peek().text.upper() not in _CONSTANTS:
+            return (operator, name, Column(self.word()))
+        return (operator, name, self.literal())
 
     def operator(self) -> str:
         token = self.next()
@@ -197,8 +210,8 @@ class _Parser:
             return unquote(token.text)
         if token.kind == "number":
             return float(token.text) if "." in token.text else int(token.text, 0)
-        if token.kind == "word" and token.text.upper() in ("TRUE", "FALSE", "NULL"):
-            return {"TRUE": True, "FALSE": False, "NULL": None}[token.text.upper()]
+        if token.kind == "word" and token.text.upper() in _CONSTANTS:
+            return _CONSTANTS[token.text.upper()]
         raise _error(self.text)
 
     def related(self, associators: bool) -> Related:
@@ -264,43 +277,68 @@ def columns(query: Select, cls: CimClass, text: str) -> tuple[str, ...] | None:
     return tuple(prop.name for prop in names if prop)
 
 
-def predicate(condition: tuple | None, cls: CimClass, text: str) -> Test | None:
-    """A test over instances of the class; None without a condition."""
-    return None if condition is None else _compile(condition, cls, text)
+def predicate(condition: tuple | None, cls: CimClass, text: str, host: str = "") -> Test | None:
+    """A test over instances of the class, on the host of that name; None without a condition."""
+    return None if condition is None else _compile(condition, _Scope(cls, text, host))
 
 
-def _compile(condition: tuple, cls: CimClass, text: str) -> Test:
+class _Scope(NamedTuple):
+    """What the names in a condition refer to."""
+
+    cls: CimClass
+    text: str
+    host: str
+
+
+# Win32 "WMI System Properties", without the arrays: those of an instance, by lower-case name.
+_SYSTEM: dict[str, Callable[[Instance, str], str | int]] = {
+    "__class": lambda item, host: item.cls.name,
+    "__dynasty": lambda item, host: item.cls.superclasses[-1] if item.cls.superclasses else item.cls.name,
+    "__genus": lambda item, host: 2,
+    "__namespace": lambda item, host: item.cls.namespace.replace("/", "\\"),
+    "__path": lambda item, host: item.reference().path(host),
+    "__property_count": lambda item, host: len(item.cls.properties),
+    "__relpath": lambda item, host: item.reference().path().partition(":")[2],
+    "__server": lambda item, host: host,
+    "__superclass": lambda item, host: item.cls.superclasses[0] if item.cls.superclasses else "",
+}
+_SYSTEM_NUMBERS = ("__genus", "__property_count")
+
+
+def _compile(condition: tuple, scope: _Scope) -> Test:
     match condition:
         case ("and", left, right):
-            first, second = _compile(left, cls, text), _compile(right, cls, text)
+            first, second = _compile(left, scope), _compile(right, scope)
             return lambda item: first(item) and second(item)
         case ("or", left, right):
-            first, second = _compile(left, cls, text), _compile(right, cls, text)
+            first, second = _compile(left, scope), _compile(right, scope)
             return lambda item: first(item) or second(item)
         case ("not", inner):
-            test = _compile(inner, cls, text)
+            test = _compile(inner, scope)
             return lambda item: not test(item)
         case ("isa", name, wanted):
             if name.lower() != "__this":
-                raise _error(text)
+                raise _error(scope.text)
             return lambda item: item.cls.is_a(wanted)
         case ("like", name, pattern):
-            read, _rest = _reader(name, cls, text)
+            read, _rest = _reader(name, scope)
             matches = like(pattern).fullmatch
             return lambda item: (value := read(item)) is not None and matches(_as_text(value)) is not None
+        case (operator, name, Column(other)):
+            return _two_columns(operator, _reader(name, scope)[0], _reader(other, scope)[0])
         case (operator, name, literal):
-            read, type_name = _reader(name, cls, text)
-            return _comparison(operator, read, _coerce(literal, type_name, text))
-    raise _error(text)
+            read, type_name = _reader(name, scope)
+            return _comparison(operator, read, _coerce(literal, type_name, scope.text))
+    raise _error(scope.text)
 
 
-def _reader(name: str, cls: CimClass, text: str) -> tuple[Callable[[Instance], Any], str]:
-    if name.lower() == "__class":
-        return lambda item: item.cls.name, "string"
-    prop = cls.find_property(name)
+def _reader(name: str, scope: _Scope) -> tuple[Callable[[Instance], Any], str]:
+    if system := _SYSTEM.get(name.lower()):
+        return lambda item: system(item, scope.host), "sint32" if name.lower() in _SYSTEM_NUMBERS else "string"
+    prop = scope.cls.find_property(name)
     if prop is None or prop.array:
         # Array properties are not allowed in a WHERE clause (Win32 "WHERE Clause").
-        raise _error(text)
+        raise _error(scope.text)
     spelled = prop.name
     return lambda item: item[spelled], prop.type
 
@@ -329,20 +367,38 @@ def _as_text(value: Any) -> str:
     return value.path() if isinstance(value, Reference) else str(value)
 
 
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda a, b: a == b,
+    "<>": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _two_columns(operator: str, left: Callable[[Instance], Any], right: Callable[[Instance], Any]) -> Test:
+    """Texts without case, as with a literal; NULL on either side is false."""
+    compare = _COMPARE[operator]
+
+    def test(item: Instance) -> bool:
+        first, second = left(item), right(item)
+        if first is None or second is None:
+            return False
+        if isinstance(first, str) or isinstance(second, str):
+            first, second = _as_text(first).lower(), _as_text(second).lower()
+        return compare(first, second)
+
+    return test
+
+
 def _comparison(operator: str, read: Callable[[Instance], Any], literal: Any) -> Test:
     if literal is None:
         if operator == "=":
             return lambda item: read(item) is None
         return lambda item: read(item) is not None
     plain = isinstance(literal, (bool, int, float, datetime, timedelta))
-    compare: Callable[[Any, Any], bool] = {
-        "=": lambda a, b: a == b,
-        "<>": lambda a, b: a != b,
-        "<": lambda a, b: a < b,
-        ">": lambda a, b: a > b,
-        "<=": lambda a, b: a <= b,
-        ">=": lambda a, b: a >= b,
-    }[operator]
+    compare = _COMPARE[operator]
 
     def test(item: Instance) -> bool:
         value = read(item)

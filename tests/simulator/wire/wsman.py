@@ -13,7 +13,7 @@ from . import decode, encode
 from .enumeration import Enumerations
 from .envelope import ENUMERATION, IDENTITY, SOAP, TRANSFER, WMI, Request, parse, response
 from .faultrules import Dropped
-from .faults import Fault, fault, fault_body, from_cim
+from .faults import Fault, fault, fault_body, from_cim, not_modelled
 from .shells import Shells, is_shell
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Exchange:
     status: int = 200
     text: str = ""
     fault: int | None = None
+    not_modelled: str = ""
 
 
 class WinRm:
@@ -69,10 +70,15 @@ class WinRm:
                 self._leave(user)
             if any(rule.do == "lose" for rule in due):
                 raise Dropped
-        except Fault as problem:
+        except Fault as found:
+            problem, exchange.status = found, 500
+            if isinstance(found.cim, errors.NotModelled):
+                exchange.not_modelled = found.cim.class_name
+                if self.settings.strict:
+                    problem, exchange.status = not_modelled(found.cim), 501
             relates_to = problem.relates_to or exchange.request.message_id
             body = fault_body(problem, self.machine.locale, address, self.machine.name)
-            exchange.status, exchange.fault = 500, problem.kind.number
+            exchange.fault = problem.kind.number
             exchange.text = response("fault", problem.kind.action, relates_to, body, self.machine.locale)
         return exchange
 
@@ -190,15 +196,13 @@ class WinRm:
         try:
             match operation:
                 case "Get":
-                    _complete(cls, keys, namespace)
-                    return encode.instance(self.machine.get(cls, keys, user))
+                    return encode.instance(self.machine.get(cls, self._complete(cls, keys, user), user))
                 case "Put":
-                    _complete(cls, keys, namespace)
+                    keys = self._complete(cls, keys, user)
                     values = decode.properties(request.body, cls, self.machine.find_class)
                     return encode.instance(self.machine.put(cls, keys, values, user))
                 case "Delete":
-                    _complete(cls, keys, namespace)
-                    self.machine.delete(cls, keys, user)
+                    self.machine.delete(cls, self._complete(cls, keys, user), user)
                     return ""
             if keys:
                 raise fault("InvalidSelectors")
@@ -231,10 +235,17 @@ class WinRm:
             raise fault("InvalidSelectors")
         return keys
 
+    def _complete(self, cls: CimClass, keys: dict[str, object], user: User) -> dict[str, object]:
+        """All keys of one instance: those that were sent or, for a singleton, those of its only instance.
 
-def _complete(cls: CimClass, keys: dict[str, object], namespace: str) -> None:
-    """All keys or DestinationUnreachable (captured for Msvm_ComputerSystem by Name alone)."""
-    if len(keys) != len(cls.keys):
-        path = ",".join(f'{name}="{value}"' for name, value in keys.items())
-        missing = CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=f"{cls.name}.{path}")
-        raise from_cim(missing, namespace)
+        A part of them is DestinationUnreachable (captured for Msvm_ComputerSystem by Name alone).
+        """
+        if len(keys) == len(cls.keys):
+            return keys
+        if not keys and not cls.singleton:
+            raise fault("NoSingleton")
+        only = None if keys else next(self.machine.instances(cls, user), None)
+        if only is None:
+            path = ",".join(f'{name}="{value}"' for name, value in keys.items())
+            raise CimError(errors.NOT_FOUND, operation="GetObject", parameter_info=f"{cls.name}.{path}")
+        return only.keys_dict()

@@ -140,8 +140,8 @@ class Storage(Setting):
         sub_type = next((known for known in TYPES if known.lower() == named), "")
         values = {name: value for name, value in values.items() if value not in (None, "", [])}
         if sub_type in (HARD_DISK, DVD_DISK):
-            if cls.name != SASD:
-                raise Refused(INVALID_PARAMETER)
+            # Also in the class that libvirt's driver gives a medium in production.
+            values.pop("VirtualSystemIdentifiers", None)
             return [_plan_medium(vm, sub_type, values)]
         if cls.name != RASD:
             raise Refused(INVALID_PARAMETER)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...cim.schema import CIMV2
@@ -47,7 +48,8 @@ class HostFiles(Service):
         provide = machine.repository.provide
         provide("CIM_DataFile", lambda: (_file(machine, file) for file in machine.files), CIMV2)
         provide("Win32_Directory", lambda: (_folder(machine, path) for path in machine.files.folders()), CIMV2)
-        provide("Win32_LogicalDisk", lambda: _drives(machine), CIMV2)
+        provide("Win32_LogicalDisk", lambda: map(partial(_drive, machine), machine.files.drives.values()), CIMV2)
+        provide("Win32_Volume", lambda: map(partial(_volume, machine), machine.files.drives.values()), CIMV2)
 
     # --- methods of both classes
 
@@ -152,11 +154,6 @@ def _folder(machine: Machine, path: str) -> Instance:
     )
 
 
-def _drives(machine: Machine) -> Iterator[Instance]:
-    for drive in machine.files.drives.values():
-        yield _drive(machine, drive)
-
-
 def _drive(machine: Machine, drive: Drive) -> Instance:
     name = f"{drive.letter}:"
     return machine.repository.new(
@@ -179,6 +176,38 @@ def _drive(machine: Machine, drive: Drive) -> Instance:
             "Compressed": False,
             "SupportsFileBasedCompression": True,
             "MaximumComponentLength": 255,
+        },
+        CIMV2,
+    )
+
+
+def _volume(machine: Machine, drive: Drive) -> Instance:
+    """The same drive under its volume name; which of them Windows is on, the model doesn't say: C."""
+    name = f"{drive.letter.upper()}:\\"
+    guid = uuid.uuid5(uuid.NAMESPACE_OID, f"{machine.name}/{name}")
+    return machine.repository.new(
+        "Win32_Volume",
+        {
+            "DeviceID": f"\\\\?\\Volume{{{guid}}}\\",
+            "Name": name,
+            "Caption": name,
+            "DriveLetter": name[:2],
+            "DriveType": 3,
+            "FileSystem": drive.file_system,
+            "Capacity": drive.size,
+            "FreeSpace": machine.files.free(drive.letter),
+            "Label": drive.label or None,
+            "SerialNumber": int(drive.serial or "0", 16),
+            "BootVolume": drive.letter.upper() == "C",
+            "SystemVolume": False,
+            "Automount": True,
+            "Compressed": False,
+            "DirtyBitSet": False,
+            "IndexingEnabled": True,
+            "MaximumFileNameLength": 255,
+            "CreationClassName": "Win32_Volume",
+            "SystemCreationClassName": "Win32_ComputerSystem",
+            "SystemName": machine.name,
         },
         CIMV2,
     )

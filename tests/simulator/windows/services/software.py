@@ -9,6 +9,7 @@ from ...cim.schema import CIMV2
 from ...cim.values import Instance
 from ...machine.service import Service
 from .. import software
+from .processes import service_process
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
@@ -81,7 +82,7 @@ def _values(machine: Machine, service: software.Service) -> dict[str, Any]:
         "State": service.state,
         "Started": service.state != software.STOPPED,
         "Status": "OK",
-        "ProcessId": 1000 + sum(map(ord, name)) * 4 if service.state != software.STOPPED else 0,
+        "ProcessId": service_process(name) if service.state != software.STOPPED else 0,
         "AcceptStop": running,
         "ErrorControl": "Normal",
         "ExitCode": 1077 if service.state == software.STOPPED else 0,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from ...cim.repository import Association
 from ...cim.schema import CIMV2
 from ...machine.service import Service
 from .host_facts import host_kind
@@ -101,10 +103,18 @@ LIVE: dict[tuple[str, str], Callable[[Machine], Any]] = {
 
 class Windows(Service):
     def install(self, machine: Machine) -> None:
-        add, live = machine.repository.add, machine.repository.live
+        add, live, rows = machine.repository.add, machine.repository.live, machine.repository.rows
         add("Win32_OperatingSystem", operating_system(machine), CIMV2)
         add("Win32_ComputerSystem", computer_system(machine), CIMV2)
         for socket in range(machine.cpu["sockets"]):
             add("Win32_Processor", processor(machine, socket), CIMV2)
         for (cls, prop), value in LIVE.items():
             live(cls, prop, lambda _row, value=value: value(machine), CIMV2)
+        machine.repository.associate(
+            Association(
+                "Win32_ComputerSystemProcessor",
+                ("GroupComponent", "PartComponent"),
+                lambda: product(rows("Win32_ComputerSystem", CIMV2), rows("Win32_Processor", CIMV2)),
+                namespace=CIMV2,
+            )
+        )

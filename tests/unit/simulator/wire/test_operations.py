@@ -16,6 +16,7 @@ from ..conftest import VSMS, memory_keys
 from ..talk import ANONYMOUS, NS, ROOT, SYSTEM, V2, Talk, envelope, vm_id
 
 NOT_FOUND = ("s:Sender", "a:DestinationUnreachable", 2150858752)
+NO_SINGLETON = ("s:Sender", "a:DestinationUnreachable", 2150859002)
 BAD_SELECTORS = ("s:Sender", "w:InvalidSelectors", 2150858843)
 BAD_SCHEMA = ("s:Sender", "w:SchemaValidationError", 2150858817)
 DENIED = ("s:Sender", "w:AccessDenied", 5)
@@ -76,7 +77,7 @@ def test_get(talk, selectors):
     ("selectors", "fault"),
     [
         ({"Name": vm_id(1)}, NOT_FOUND),
-        (None, NOT_FOUND),
+        (None, NO_SINGLETON),
         (VM | {"Name": vm_id(99)}, NOT_FOUND),
         (VM | {"ElementName": "vm1"}, BAD_SELECTORS),
         ({"Nope": "x"}, BAD_SELECTORS),
@@ -87,6 +88,49 @@ def test_get_with_other_keys(talk, selectors, fault):
     assert answer.status == 500
     assert answer.fault == fault
     assert answer.find("s:Header/a:RelatesTo").text == "uuid:11111111-0000-4000-8000-000000000001"
+
+
+def test_get_of_a_singleton_needs_no_selectors(machine, talk):
+    machine.repository.add("Win32_OperatingSystem", {"Name": "Windows", "BuildNumber": "26220"}, "root/cimv2")
+
+    answer = talk.transfer("Get", f"{ROOT}/root/cimv2/Win32_OperatingSystem")
+
+    assert answer.status == 200
+    assert answer.body[0].findtext("{*}BuildNumber") == "26220"
+
+
+# --- classes that the simulator lacks
+
+
+def test_a_class_that_hosts_have_is_logged(serve):
+    endpoint = serve()
+
+    answer = Talk(endpoint).transfer("Get", f"{ROOT}/root/cimv2/Win32_TimeZone", {"StandardName": "x"})
+
+    assert (answer.status, answer.fault) == (500, NOT_FOUND)
+    assert [entry.not_modelled for entry in endpoint.log] == ["root/cimv2:Win32_TimeZone"]
+
+
+def test_a_misspelt_class_is_not_one_that_the_simulator_lacks(serve):
+    endpoint = serve(strict=True)
+
+    answer = Talk(endpoint).transfer("Get", f"{ROOT}/root/cimv2/Win32_TimeZonne", {"StandardName": "x"})
+
+    assert (answer.status, answer.fault) == (500, NOT_FOUND)
+    assert [entry.not_modelled for entry in endpoint.log] == [""]
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_strict_mode_fails_in_its_own_words(serve, query):
+    talk = Talk(serve(strict=True))
+
+    if query:
+        answer = talk.query("SELECT * FROM Win32_PerfRawData_Tcpip_TCPv4", namespace="root/cimv2")
+    else:
+        answer = talk.transfer("Get", f"{V2}/Msvm_MetricService", SINGLETON)
+
+    assert answer.status == 501
+    assert answer.find("s:Body/s:Fault/s:Reason/s:Text").text.startswith("The simulator does not model root/")
 
 
 def test_not_found_has_the_detail_of_the_wmi_provider(talk):

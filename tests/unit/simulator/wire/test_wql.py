@@ -22,11 +22,13 @@ ITEM = Instance(
     },
 )
 
+PATH = r'\\\\{}\\root\\virtualization\\v2:Msvm_MemorySettingData.InstanceID="Microsoft:0A0B\\\\4764334d_x"'
+
 
 def matches(condition: str) -> bool:
     text = f"SELECT * FROM Msvm_MemorySettingData WHERE {condition}"
     query = wql.parse(text, HYPERV)
-    return wql.predicate(query.condition, MEMORY, text)(ITEM)
+    return wql.predicate(query.condition, MEMORY, text, "HV01")(ITEM)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,21 @@ def matches(condition: str) -> bool:
         ("VirtualQuantity = 1 OR VirtualQuantity = 4096 AND Parent IS NOT NULL", False),
         ("(VirtualQuantity = 1 OR VirtualQuantity = 4096) AND Parent IS NULL", True),
         ("__CLASS = 'Msvm_MemorySettingData'", True),
+        ("__SERVER = 'hv01'", True),
+        ("ElementName = __SERVER", False),
+        ("ElementName != __SERVER", True),
+        ("__SERVER = __SERVER", True),
+        ("Parent != __SERVER", False),
+        ("VirtualQuantity >= Limit", False),
+        ("VirtualQuantity < Limit", True),
+        ("__NAMESPACE = 'root\\\\virtualization\\\\v2'", True),
+        (f"__PATH = '{PATH.format('HV01')}'", True),
+        (f"__PATH = '{PATH.format('OTHER')}'", False),
+        ("__RELPATH LIKE 'Msvm_MemorySettingData.InstanceID=%'", True),
+        ("__RELPATH LIKE 'root%'", False),
+        ("__GENUS = 2", True),
+        ("__SUPERCLASS = 'CIM_ResourceAllocationSettingData'", True),
+        ("__DYNASTY = 'CIM_ManagedElement'", True),
         ("__THIS ISA 'CIM_SettingData'", True),
     ],
 )
