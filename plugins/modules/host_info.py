@@ -149,8 +149,10 @@ host:
             name: NAT
             type: internal
             net_adapters: []
-            teaming: false
             allow_management_os: true
+            teaming: false
+            bandwidth_mode: absolute
+            iov: false
             notes: ""
             host_adapter:
               name: vEthernet (NAT)

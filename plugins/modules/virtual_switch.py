@@ -17,11 +17,13 @@ options:
     description:
       - Name of the switch, taken literally (no wildcards) and compared without case.
       - If several switches share the name, the task fails with a list of their IDs. Use O(id) in this case.
-      - With O(id), the switch is renamed to this name.
+      - With O(id), the switch is renamed to this name. A name that another switch has is refused.
       - Corresponds to C(New-VMSwitch -Name) and, with O(id), to C(Rename-VMSwitch -NewName).
     type: str
   id:
-    description: ID (GUID) of an existing switch, as M(nested.hyperv.host_info) returns it.
+    description:
+      - ID (GUID) of an existing switch, as M(nested.hyperv.host_info) returns it.
+      - An ID that no switch has is an error, also together with O(name), except with O(state=absent).
     type: str
   state:
     description: Whether the switch exists on the host.
@@ -53,9 +55,36 @@ options:
     description:
       - Whether the host has an adapter of its own on an external switch. The adapter takes over MAC address and IP
         configuration of a single physical adapter. Be careful with the adapter that Ansible connects through.
-      - Defaults to V(true) for a new external switch. Not allowed for other switches, because the host is always
-        connected to internal switches and never to private switches.
+      - Defaults to V(true) for a new external switch. Other values than V(true) for internal and V(false) for
+        private switches are refused, because the host is always connected to the former and never to the latter.
       - Corresponds to C(New-VMSwitch -AllowManagementOS) and C(Set-VMSwitch -AllowManagementOS).
+    type: bool
+  teaming:
+    description:
+      - Whether the switch supports a team of physical network adapters (Switch Embedded Teaming), also if it has a
+        single one at first. Requires Windows Server 2016 or later.
+      - Defaults to V(true) for a new switch with several O(net_adapters), otherwise to V(false). Fixed when the switch
+        is created, so the task is refused if an existing switch differs.
+      - Corresponds to C(New-VMSwitch -EnableEmbeddedTeaming).
+    type: bool
+  bandwidth_mode:
+    description:
+      - How the minimum bandwidth of network adapters is set on the switch. V(weight) allows
+        O(nested.hyperv.vm_network_adapter#module:bandwidth.weight), V(absolute) allows
+        O(nested.hyperv.vm_network_adapter#module:bandwidth.minimum), and V(none) allows neither.
+      - V(default) lets the host choose when the switch is created, and matches any mode of an existing switch. A new
+        switch has this mode if the option is omitted.
+      - Fixed when the switch is created, so the task is refused if an existing switch has another mode.
+      - Corresponds to C(New-VMSwitch -MinimumBandwidthMode).
+    type: str
+    choices: [absolute, weight, default, none]
+  iov:
+    description:
+      - Whether the switch uses single-root I/O virtualization (SR-IOV) if its physical network adapter, the firmware
+        and the host support it. Such a switch supports no minimum bandwidth by default.
+      - Defaults to V(false) for a new switch. Fixed when the switch is created, so the task is refused if an existing
+        switch differs.
+      - Corresponds to C(New-VMSwitch -EnableIov).
     type: bool
   notes:
     description:
@@ -71,6 +100,8 @@ options:
 extends_documentation_fragment:
   - nested.hyperv._module
 notes:
+  - If two tasks create a switch of the same name at the same time, the younger of both switches is removed again, and
+    its task fails.
   - Creating or changing an external switch interrupts the network connection of its physical adapters for some seconds.
   - The representation of a team in CIM is not documented. The module creates one port for each adapter and returns the
     ports that the host reports.
@@ -88,6 +119,12 @@ EXAMPLES = r"""
     name: Internal
     type: internal
     notes: for nested labs
+
+- name: Create an internal switch on which adapters share bandwidth by weight
+  nested.hyperv.virtual_switch:
+    name: Shared
+    type: internal
+    bandwidth_mode: weight
 
 - name: Disconnect the host from the switch
   nested.hyperv.virtual_switch:
@@ -135,14 +172,24 @@ switch:
       type: list
       elements: str
       sample: [Ethernet]
-    teaming:
-      description: Whether the switch supports a team of physical network adapters.
-      type: bool
-      sample: false
     allow_management_os:
       description: Whether the host has an adapter of its own on the switch.
       type: bool
       sample: true
+    teaming:
+      description: Whether the switch supports a team of physical network adapters.
+      type: bool
+      sample: false
+    bandwidth_mode:
+      description:
+        - Bandwidth mode of the switch, V(absolute), V(weight) or V(none). V(default) if the host has chosen one of them
+          and does not say which.
+      type: str
+      sample: absolute
+    iov:
+      description: Whether the switch uses SR-IOV if the hardware supports it.
+      type: bool
+      sample: false
     notes:
       description: Notes of the switch.
       type: str
@@ -171,7 +218,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._hyperv.network import switch
+from ..module_utils._hyperv.network import switch, switch_plan
 from ..module_utils._hyperv.network.switch import Switch
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
@@ -187,17 +234,18 @@ SPEC: dict[str, Any] = {
 
 def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
-    switch.check(params)
+    switch_plan.check(params)
     key = switch.switch_id(params["id"]) if params["id"] else params["name"]
     switches = switch.fetch_all(host)
     current = switch.pick(switches, key, "id" if params["id"] else "name")
     if params["state"] == "absent":
-        result = ensure(Plan(switch.plan_removal(host, current, params["force"])), task.check_mode)
+        result = ensure(Plan(switch_plan.plan_removal(host, current, params["force"])), task.check_mode)
         return {**result, "name": current.name if current else params["name"], "switch": None}
-    steps = switch.plan(host, current, switches, params)
+    ids = [current.id] if current else []
+    steps = switch_plan.plan(host, current, switches, params, ids)
 
     def outcome() -> dict[str, Any]:
-        after = switch.pick(switch.fetch_all(host), current.id if current else key)
+        after = switch.fetch_again(host, ids[0] if ids else key)
         return {"id": after.id, "name": after.name, "switch": switch.fetch_description(host, after)}
 
     result = ensure(Plan(steps, outcome=outcome if steps else None), task.check_mode)

@@ -20,7 +20,13 @@ NETWORK_HOST: dict[str, Any] = {
                 {"name": "Ethernet 4", "description": "Mellanox ConnectX-5 #2"},
             ],
             "switches": [
-                {"name": "External", "type": "external", "adapters": ["Ethernet"], "notes": "to the office"},
+                {
+                    "name": "External",
+                    "type": "external",
+                    "adapters": ["Ethernet"],
+                    "notes": "to the office",
+                    "bandwidth_mode": 1,
+                },
                 {"name": "Internal", "type": "internal", "addresses": ["10.9.8.1/24"]},
                 {"name": "Private", "type": "private"},
                 {"name": "Twin", "type": "private", "id": "11111111-0000-0000-0000-000000000001"},

@@ -128,6 +128,7 @@ SWITCH_SETTINGS = _class(
     string_array="Notes",
     boolean="TeamingEnabled IOVPreferred",
     uint32="BandwidthReservationMode",
+    datetime="CreationTime",
 )
 SWITCH_SERVICE = _class(
     V2,

@@ -76,7 +76,8 @@ CMDLETS: Mapping[str, str] = {
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
     "New-VHD": "BlockSizeBytes Differencing Dynamic Fixed ParentPath Path SizeBytes",
     "New-VM": "Generation Path Version",
-    "New-VMSwitch": "AllowManagementOS Name NetAdapterName Notes SwitchType",
+    "New-VMSwitch": "AllowManagementOS EnableEmbeddedTeaming EnableIov MinimumBandwidthMode Name NetAdapterName Notes "
+    "SwitchType",
     "Remove-VM": "",
     "Remove-VMSavedState": "",
     "Remove-VMSnapshot": "IncludeAllChildSnapshots",

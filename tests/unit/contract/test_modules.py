@@ -52,6 +52,10 @@ WRITES: Mapping[str, set[str]] = {
     # A switch of the host's own has a port for the host, and that an address.
     "type": {f"{PORT}."},
     "allow_management_os": {f"{PORT}."},
+    # Fixed when a switch is created.
+    "teaming": {f"{SWITCH}."},
+    "bandwidth_mode": {f"{SWITCH}."},
+    "iov": {f"{SWITCH}."},
     "address": {"MSFT_NetIPAddress."},
     "nat": {"MSFT_NetNat.", "MSFT_NetIPAddress.", "MSFT_NetNatStaticMapping."},
     # A new mapping takes the id of one that went.

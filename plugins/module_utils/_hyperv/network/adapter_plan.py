@@ -45,11 +45,19 @@ from .adapter import (
     query_rows,
 )
 from .ethernet import describe_vlan, parse_mac, vlan_values
-from .switch import CONNECTED, DISCONNECTED, ETHERNET_CONNECTION, SwitchName, fetch_by_name
+from .switch import (
+    BY_BITS,
+    BY_DEFAULT,
+    BY_WEIGHT,
+    CONNECTED,
+    DISCONNECTED,
+    ETHERNET_CONNECTION,
+    FIXED,
+    SwitchName,
+    fetch_by_name,
+)
 
 _SYNTHETIC_PORT = {"ResourceType": 10, "ResourceSubType": "Microsoft:Hyper-V:Synthetic Ethernet Port"}
-# Msvm_VirtualEthernetSwitchSettingData.BandwidthReservationMode; 0, the default, stands for one of the others.
-BY_WEIGHT, BY_BITS, NO_SHARES = 1, 2, 3
 # Faults after which another method would fail as well, or might repeat a write.
 _FINAL = (AccessDenied, OperationTimedOut, QuotaExceeded)
 
@@ -129,10 +137,12 @@ def _check_bandwidth(host: Target, adapter: Adapter, wanted: WantedAdapter, swit
     if not options or not switch:
         return
     where = f"InstanceID = {cim.quote(f'Microsoft:{switch}')}"
-    columns = ("InstanceID", "ElementName", "BandwidthReservationMode", "IOVPreferred")
+    columns = ("InstanceID", "ElementName", *(row.cim for row in FIXED))
     for row in host.client.query(SWITCH_SETTINGS, columns=columns, where=where):
-        mode = row["BandwidthReservationMode"] or (NO_SHARES if row["IOVPreferred"] else BY_WEIGHT)
-        allowed = {BY_WEIGHT: "weight", BY_BITS: "minimum"}.get(mode)
+        fixed = table.read(FIXED, row)
+        if fixed["bandwidth_mode"] == BY_DEFAULT and not fixed["iov"]:
+            continue  # the host has chosen one and doesn't say which
+        allowed = {BY_WEIGHT: "weight", BY_BITS: "minimum"}.get(fixed["bandwidth_mode"])
         if unsupported := [option for option in options if option != allowed]:
             instead = f"use bandwidth.{allowed} instead" if allowed else "omit it"
             raise Refused(

@@ -15,7 +15,7 @@ from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
 from ..._wsman.faults import InvalidClass
 from ..schema import NET_NAT, NET_NAT_MAPPING
-from . import switch
+from . import switch, switch_plan
 from .host_network import (
     MANUAL,
     add_address,
@@ -434,7 +434,7 @@ def _plan_switch(host: Target, network: HostNetwork, wanted: WantedNat) -> list[
         return []
     what = f"create the internal virtual switch '{wanted.switch}'"
     before, after = {"switch": None}, {"switch": wanted.switch}
-    return [Step(what, before, after, lambda: switch.create(host, wanted.switch, [], True))]
+    return [Step(what, before, after, lambda: switch_plan.create(host, wanted.switch, [], True))]
 
 
 def _plan_address(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
@@ -498,7 +498,7 @@ def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: b
     if wanted.manage_switch and current and current.id != switch.DEFAULT_SWITCH:
         # The host's adapter is removed with the switch, and its addresses with the adapter.
         before, after = {"switch": current.name}, {"switch": None}
-        removal = switch.plan_removal(host, current, force)
+        removal = switch_plan.plan_removal(host, current, force)
         return steps + [Step(step.what, before, after, step.apply) for step in removal]
     return steps + _plan_address_removal(host, network, wanted)
 

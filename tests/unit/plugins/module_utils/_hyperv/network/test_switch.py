@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import host_network, switch
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import host_network, switch, switch_plan
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Ambiguous, Invalid, Missing
 
 ID = "0F8FAD5B-D9CB-469F-A165-70867728950E"
@@ -100,7 +100,7 @@ def test_a_name_that_two_switches_share() -> None:
     assert caught.value.details["ids"] == sorted([ID, OTHER_ID])
 
 
-PARAMS = {"type": None, "net_adapters": None, "allow_management_os": None}
+PARAMS = dict.fromkeys(switch.OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,41 @@ PARAMS = {"type": None, "net_adapters": None, "allow_management_os": None}
         ({"net_adapters": []}, "at least one"),
         ({"type": "internal", "allow_management_os": False}, "is always connected"),
         ({"type": "private", "allow_management_os": True}, "is never connected"),
+        ({"type": "private", "teaming": True}, "has no physical adapter"),
+        ({"type": "internal", "iov": True}, "has no physical adapter"),
+        ({"net_adapters": ["A", "B"], "teaming": False}, "form a team"),
+        ({"name": ""}, "the name is empty"),
+        ({"name": " "}, "the name is empty"),
+        ({"name": "x" * 300}, "a name of 300 characters is too long"),
+        ({"name": "a\nb"}, "control character"),
     ],
 )
 def test_options_that_contradict_each_other(options: dict[str, Any], words: str) -> None:
     with pytest.raises(Invalid, match=words):
-        switch.check({**PARAMS, **options})
+        switch_plan.check({**PARAMS, **options})
+
+
+# What a switch of each type is, whether it can be otherwise or not.
+FACTS = {
+    "internal": {"net_adapters": [], "allow_management_os": True, "teaming": False, "iov": False},
+    "private": {"net_adapters": [], "allow_management_os": False, "teaming": False, "iov": False},
+}
+
+
+@pytest.mark.parametrize("kind", FACTS)
+@pytest.mark.parametrize("option", FACTS["internal"])
+@pytest.mark.parametrize("value", [False, True, [], ["Ethernet"]])
+def test_only_contradictions_of_the_type_are_errors(kind: str, option: str, value: Any) -> None:
+    fact = FACTS[kind][option]
+    if type(value) is not type(fact):
+        return
+    options = {**PARAMS, "type": kind, option: value}
+    if value == fact:
+        switch_plan.check(options)
+    else:
+        with pytest.raises(Invalid) as caught:
+            switch_plan.check(options)
+        assert caught.value.option == option
 
 
 def net_adapter(guid: str, mac: str, index: int, physical: bool = False) -> dict[str, Any]:
