@@ -31,6 +31,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         module = self._module()
         self._load_name = self._task.action  # which errors about options name
+        # A null counts as omitted everywhere, also for the conditions on options.
+        self._task.args = {name: value for name, value in self._task.args.items() if value is not None}
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
         connection = self._connection
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr
@@ -49,6 +51,7 @@ class ActionModule(ActionBase):
             report=lambda line: self._display.display(f"{host}: {line}"),
             warn=lambda line: result.setdefault("warnings", []).append(line),
             predictions=frozenset((kind, name) for kind, name in predicted),
+            may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
         )
         if self._task.check_mode and "would_make" in result:
             # Facts outlive the task: later tasks of a check know from them what only this one would create.

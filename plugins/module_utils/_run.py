@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from ._hyperv.explain import explain
 from ._task.errors import Foreseen, TaskError
+from ._task.given import check_given
 from ._task.session import Target, Task, silent
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
@@ -45,9 +46,14 @@ def run_module(
     report: Callable[[str], None] = silent,
     warn: Callable[[str], None] = silent,
     predictions: frozenset[tuple[str, str]] = frozenset(),
+    may_be_empty: Container[str] = (),
 ) -> dict[str, Any]:
-    """The result of a module on a host; every error that the layers below raise becomes a failed result here."""
+    """The result of a module on a host; every error that the layers below raise becomes a failed result here.
+
+    ``may_be_empty`` are the options whose empty text means something.
+    """
     try:
+        check_given(task.params, may_be_empty)
         if options.endpoint.startswith("http:") and options.transport in ("basic", "plaintext"):
             warn(
                 f"{name}: the password travels unencrypted (Basic authentication over http). "

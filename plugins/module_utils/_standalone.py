@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -14,14 +15,14 @@ from ._task.session import Task
 from ._wsman.faults import HostError
 
 
-def run_alone(module: AnsibleModule, run: Run) -> None:
+def run_alone(module: AnsibleModule, run: Run, may_be_empty: Container[str] = ()) -> None:
     """Run and exit as Ansible modules do."""
     try:
         name, options = connection_of(os.environ)
     except HostError as error:
         module.fail_json(msg=error.message)
     task = Task(module.params, module.check_mode)
-    result = run_module(run, name, options, task, report=module.debug, warn=module.warn)
+    result = run_module(run, name, options, task, report=module.debug, warn=module.warn, may_be_empty=may_be_empty)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

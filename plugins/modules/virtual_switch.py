@@ -231,6 +231,9 @@ SPEC: dict[str, Any] = {
     "supports_check_mode": True,
 }
 
+# Options whose empty text means something.
+MAY_BE_EMPTY = ("notes",)
+
 
 def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
@@ -260,7 +263,7 @@ def _prediction(host: Target, current: Switch | None, steps: list[Step]) -> dict
 
 
 def main() -> None:
-    run_alone(AnsibleModule(**SPEC), run)
+    run_alone(AnsibleModule(**SPEC), run, MAY_BE_EMPTY)
 
 
 if __name__ == "__main__":

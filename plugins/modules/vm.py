@@ -395,6 +395,9 @@ SPEC: dict[str, Any] = {
     "supports_check_mode": True,
 }
 
+# Options whose empty text means something.
+MAY_BE_EMPTY = ("notes", "dvd_drives.path")
+
 
 def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
@@ -451,7 +454,7 @@ def _remove(host: Target, task: Task, vm: VM | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    run_alone(AnsibleModule(**SPEC), run)
+    run_alone(AnsibleModule(**SPEC), run, MAY_BE_EMPTY)
 
 
 if __name__ == "__main__":

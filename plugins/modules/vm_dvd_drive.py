@@ -89,6 +89,9 @@ SPEC: dict[str, Any] = {
     "supports_check_mode": True,
 }
 
+# Options whose empty text means something.
+MAY_BE_EMPTY = ("path",)
+
 
 def run(host: Target, task: Task) -> dict[str, Any]:
     wanted = drive.parse_dvd(task.params)
@@ -100,7 +103,7 @@ def run(host: Target, task: Task) -> dict[str, Any]:
 
 
 def main() -> None:
-    run_alone(AnsibleModule(**SPEC), run)
+    run_alone(AnsibleModule(**SPEC), run, MAY_BE_EMPTY)
 
 
 if __name__ == "__main__":

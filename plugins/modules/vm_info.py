@@ -17,11 +17,11 @@ options:
     description:
       - Names of VMs, taken literally (no wildcards) and compared without case. All VMs that have one of the names are
         returned. A name that no VM has is an error.
-      - If both O(name) and O(id) are omitted, all VMs of the host are returned.
+      - If both O(name) and O(id) are omitted, all VMs of the host are returned. An empty list selects no VM.
     type: list
     elements: str
   id:
-    description: IDs (GUIDs) of VMs. An ID that no VM has is an error.
+    description: IDs (GUIDs) of VMs. An ID that no VM has is an error. An empty list selects no VM.
     type: list
     elements: str
   include:
@@ -343,8 +343,8 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Target, task: Task) -> dict[str, Any]:
-    names, ids = task.params["name"] or [], [vm_id(id) for id in task.params["id"] or []]
-    return {"changed": False, "vms": facts.fetch(host, names, ids, task.params["include"])}
+    ids = task.params["id"] if task.params["id"] is None else [vm_id(id) for id in task.params["id"]]
+    return {"changed": False, "vms": facts.fetch(host, task.params["name"], ids, task.params["include"])}
 
 
 def main() -> None:

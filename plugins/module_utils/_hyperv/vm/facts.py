@@ -130,8 +130,10 @@ class Reading:
         return _by_vm(self.host.client.query(VM_SETTINGS, columns=columns, where=where))
 
 
-def fetch(host: Target, names: list[str], ids: list[str], groups: Iterable[str] = GROUPS) -> list[dict[str, Any]]:
-    """The facts in these groups about the VMs of these names or ids, or about all VMs, sorted by name.
+def fetch(
+    host: Target, names: list[str] | None, ids: list[str] | None, groups: Iterable[str] = GROUPS
+) -> list[dict[str, Any]]:
+    """The facts in these groups about the VMs of these names or ids, sorted by name; about all VMs if both are None.
 
     Raises Missing if a name or id has no VM.
     """
@@ -147,12 +149,12 @@ def fetch(host: Target, names: list[str], ids: list[str], groups: Iterable[str] 
     return list(facts.values())
 
 
-def _fetch_vms(host: Target, names: list[str], ids: list[str]) -> list[VM]:
+def _fetch_vms(host: Target, names: list[str] | None, ids: list[str] | None) -> list[VM]:
     vms = find.query(host, names, ids)
     if not vms:
         find.check_rights(host)
-    _check_complete("name", [vm.name for vm in vms], names)
-    _check_complete("id", [vm.id for vm in vms], ids)
+    _check_complete("name", [vm.name for vm in vms], names or [])
+    _check_complete("id", [vm.id for vm in vms], ids or [])
     return sorted(vms, key=lambda vm: (vm.name.lower(), vm.id))
 
 
@@ -165,12 +167,12 @@ def _check_complete(option: str, existing: list[str], wanted: list[str]) -> None
         raise Missing(text, option=option, vm=missing)
 
 
-def _fetch_summary(host: Target, names: list[str], ids: list[str], groups: set[str]) -> Reading | None:
+def _fetch_summary(host: Target, names: list[str] | None, ids: list[str] | None, groups: set[str]) -> Reading | None:
     """One VM with its state, settings and summary in one query of Msvm_SummaryInformation.
 
     None if more than one VM is asked for, if the groups need no summary, or if the host has no such rows (HV-21).
     """
-    if len(names) + len(ids) != 1 or not groups & {"memory", "guest"}:
+    if len(names or ()) + len(ids or ()) != 1 or not groups & {"memory", "guest"}:
         return None
     where = f"ElementName = {cim.quote(names[0])}" if names else f"Name = {cim.quote(ids[0])}"
     try:

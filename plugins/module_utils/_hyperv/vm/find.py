@@ -118,6 +118,8 @@ def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, st
     """
     by_name, by_id = options
     option = by_id if id else by_name
+    if not (name or id):
+        raise Invalid(f"chooses no VM; set '{by_name}' or '{by_id}'", option=by_name)
     vms = query(host, [name] if name else [], [vm_id(id, by_id)] if id else [])
     wanted = f"id {id}" if id else f"name '{name}'"
     if not vms:
@@ -133,9 +135,15 @@ def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, st
     return _settled(host, vms[0])
 
 
-def query(host: Target, names: list[str], ids: list[str]) -> list[VM]:
-    """The VMs of any of these names or ids, or all VMs if neither is given; one request."""
-    conditions = [f"ElementName = {cim.quote(name)}" for name in names] + [f"Name = {cim.quote(i)}" for i in ids]
+def query(host: Target, names: list[str] | None = None, ids: list[str] | None = None) -> list[VM]:
+    """The VMs of any of these names or ids; all VMs if both are None, none if the lists are empty; one request."""
+    if names is None and ids is None:
+        conditions = []
+    else:
+        conditions = [f"ElementName = {cim.quote(name)}" for name in names or ()]
+        conditions += [f"Name = {cim.quote(id)}" for id in ids or ()]
+        if not conditions:
+            return []
     columns = ("Name", "ElementName", "EnabledState", "OnTimeInMilliseconds")
     rows = host.client.query(COMPUTER_SYSTEM, columns=columns, where=" OR ".join(conditions) or None)
     return [

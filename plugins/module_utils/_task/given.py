@@ -1,0 +1,34 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that are given but empty, as the default of an undefined variable leaves them: an error, never "all"."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
+
+from .errors import Invalid, join
+
+
+def check_given(params: Mapping[str, Any], may_be_empty: Container[str] = ()) -> None:
+    """Raise Invalid for a text that is empty or blank, unless the full path of its option is in ``may_be_empty``."""
+    for option, value in _texts(params):
+        if not value.strip() and option not in may_be_empty:
+            raise Invalid(
+                "is empty, which selects nothing. Set a value, or omit the option (default(omit) for a variable that "
+                "may be undefined)",
+                option=option,
+            )
+
+
+def _texts(value: Any, option: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in the options with the path of its option."""
+    if isinstance(value, str):
+        yield option, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, join(option, name))
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry, option)
