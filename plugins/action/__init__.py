@@ -13,11 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import walk_packages
 
+from ansible import context
+
 from .. import module_utils, modules
 from ..module_utils._wsman.warm_up import warm_up
 from . import host  # pylint: disable=unused-import  # noqa: F401
 
 for package in (module_utils, modules):
     for found in walk_packages(package.__path__, f"{package.__name__}."):
-        import_module(found.name)
+        if ".shadow" not in found.name or context.CLIARGS.get("check"):  # which only check mode needs
+            import_module(found.name)
 warm_up()

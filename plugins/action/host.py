@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -14,12 +15,6 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._run import run_module
 from ..module_utils._task.session import Task
 from ..plugin_utils._connection import connection_options
-
-_PREDICTED = "nested_hyperv_predicted"
-
-# What the earlier items of a loop would have created, by task and host: one worker runs all items, and the facts of one
-# item replace those of another.
-_created_by_loop: dict[tuple[str, str], list[list[str]]] = {}
 
 
 class ActionModule(ActionBase):
@@ -40,28 +35,26 @@ class ActionModule(ActionBase):
             options = connection_options(connection.transport, connection.get_option)
         except AnsibleError as error:
             raise AnsibleActionFail(f"{host}: {error.message}") from None
-        predictions = _predictions(task_vars or {})
-        created_by_loop = _created_by_loop.setdefault((self._task._uuid, host), [])
-        predicted = [*predictions.get(host, []), *created_by_loop] if self._task.check_mode else []
-        result |= run_module(
-            module.run,
-            host,
-            options,
-            Task(params, self._task.check_mode),
-            report=lambda line: self._display.display(f"{host}: {line}"),
-            warn=lambda line: result.setdefault("warnings", []).append(line),
-            predictions=frozenset((kind, name) for kind, name in predicted),
-            may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
-        )
-        if self._task.check_mode and "would_make" in result:
-            # Facts outlive the task: later tasks of a check know from them what only this one would create.
-            created = [[kind, name.lower()] for kind, name in result.pop("would_make")]
-            created_by_loop += created
-            result["ansible_facts"] = {_PREDICTED: {**predictions, host: [*predicted, *created]}}
-        result.pop("would_make", None)
+        with self._predictions(options.endpoint) as predictions:
+            result |= run_module(
+                module.run,
+                host,
+                options,
+                Task(params, self._task.check_mode),
+                report=lambda line: self._display.display(f"{host}: {line}"),
+                warn=lambda line: result.setdefault("warnings", []).append(line),
+                predictions=predictions,
+                may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
+            )
         if not self._task.diff:
             result.pop("diff", None)
         return result
+
+    def _predictions(self, endpoint: str) -> AbstractContextManager[Any]:
+        """What earlier tasks of this --check run would have changed; nothing of it concerns a real task."""
+        if not self._task.check_mode:
+            return nullcontext()
+        return import_module("..plugin_utils._predictions", __package__).predictions(endpoint)
 
     def _module(self) -> Any:
         """The Python module behind the task's action, wherever redirects lead."""
@@ -71,11 +64,6 @@ class ActionModule(ActionBase):
         if not found.resolved:
             raise AnsibleActionFail(f"no module is named '{self._task.action}'")
         return import_module(found.plugin_resolved_name)
-
-
-def _predictions(task_vars: dict[str, Any]) -> dict[str, list[list[str]]]:
-    """What earlier tasks of the same --check run would have created: kind and name of each object, by host."""
-    return (task_vars.get("ansible_facts") or {}).get(_PREDICTED) or {}
 
 
 def _checked_spec(spec: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from importlib import import_module
 from typing import Any
 
 from ._hyperv.explain import explain
-from ._task.errors import Foreseen, TaskError
+from ._task.errors import TaskError
 from ._task.given import check_given
 from ._task.session import Target, Task, silent
 from ._wsman.client import Client, ConnectionOptions, connect
@@ -45,11 +46,12 @@ def run_module(
     task: Task,
     report: Callable[[str], None] = silent,
     warn: Callable[[str], None] = silent,
-    predictions: frozenset[tuple[str, str]] = frozenset(),
+    predictions: Any = None,
     may_be_empty: Container[str] = (),
 ) -> dict[str, Any]:
     """The result of a module on a host; every error that the layers below raise becomes a failed result here.
 
+    ``predictions`` are what earlier tasks of a check would have changed (an Overlay), and get what this one would.
     ``may_be_empty`` are the options whose empty text means something.
     """
     try:
@@ -59,12 +61,18 @@ def run_module(
                 f"{name}: the password travels unencrypted (Basic authentication over http). "
                 "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
             )
-        return run(Target(name, open_client(options), report, warn, predictions), task)
-    except Foreseen as error:
-        warn(f"{name}: {error.message}")
-        return {"changed": True}
+        host = Target(name, open_client(options), report, warn)
+        result = _foresee(run, host, task, predictions) if task.check_mode else run(host, task)
+        for line in result.pop("warnings", ()):
+            warn(f"{name}: {line}")
+        return result
     except HostError as error:
         return {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
+
+
+def _foresee(run: Run, host: Target, task: Task, predictions: Any) -> dict[str, Any]:
+    """The result in check mode, on a shadow of the host; a real run doesn't even import it."""
+    return import_module(f"{__package__}._hyperv.shadow.foresee").foresee(run, host, task, predictions)
 
 
 # Errors whose cause is the inventory or the connection, and the variables to check; the most specific class first.

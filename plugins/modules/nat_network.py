@@ -227,12 +227,7 @@ def run(host: Target, task: Task) -> dict[str, Any]:
         after = nat.fetch_again(host, network, wanted) if steps else network
         return {"nat": nat.describe(after.nat, after.mappings) if after.nat else None}
 
-    result = ensure(Plan(steps, outcome=outcome), task.check_mode)
-    if not task.check_mode:
-        return result
-    creates_switch = not absent and network.switch is None
-    prediction = {"would_make": [("switch", wanted.switch)]} if creates_switch else {}
-    return {**result, **prediction, "nat": None if absent else nat.predict(network, wanted)}
+    return ensure(Plan(steps, outcome=outcome), task.check_mode)
 
 
 def main() -> None:

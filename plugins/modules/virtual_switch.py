@@ -219,11 +219,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv.network import switch, switch_plan
-from ..module_utils._hyperv.network.switch import Switch
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task
-from ..module_utils._task.step import Plan, Step
+from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
     "argument_spec": switch.OPTIONS,
@@ -248,18 +247,10 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     steps = switch_plan.plan(host, current, switches, params, ids)
 
     def outcome() -> dict[str, Any]:
-        after = switch.fetch_again(host, ids[0] if ids else key)
+        after = switch.fetch_again(host, ids[0] if ids else key) if steps else current
         return {"id": after.id, "name": after.name, "switch": switch.fetch_description(host, after)}
 
-    result = ensure(Plan(steps, outcome=outcome if steps else None), task.check_mode)
-    return result if "switch" in result else {**result, **_prediction(host, current, steps)}
-
-
-def _prediction(host: Target, current: Switch | None, steps: list[Step]) -> dict[str, Any]:
-    """The part of a result about the switch as these steps would leave it."""
-    after = switch.predict(switch.fetch_description(host, current) if current else switch.NEW, steps)
-    identity = {"id": current.id} if current else {"would_make": [("switch", after["name"])]}
-    return {**identity, "name": after["name"], "switch": after}
+    return ensure(Plan(steps, outcome=outcome), task.check_mode)
 
 
 def main() -> None:

@@ -437,8 +437,6 @@ def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:
     steps = whole.plan_new(parts, params, wanted)
     plan = Plan(steps, way.after, whole.summary(name, [*steps, *way.after]), guest.waiting(host, vm, params))
     result = ensure(plan, task.check_mode, VmCycle(host, vm, permission))
-    if task.check_mode:
-        return {**result, "name": name, "would_make": whole.predictions(host, name, params, wanted)}
     return {**result, "id": vm.id, "name": name}
 
 

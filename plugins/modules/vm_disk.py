@@ -128,9 +128,8 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     vm = find.fetch_of_part(host, params) if params["vm"] or params["vm_id"] else None
     present = params["state"] == "present"
     steps = _present(host, vm, wanted) if present else _absent(host, vm, path, params["delete_file"])
-    predicted = {"would_make": drive.would_create(host, path)} if present and task.check_mode else {}
     result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
-    return {**result, **predicted, "path": path}
+    return {**result, "path": path}
 
 
 def _present(host: Target, vm: VM | None, wanted: WantedDisk) -> list[Step]:

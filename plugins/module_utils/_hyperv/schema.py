@@ -49,7 +49,7 @@ VM_SETTINGS = _class(
     uint16="AutomaticStartupAction AutomaticShutdownAction UserSnapshotType",
     uint16_array="BootOrder",
     datetime="AutomaticStartupActionDelay CreationTime",
-    boolean="AutomaticSnapshotsEnabled IsAutomaticSnapshot SecureBootEnabled VirtualNumaEnabled",
+    boolean="AutomaticSnapshotsEnabled IsAutomaticSnapshot IsSaved SecureBootEnabled VirtualNumaEnabled",
 )
 PROCESSOR = _class(
     V2,
@@ -249,7 +249,7 @@ NET_ROUTE = _class(
     STANDARD,
     "MSFT_NetRoute",
     "InstanceID",
-    string="DestinationPrefix NextHop InterfaceAlias",
+    string="InstanceID DestinationPrefix NextHop InterfaceAlias",
     uint32="InterfaceIndex",
     uint16="AddressFamily",
 )
@@ -302,6 +302,7 @@ DISK_SETTINGS = _class(
     uint32="BlockSize",
 )
 DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
+LOGICAL_DISK = _class(CIMV2, "Win32_LogicalDisk", "DeviceID", string="DeviceID", uint64="Size FreeSpace")
 DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name")
 FOLDER = _class(CIMV2, "Win32_Directory", "Name", string="Name")
 CHECKPOINT_SERVICE = _class(

@@ -68,8 +68,8 @@ class MethodFailed(TaskError):
     """A CIM method or its job failed; the details have class, method, code and the provider's own text."""
 
 
-class Foreseen(TaskError):
-    """Check mode can't go on: an object does not exist yet, and an earlier task would have created it."""
+class Unforeseen(TaskError):
+    """Check mode can't predict a change; never a failure of the task itself."""
 
 
 def join(*names: str) -> str:

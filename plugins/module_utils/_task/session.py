@@ -33,13 +33,8 @@ class Target:
     client: Client
     report: Callable[[str], None] = silent
     warn: Callable[[str], None] = silent
-    # What earlier tasks of the same --check run would have created, as (kind, name) in lower case.
-    predictions: frozenset[tuple[str, str]] = frozenset()
+    foresees: bool = False  # whether the client predicts: what doesn't show at once never will
     _answers: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def predicts(self, kind: str, name: str) -> bool:
-        """Whether an earlier task of this --check run would have created the object."""
-        return (kind, name.lower()) in self.predictions
 
     def once(self, key: Any, ask: Callable[[], Answer]) -> Answer:
         """The answer of `ask`, which runs once in a task; for facts that the task itself doesn't change."""

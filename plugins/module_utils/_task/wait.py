@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from .errors import Refused
+from .errors import Refused, Unforeseen
 from .session import Target
 
 REPORT_EVERY = 5.0  # seconds between two progress lines
@@ -32,6 +32,8 @@ def wait_until(target: Target, reached: Callable[[], bool], timeout: float, what
     for pause in pauses():
         if reached():
             return
+        if target.foresees:
+            raise Unforeseen(f"check mode can't foresee to {what}")
         now = time.monotonic()
         if now - started > timeout:
             raise Refused(f"gave up after {timeout:.0f} s to {what}. {way_out}".rstrip(" ."), timeout=timeout)

@@ -93,15 +93,14 @@ FOLLOWS: Mapping[str, set[str]] = {
     f"{PORT}.": {"MSFT_NetIPAddress."},
 }
 
-# Results that a prediction can't know: whether it was done, the id that the host will give; and the facts by which one
-# task of a check tells the next what it would have made.
-UNPREDICTABLE = {"power_cycled", "id", "ansible_facts"}
+# Results that a prediction can't know: whether it was done, and the id that the host will give.
+UNPREDICTABLE = {"power_cycled", "id"}
 # Results that tell what was there before the task, by module.
 BEFORE = {"vm_checkpoint": {"checkpoints"}}
 # What is done at every run, and documented so: option and value, by module.
 DONE_ALWAYS = {"vm_checkpoint": ("state", "applied"), "vm": ("state", "restarted")}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "float": float, "raw": object, "path": str}
-COMMON = {"changed", "diff", "warnings", "ansible_facts"}
+COMMON = {"changed", "diff", "warnings"}
 
 
 class Example(NamedTuple):

@@ -156,11 +156,11 @@ def _fetch_hyperv(host: Target) -> dict[str, Any] | None:
         "mac_range": [format_mac(row["MinimumMacAddress"]), format_mac(row["MaximumMacAddress"])],
         "numa_spanning": row["NumaSpanningEnabled"],
         "enhanced_session_mode": row["EnhancedSessionModeEnabled"],
-        "vm_versions": _fetch_vm_versions(host),
+        "vm_versions": fetch_vm_versions(host),
     }
 
 
-def _fetch_vm_versions(host: Target) -> list[str]:
+def fetch_vm_versions(host: Target) -> list[str]:
     """The VM configuration versions that the host supports, which are templates behind its capabilities."""
     capabilities = Reference(V2, VM_CAPABILITIES.name, {"InstanceID": "Microsoft:VirtualSystemManagementCapabilities"})
     rows = host.client.associators(capabilities, VM_SETTINGS, assoc_class="Msvm_SettingsDefineCapabilities")

@@ -293,14 +293,6 @@ def _options(mappings: Iterable[StaticMapping]) -> list[dict[str, Any]]:
     return [mapping._asdict() for mapping in sorted(mappings)]
 
 
-def predict(network: HostNetwork, wanted: WantedNat) -> dict[str, Any]:
-    """The description of the NAT after the task."""
-    after = {"name": wanted.name, "prefix": str(wanted.prefix), "external_prefix": None, "static_mappings": []}
-    if network.nat:
-        after = describe(network.nat, network.mappings)
-    return after if wanted.mappings is None else {**after, "static_mappings": _options(wanted.mappings)}
-
-
 # ---- checking ----
 
 
@@ -415,7 +407,7 @@ def plan(host: Target, network: HostNetwork, wanted: WantedNat, one_nat: Rule) -
 
     ``one_nat`` is the support rule behind the refusal of a second NAT. Raises Missing, Refused.
     """
-    _check_switch(network, wanted, wanted.manage_switch or host.predicts("switch", wanted.switch))
+    _check_switch(network, wanted, wanted.manage_switch)
     _check_nats(network, wanted, one_nat)
     steps = [
         *_plan_switch(host, network, wanted),

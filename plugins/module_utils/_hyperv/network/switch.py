@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 from ..._task import table
 from ..._task.errors import Ambiguous, Invalid, MethodFailed, Missing
 from ..._task.session import Target
-from ..._task.step import Step
 from ..._task.table import Kind, Property, choice
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
@@ -51,10 +50,6 @@ OPTIONS: dict[str, Any] = {
     "notes": {"type": "str"},
     "force": {"type": "bool", "default": False},
 }
-
-
-# Stands for the id of a switch that an earlier task of a check would have created: no switch has it.
-TO_BE_CREATED = "to be created"
 
 
 class SwitchName(NamedTuple):
@@ -99,18 +94,6 @@ class Switch(NamedTuple):
 
 
 Named = TypeVar("Named", Switch, SwitchName)
-
-# A switch before it is created, in the form that describe() returns.
-NEW: dict[str, Any] = {
-    "name": "",
-    "type": PRIVATE,
-    "net_adapters": [],
-    "allow_management_os": False,
-    "teaming": False,
-    "bandwidth_mode": BY_DEFAULT,
-    "iov": False,
-    "notes": "",
-}
 
 
 class NetAdapter(NamedTuple):
@@ -160,8 +143,6 @@ def fetch_by_name(host: Target, text: str, option: str) -> SwitchName:
     named = pick(_query_names(host, " OR ".join(conditions)), text, option)
     if named:
         return named
-    if host.predicts("switch", text):
-        return SwitchName(TO_BE_CREATED, text)
     existing = ", ".join(repr(name) for name in sorted(switch.name for switch in _query_names(host))) or "none"
     raise Missing(f"there is no virtual switch '{text}'; this host has {existing}", option=option, switch=text)
 
@@ -279,14 +260,15 @@ def _choose(adapters: list[NetAdapter], name: str) -> NetAdapter:
 def query_users(host: Target, switch: Switch) -> list[str]:
     """Names of the VMs with an adapter that is connected to the switch."""
     rows = host.client.query(CONNECTION, columns=("InstanceID", "HostResource"), where=f"EnabledState = {CONNECTED}")
-    ids = {owner(row["InstanceID"]) for row in rows if any(_leads_to(path, switch) for path in row["HostResource"])}
+    ids = {owner(row["InstanceID"]) for row in rows if any(leads_to(path, switch) for path in row["HostResource"])}
     if not ids:
         return []
     systems = host.client.query(COMPUTER_SYSTEM, columns=("Name", "ElementName"))
     return sorted(row["ElementName"] for row in systems if is_vm(row) and row["Name"].upper() in ids)
 
 
-def _leads_to(path: str, switch: Switch) -> bool:
+def leads_to(path: str, switch: Switch) -> bool:
+    """Whether the HostResource of a connection is this switch."""
     reference = cim.parse_path(path)
     return reference.class_name.lower() == SWITCH.name.lower() and reference.keys.get("Name", "").upper() == switch.id
 
@@ -306,16 +288,6 @@ def describe(switch: Switch, adapters: list[NetAdapter]) -> dict[str, Any]:
 def fetch_description(host: Target, switch: Switch) -> dict[str, Any]:
     """The same, with the names of the physical adapters from the host."""
     return describe(switch, query_net_adapters(host))
-
-
-def predict(current: Mapping[str, Any], steps: Iterable[Step]) -> dict[str, Any]:
-    """The description of a switch after these steps."""
-    after = dict(current)
-    for step in steps:
-        after |= {name: value for name, value in step.after.items() if name in after}
-    if after["type"] != EXTERNAL:
-        after |= {"net_adapters": [], "allow_management_os": after["type"] == INTERNAL}
-    return after
 
 
 def adapter_name(adapter: NetAdapter) -> str:

@@ -201,8 +201,7 @@ def check_new(host: Target, wanted: WantedFile) -> None:
                 option="size",
                 path=path,
             )
-        if not host.predicts("file", wanted.parent):
-            check_parent(host, wanted.parent, path)
+        check_parent(host, wanted.parent, path)
     elif wanted.size is None:
         raise Missing(
             f"there is no file '{path}'; set 'size' to create it, or correct the path", option="path", path=path
@@ -308,7 +307,7 @@ def fetch_holder_name(host: Target, who: str) -> str:
 def check_folder(host: Target, path: str, created: str | None = None) -> None:
     """Raise Missing if the folder of a new file doesn't exist; ``created`` is one that the task creates."""
     folder = path.rpartition("\\")[0]
-    if len(folder) <= 2 or folder.startswith("\\\\") or host.predicts("folder", folder):
+    if len(folder) <= 2 or folder.startswith("\\\\"):
         return  # a drive, and a share, which this class of the host doesn't show
     if created and f"{created}\\".lower().startswith(f"{folder}\\".lower()):
         return

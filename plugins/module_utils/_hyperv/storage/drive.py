@@ -128,9 +128,6 @@ def _expands_online(held: Drive, path: str) -> bool:
 
 def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> list[Step]:
     path = wanted.path
-    if host.predicts("file", path):
-        host.warn(f"{host.name}: '{path}' does not exist yet; an earlier task of this check would have created it")
-        return []
     disk_file.check_new(host, wanted)
     disk_file.check_folder(host, path, new_folder)
     after = {
@@ -140,11 +137,6 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     }
     what = f"create the virtual disk '{path}'"
     return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk_file.create(host, wanted))]
-
-
-def would_create(host: Target, path: str) -> list[tuple[str, str]]:
-    """The prediction of a file that doesn't exist yet, for later tasks of a check."""
-    return [] if disk_file.fetch_known(host, path) else [("file", path)]
 
 
 def _check_expandable(host: Target, path: str, held: Drive | None) -> None:
@@ -319,7 +311,7 @@ def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None, b
     """
     host, vm, path = parts.host, parts.vm, wanted.path
     taken = set() if taken is None else taken
-    if path and not host.predicts("file", path) and not disk_file.query_exists(host, path):
+    if path and not disk_file.query_exists(host, path):
         text = f"there is no file '{path}' on the host; copy the image there first"
         raise Missing(text, option="path", path=path)
     drive = choose_dvd(parts.planned_layout, wanted, taken, by_path)

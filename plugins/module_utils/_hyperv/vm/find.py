@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._task.errors import Ambiguous, Foreseen, Invalid, Missing, Refused
+from ..._task.errors import Ambiguous, Invalid, Missing, Refused
 from ..._task.session import Target
 from ..._task.wait import pauses
 from ..._wsman import cim
@@ -102,12 +102,12 @@ def of_vms(vms: list[VM], limit: int = 8) -> str | None:
 
 
 def fetch_by_name(host: Target, params: Mapping[str, Any]) -> VM:
-    """The one VM that the options ``name`` or ``id`` choose. Raises Missing, Ambiguous, Foreseen."""
+    """The one VM that the options ``name`` or ``id`` choose. Raises Missing, Ambiguous."""
     return fetch(host, params["name"], params["id"], ("name", "id"))
 
 
 def fetch_of_part(host: Target, params: Mapping[str, Any]) -> VM:
-    """The one VM that the options ``vm`` or ``vm_id`` choose. Raises Missing, Ambiguous, Foreseen."""
+    """The one VM that the options ``vm`` or ``vm_id`` choose. Raises Missing, Ambiguous."""
     return fetch(host, params["vm"], params["vm_id"], ("vm", "vm_id"))
 
 
@@ -123,8 +123,6 @@ def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, st
     vms = query(host, [name] if name else [], [vm_id(id, by_id)] if id else [])
     wanted = f"id {id}" if id else f"name '{name}'"
     if not vms:
-        if name and host.predicts("vm", name):
-            raise Foreseen(f"VM '{name}' does not exist yet; an earlier task of this check would have created it")
         check_rights(host)
         text = f"no VM has the {wanted}; vm_info without a name lists the VMs of this host"
         raise Missing(text, option=option, vm=name or id)

@@ -61,8 +61,8 @@ def check(params: Mapping[str, Any]) -> None:
 
 
 def waiting(host: Target, vm: VM, params: Mapping[str, Any]) -> Callable[[], dict[str, Any]] | None:
-    """The wait that the options ask for, if any."""
-    if not params["wait_for"]:
+    """The wait that the options ask for, if any. What a guest reports can't be foreseen, so check mode doesn't wait."""
+    if not params["wait_for"] or host.foresees:
         return None
     return lambda: wait(host, vm, params["wait_for"], params["wait_timeout"])
 

@@ -241,16 +241,6 @@ def summary(name: str, steps: Iterable[Step]) -> Step:
     return Step(f"create the VM '{name}'", {"state": "absent"}, after, lambda: None)
 
 
-def predictions(host: Target, name: str, params: Mapping[str, Any], wanted: Wanted) -> list[tuple[str, str]]:
-    """What later tasks of a check find only because of this one: the VM, its folder, its disk files."""
-    home = folder(name, params)
-    return [
-        ("vm", name),
-        *([("folder", home)] if home else ()),
-        *(prediction for disk in wanted["disks"] for prediction in drive.would_create(host, disk.file.path)),
-    ]
-
-
 def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) -> None:
     """Create the VM, which is off and has no devices but those that Hyper-V gives every VM."""
     values: dict[str, Any] = {

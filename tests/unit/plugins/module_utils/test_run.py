@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils import _run
-from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Foreseen, Invalid, Refused
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target, Task
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions
@@ -69,16 +69,6 @@ def test_the_option_of_an_error_begins_its_message_and_is_returned() -> None:
         "msg": "hv01: memory.minimum: 5GB is out of range",
         "option": "memory.minimum",
     }
-
-
-def test_what_only_a_prediction_knows_counts_as_changed_with_a_warning() -> None:
-    warnings: list[str] = []
-
-    def run(_host: Target, _task: Task) -> dict[str, Any]:
-        raise Foreseen("VM 'new' does not exist yet")
-
-    assert _run.run_module(run, "hv01", OPTIONS, Task({}, True), warn=warnings.append) == {"changed": True}
-    assert warnings == ["hv01: VM 'new' does not exist yet"]
 
 
 def test_what_is_no_error_of_the_host_is_not_hidden() -> None:

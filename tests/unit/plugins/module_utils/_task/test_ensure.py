@@ -95,13 +95,26 @@ def test_only_steps_that_change_something_are_done_in_their_order() -> None:
     assert result["diff"] == {"before": {"c": 1, "b": None}, "after": {"c": 2, "b": 0}}
 
 
-def test_check_mode_tells_the_same_and_writes_nothing() -> None:
-    real, check = Things(), Things()
+def test_check_mode_returns_the_same_and_writes_the_same_to_predictions() -> None:
+    real, predictions = Things(), Things()
     steps = [("startup", 1, 2, ("startup",)), ("priority", 50, 80)]
     done = ensure(Plan([real.step(*one) for one in steps]), False, cycle(OFF))
-    predicted = ensure(Plan([check.step(*one) for one in steps]), True, cycle(OFF))
+    predicted = ensure(Plan([predictions.step(*one) for one in steps]), True, cycle(OFF))
     assert predicted == done
-    assert (real.written, check.written) == (["startup", "priority"], [])
+    assert real.written == predictions.written == ["startup", "priority"]
+
+
+@pytest.mark.parametrize("error", [Refused("no shutdown service"), KeyError("InstanceID")], ids=repr)
+def test_what_predictions_lack_is_a_warning_and_fails_no_check(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    step = Step("set memory", {"startup": 1}, {"startup": 2}, fail)
+    result = ensure(Plan([step]), True)
+    assert (result["changed"], result["diff"]) == (True, {"before": {"startup": 1}, "after": {"startup": 2}})
+    (warning,) = result["warnings"]
+    assert warning.startswith("later tasks of this check don't see all that this task would change: ")
+    assert str(error.args[0]) in warning
 
 
 def test_steps_may_speak_of_the_same_section() -> None:
@@ -206,7 +219,7 @@ def test_the_outcome_comes_last_and_adds_to_the_result() -> None:
     assert result["seen"] == ["a", "b"]
     nothing = {"changed": False, "diff": {"before": {}, "after": {}}, "seen": ["a", "b"]}
     assert ensure(Plan(outcome=outcome), False) == nothing
-    assert "seen" not in ensure(Plan([things.step("c", 1, 2)], outcome=outcome), True)
+    assert ensure(Plan([things.step("c", 1, 2)], outcome=outcome), True)["seen"] == ["a", "b", "c"]
 
 
 def test_an_outcome_that_fails_says_what_was_done() -> None:

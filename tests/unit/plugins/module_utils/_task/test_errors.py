@@ -9,12 +9,12 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import (
     Ambiguous,
-    Foreseen,
     Invalid,
     MethodFailed,
     Missing,
     Refused,
     TaskError,
+    Unforeseen,
     renamed,
     within,
 )
@@ -41,7 +41,7 @@ def test_sections_nest() -> None:
     assert caught.value.option == "network_adapters.vlan.id"
 
 
-@pytest.mark.parametrize("error", [MethodFailed("the disk is full"), Foreseen("no VM yet")], ids=repr)
+@pytest.mark.parametrize("error", [MethodFailed("the disk is full"), Unforeseen("no such method")], ids=repr)
 def test_an_error_that_is_about_no_option_gets_none_from_a_section(error: TaskError) -> None:
     with pytest.raises(type(error)) as caught, within("memory"):
         raise error

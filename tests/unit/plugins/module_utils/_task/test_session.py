@@ -53,11 +53,3 @@ def test_a_fact_that_could_not_be_asked_for_is_asked_for_again() -> None:
     with pytest.raises(ValueError, match="no answer"):
         host.once("build", fail)
     assert host.once("build", lambda: 20348) == 20348
-
-
-def test_predictions_are_of_one_kind_and_ignore_case() -> None:
-    host = target(predictions=frozenset({("vm", "web01")}))
-    assert host.predicts("vm", "WEB01")
-    assert not host.predicts("switch", "web01")
-    assert not host.predicts("vm", "web02")
-    assert not target().predicts("vm", "web01")

@@ -9,7 +9,6 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.network import adapter
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.schema import PORT_SECURITY, PORT_VLAN
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.storage import drive
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import find, memory, settings, whole
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts, fetch_all
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
@@ -149,12 +148,3 @@ def test_a_plan_asks_for_the_features_that_its_options_set(
 )
 def test_a_new_vm_gets_a_folder_of_its_own_below_the_path(path: str | None, folder: str | None) -> None:
     assert whole.folder("new01", {"path": path}) == folder
-
-
-def test_later_tasks_of_a_check_find_the_vm_its_folder_and_its_disks(host: Target) -> None:
-    disk = {**dict.fromkeys(drive.DISK_OPTIONS), "path": r"D:\Disks\new.vhdx", "size": "10GB"}
-    wanted = parse(disks=[disk])
-    assert set(whole.predictions(host, "new01", {"path": None}, wanted)) >= {("vm", "new01")}
-    predicted = whole.predictions(host, "new01", {"path": r"D:\VMs"}, wanted)
-    assert {("vm", "new01"), ("folder", r"D:\VMs\new01")} < set(predicted)
-    assert any(kind == "file" and "new.vhdx" in name.lower() for kind, name in predicted)
