@@ -105,18 +105,21 @@ def typed_values(embedded: Embedded, cls: CimClass) -> dict[str, Any]:
     return values
 
 
+PROPAGATED = ' PROPAGATED="true"'
+
+
 def embedded_text(instance: Instance) -> str:
-    """The CIM-XML text of an instance as Windows writes it: NULL is a PROPERTY without VALUE."""
-    return _embedded_text(
-        instance.cls.name, ((instance.cls.properties[name], value) for name, value in instance.items())
-    )
+    """The CIM-XML text of an instance as Windows writes it: NULL is a PROPERTY without VALUE.
 
-
-def _embedded_text(class_name: str, pairs: Any) -> str:
-    parts = [f"<INSTANCE CLASSNAME={quoteattr(class_name)}>"]
-    for prop, value in pairs:
+    What was never set on the instance is PROPAGATED from its class (Microsoft Learn, "Getting the virtual machine DNS
+    name", and the texts of templates in openstack/os-win).
+    """
+    parts = [f"<INSTANCE CLASSNAME={quoteattr(instance.cls.name)}>"]
+    for name, value in instance.items():
+        prop = instance.cls.properties[name]
+        own = name in instance.live or instance.values.get(name) is not None
         type_name = "string" if prop.type in ("ref", "instance") else prop.type
-        head = f'NAME={quoteattr(prop.name)} TYPE="{type_name}"'
+        head = f'NAME={quoteattr(name)}{"" if own else PROPAGATED} TYPE="{type_name}"'
         if prop.array:
             items = "" if value is None else "".join(f"<VALUE>{escape(to_text(item))}</VALUE>" for item in value)
             body = "" if value is None else f"<VALUE.ARRAY>{items}</VALUE.ARRAY>"

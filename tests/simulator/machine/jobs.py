@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from .service import Call
 
 COMPLETED_AT_ONCE, JOB_STARTED = 0, 4096
-NEW, STARTING, RUNNING, COMPLETED, TERMINATED, EXCEPTION = 2, 3, 4, 7, 8, 10
+NEW, RUNNING, COMPLETED, TERMINATED, EXCEPTION = 2, 4, 7, 8, 10
 TIME_BEFORE_REMOVAL = timedelta(minutes=5)  # captured from a Windows 11 host
+# Constant properties of a job (captured of a Msvm_StorageJob; their class is the same for both kinds).
+JOB_VALUES = {
+    "DeleteOnCompletion": False,
+    "JobRunTimes": 1,
+    "LocalOrUtcTime": 2,
+    "Notify": "",
+    "OtherRecoveryAction": "",
+    "Priority": 0,
+    "RecoveryAction": 2,
+}
 
 # Return codes of the Hyper-V WMI provider v2 (Msvm_VirtualSystemManagementService docs).
 FAILED, ACCESS_DENIED, NOT_SUPPORTED, TIMEOUT = 32768, 32769, 32770, 32772
@@ -167,10 +177,10 @@ class Job:
 
     @property
     def state_now(self) -> int:
-        """New, starting and running are a matter of time; the end is set by finish() and fail()."""
+        """Running almost at once (captured: after 15 ms of a second); the end is set by finish() and fail()."""
         if self.done:
             return self.state
-        return NEW if self.share < 0.05 else STARTING if self.share < 0.1 else RUNNING
+        return NEW if self.share < 0.01 else RUNNING
 
     def complete(self) -> None:
         """Do the work, then end as it went."""
@@ -280,11 +290,14 @@ class Jobs:
         else:
             status, words = [17, 2], ["job_completed", "job_successful"]
         caption = text(job.kind.text)
-        storage = {"JobCompletionStatusCode": job.hresult} if job.kind.job_class == STORAGE_JOB else {}
+        # A storage job is called cancellable even when it is done (captured); of other jobs nothing is known.
+        storage = {}
+        if job.kind.job_class == STORAGE_JOB:
+            storage = {"JobCompletionStatusCode": job.hresult, "Cancellable": True}
         return self.machine.repository.new(
             job.kind.job_class,
             {
-                **storage,
+                **JOB_VALUES,
                 "InstanceID": job.id,
                 "Caption": caption,
                 "ElementName": caption,
@@ -310,6 +323,7 @@ class Jobs:
                 "InstallDate": NEVER,
                 "TimeBeforeRemoval": TIME_BEFORE_REMOVAL,
                 "Cancellable": not done,
+                **storage,
             },
         )
 

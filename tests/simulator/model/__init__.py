@@ -257,8 +257,11 @@ def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str,
 
 
 def new_vm_spec(**given: Any) -> dict[str, Any]:
-    """The complete spec of a VM for make_vm() with the defaults for what is not given (DefineSystem)."""
-    memory = vm_memory({"dynamic": True})
+    """The complete spec of a VM for make_vm() with the defaults for what is not given (DefineSystem).
+
+    Minimum RAM is 512 MB by default ("Hyper-V Dynamic Memory Overview").
+    """
+    memory = vm_memory({"dynamic": True, "minimum": "512MB"})
     return {
         **copy.deepcopy(VM),
         "name": "New Virtual Machine",

@@ -48,6 +48,210 @@ VM_OFF = _instance(
     '<p:TransitioningToState xsi:nil="true"/>',
 )
 
+_NIL = ' xsi:nil="true"/>'
+
+
+def _properties(texts: dict[str, str | None]) -> str:
+    """Scalars in the order of the capture; None is NULL."""
+    return "".join(f"<p:{n}{_NIL}" if text is None else f"<p:{n}>{text}</p:{n}>" for n, text in texts.items())
+
+
+_NEVER = "<cim:Datetime>1601-01-01T00:00:00Z</cim:Datetime>"
+_CHANGED = "<cim:Datetime>2026-07-29T14:10:59.467886Z</cim:Datetime>"
+VM_RUNNING = _instance(
+    "Msvm_ComputerSystem",
+    _properties(
+        {
+            "Caption": "仮想マシン",
+            "CommunicationStatus": None,
+            "CreationClassName": "Msvm_ComputerSystem",
+            "Description": "Microsoft Virtual Machine",
+            "DetailedStatus": None,
+            "ElementName": "scrubbed-3",
+            "EnabledDefault": "2",
+            "EnabledState": "2",
+            "EnhancedSessionModeState": "6",
+            "FailedOverReplicationType": "0",
+            "HealthState": "5",
+            "HwThreadsPerCoreRealized": "2",
+            "InstallDate": "<cim:Datetime>2025-12-17T09:55:22.702341Z</cim:Datetime>",
+            "InstanceID": None,
+            "LastApplicationConsistentReplicationTime": _NEVER,
+            "LastReplicationTime": _NEVER,
+            "LastReplicationType": "0",
+            "LastSuccessfulBackupTime": None,
+            "ManagementVtlImageFileName": None,
+            "ManagementVtlImageVersion": None,
+            "Name": "00000000-0000-4000-8000-00000000000a",
+            "NameFormat": None,
+            "NumberOfNumaNodes": "1",
+            "OnTimeInMilliseconds": "6138294371",
+            "OperatingStatus": None,
+            "OperationalStatus": "2",
+            "OtherEnabledState": None,
+            "PrimaryOwnerContact": None,
+            "PrimaryOwnerName": None,
+            "PrimaryStatus": None,
+            "ProcessID": "9624",
+            "ReplicationHealth": "0",
+            "ReplicationMode": "0",
+            "ReplicationState": "0",
+            "RequestedState": "5",
+            "ResetCapability": "1",
+            "Status": "OK",
+            "StatusDescriptions": "正常稼働中",
+            "TimeOfLastConfigurationChange": _CHANGED,
+            "TimeOfLastStateChange": _CHANGED,
+            "TransitioningToState": None,
+        }
+    ),
+)
+
+HOST = _instance(
+    "Msvm_ComputerSystem",
+    _properties(
+        {
+            "Caption": "ホスト コンピューター システム",
+            "CommunicationStatus": None,
+            "CreationClassName": "Msvm_ComputerSystem",
+            "Description": "Microsoft ホスト コンピューター システム",
+            "DetailedStatus": None,
+            "ElementName": "scrubbed-1",
+            "EnabledDefault": "2",
+            "EnabledState": "2",
+            "EnhancedSessionModeState": None,
+            "FailedOverReplicationType": None,
+            "HealthState": "5",
+            "HwThreadsPerCoreRealized": None,
+            "InstallDate": None,
+            "InstanceID": None,
+            "LastApplicationConsistentReplicationTime": None,
+            "LastReplicationTime": None,
+            "LastReplicationType": None,
+            "LastSuccessfulBackupTime": None,
+            "ManagementVtlImageFileName": None,
+            "ManagementVtlImageVersion": None,
+            "Name": "scrubbed-1",
+            "NameFormat": None,
+            "NumberOfNumaNodes": "1",
+            "OnTimeInMilliseconds": None,
+            "OperatingStatus": None,
+            "OperationalStatus": "2",
+            "OtherEnabledState": None,
+            "PrimaryOwnerContact": None,
+            "PrimaryOwnerName": None,
+            "PrimaryStatus": None,
+            "ProcessID": None,
+            "ReplicationHealth": None,
+            "ReplicationMode": None,
+            "ReplicationState": None,
+            "RequestedState": "12",
+            "ResetCapability": "1",
+            "Status": "OK",
+            "StatusDescriptions": "OK",
+            "TimeOfLastConfigurationChange": None,
+            "TimeOfLastStateChange": None,
+            "TransitioningToState": None,
+        }
+    ),
+)
+
+SWITCH = _instance(
+    "Msvm_VirtualEthernetSwitch",
+    _properties(
+        {
+            "Caption": "仮想スイッチ",
+            "CommunicationStatus": None,
+            "CreationClassName": "Msvm_VirtualEthernetSwitch",
+            "Dedicated": "38",
+            "Description": "Microsoft 仮想スイッチ",
+            "DetailedStatus": None,
+            "ElementName": "scrubbed-5",
+            "EnabledDefault": "2",
+            "EnabledState": "5",
+            "HealthState": "5",
+            "IdentifyingDescriptions": "仮想スイッチ拡張ミニポート アダプター ID",
+            "InstallDate": None,
+            "InstanceID": None,
+            "MaxIOVOffloads": "0",
+            "MaxVMQOffloads": "0",
+            "Name": "00000000-0000-4000-8000-000000000007",
+            "NameFormat": None,
+            "OperatingStatus": None,
+            "OperationalStatus": "2",
+            "OtherEnabledState": None,
+            "OtherIdentifyingInfo": "{00000000-0000-4000-8000-000000000008}",
+            "PrimaryOwnerContact": None,
+            "PrimaryOwnerName": None,
+            "PrimaryStatus": None,
+            "RequestedState": "12",
+            "ResetCapability": "5",
+            "Status": "OK",
+            "StatusDescriptions": "OK",
+            "TimeOfLastStateChange": None,
+            "TransitioningToState": None,
+        }
+    ),
+)
+
+EXTERNAL_PORT = _instance(
+    "Msvm_ExternalEthernetPort",
+    _properties(
+        {
+            "ActiveMaximumTransmissionUnit": "1500",
+            "AutoSense": "true",
+            "Availability": None,
+            "Caption": "イーサネット ポート",
+            "CommunicationStatus": None,
+            "CreationClassName": "Msvm_ExternalEthernetPort",
+            "Description": "Microsoft 外部イーサネット ポート",
+            "DetailedStatus": None,
+            "DeviceID": "Microsoft:{00000000-0000-4000-8000-000000000007}",
+            "ElementName": "Intel(R) Ethernet Connection (2) I218-LM",
+            "EnabledDefault": "2",
+            "EnabledState": "2",
+            "ErrorCleared": None,
+            "ErrorDescription": None,
+            "FullDuplex": "true",
+            "HealthState": "5",
+            "InstallDate": None,
+            "InstanceID": None,
+            "IsBound": "true",
+            "LastErrorCode": None,
+            "LinkTechnology": "2",
+            "MaxDataSize": "1500",
+            "MaxQuiesceTime": None,
+            "MaxSpeed": "1000000000",
+            "Name": "Intel(R) Ethernet Connection (2) I218-LM",
+            "OperatingStatus": None,
+            "OperationalStatus": "2",
+            "OtherEnabledState": None,
+            "OtherLinkTechnology": None,
+            "OtherNetworkPortType": None,
+            "OtherPortType": None,
+            "PermanentAddress": "00155D000001",
+            "PortNumber": "0",
+            "PortType": "53",
+            "PowerManagementSupported": None,
+            "PowerOnHours": None,
+            "PrimaryStatus": None,
+            "RequestedSpeed": "1000000000",
+            "RequestedState": "12",
+            "Speed": "1000000000",
+            "Status": "OK",
+            "StatusDescriptions": "OK",
+            "StatusInfo": None,
+            "SupportedMaximumTransmissionUnit": "1500",
+            "SystemCreationClassName": "Msvm_ComputerSystem",
+            "SystemName": "scrubbed-1",
+            "TimeOfLastStateChange": None,
+            "TotalPowerOnHours": None,
+            "TransitioningToState": None,
+            "UsageRestriction": "4",
+        }
+    ),
+)
+
 STORAGE_JOB = _instance(
     "Msvm_StorageJob",
     '<p:Cancellable>true</p:Cancellable><p:Caption>仮想ハード ディスクの作成</p:Caption><p:Child xsi:nil="true"/>'
@@ -76,6 +280,21 @@ STORAGE_JOB = _instance(
     "<p:TimeSubmitted><cim:Datetime>2026-10-05T04:23:50Z</cim:Datetime></p:TimeSubmitted>"
     '<p:UntilTime xsi:nil="true"/>',
 )
+
+# The same job a second before. Only these differ.
+_RUNNING = (
+    ("P0DT0H0M1.00417S", "P0DT0H0M0.014947S"),
+    ("<p:JobState>7<", "<p:JobState>4<"),
+    ("<p:JobStatus>ジョブは完了しました<", "<p:JobStatus>ジョブは実行中です<"),
+    ("<p:OperationalStatus>17</p:OperationalStatus>", ""),
+    ("<p:PercentComplete>100<", "<p:PercentComplete>0<"),
+    ("<p:StatusDescriptions>ジョブは完了しました</p:StatusDescriptions>", ""),
+    ("<p:StatusDescriptions>ジョブは正常に完了しました<", "<p:StatusDescriptions>ジョブは実行中です<"),
+    ("2026-10-05T04:23:51Z", "2026-10-05T04:23:50Z"),
+)
+STORAGE_JOB_RUNNING = STORAGE_JOB
+for _old, _new in _RUNNING:
+    STORAGE_JOB_RUNNING = STORAGE_JOB_RUNNING.replace(_old, _new)
 
 _ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 _WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"

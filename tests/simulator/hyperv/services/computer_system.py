@@ -33,6 +33,10 @@ OF_VM: dict[str, Callable[[Vm], Any]] = {
     "TimeOfLastConfigurationChange": lambda vm: vm.changed,
     "TimeOfLastStateChange": lambda vm: vm.state_changed,
     "HealthState": lambda vm: 5,
+    # NULL while off, 2 of a running VM with HwThreadsPerCore 0, which follows the host (captured).
+    "HwThreadsPerCoreRealized": lambda vm: (
+        (vm.processor["HwThreadsPerCore"] or vm.machine.cpu["threads"]) if vm.powered else None
+    ),
 }
 # Second OperationalStatus beside 11, in service (Msvm_ComputerSystem docs).
 BUSY = {"snapshot": 32768, "apply_snapshot": 32769, "delete_snapshot": 32770, "start": 32771}

@@ -39,6 +39,26 @@ TEXTS = {
 }
 
 
+# Of an external port, as captured from a Windows 11 host with one adapter.
+EXTERNAL_VALUES = {
+    "ActiveMaximumTransmissionUnit": 1500,
+    "AutoSense": True,
+    "EnabledDefault": 2,
+    "FullDuplex": True,
+    "HealthState": 5,
+    "LinkTechnology": 2,
+    "MaxDataSize": 1500,
+    "OperationalStatus": [2],
+    "PortNumber": 0,
+    "PortType": 53,
+    "RequestedState": 12,
+    "Status": "OK",
+    "StatusDescriptions": ["OK"],
+    "SupportedMaximumTransmissionUnit": 1500,
+    "UsageRestriction": 4,
+}
+
+
 class VirtualSwitch(Service):
     def install(self, machine: Machine) -> None:
         repository = machine.repository
@@ -105,7 +125,7 @@ def _default_switch(machine: Machine) -> None:
 
 
 def add_switch(machine: Machine, guid: str, name: str, values: dict[str, Any] | None = None) -> Instance:
-    """A switch without ports (EnabledState 5, RequestedState 12, Dedicated 38: captured from a Windows 11 host)."""
+    """A switch without ports; every value of its own row as captured from a Windows 11 host."""
     machine.repository.add(
         SETTINGS,
         {
@@ -124,14 +144,18 @@ def add_switch(machine: Machine, guid: str, name: str, values: dict[str, Any] | 
             "CreationClassName": SWITCH,
             "Name": guid,
             "Dedicated": [38],
+            "EnabledDefault": 2,
             "EnabledState": 5,
+            "HealthState": 5,
+            "MaxIOVOffloads": 0,
+            "MaxVMQOffloads": 0,
             "RequestedState": 12,
             "ResetCapability": 5,
             "OperationalStatus": [2],
             "StatusDescriptions": ["OK"],
             "Status": "OK",
-            "OtherIdentifyingInfo": [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{guid}/miniport")).upper()],
-            "InstallDate": machine.clock.now(),
+            "IdentifyingDescriptions": [machine.text("switch_miniport")],
+            "OtherIdentifyingInfo": [f"{{{uuid.uuid5(uuid.NAMESPACE_OID, f'{guid}/miniport')}}}".upper()],
         },
         owner=guid,
     )
@@ -324,12 +348,13 @@ def _external_ports(machine: Machine) -> Iterator[Instance]:
                 **external_reference(machine, adapter).keys,
                 "ElementName": adapter.description,
                 "Name": adapter.description,
+                **EXTERNAL_VALUES,
                 "PermanentAddress": adapter.mac,
-                "NetworkAddresses": [adapter.mac],
                 "IsBound": bool(adapter.switch),
                 "EnabledState": 2 if adapter.enabled else 3,
+                "MaxSpeed": adapter.speed,
+                "RequestedSpeed": adapter.speed,
                 "Speed": adapter.speed if adapter.working else 0,
-                "MaxDataSize": 1500,
             },
         )
 

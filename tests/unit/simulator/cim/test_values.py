@@ -143,7 +143,7 @@ def test_the_text_of_an_instance_can_be_read_back() -> None:
         "Limit": 2**63,
     }
     text = embedded_text(Instance(CONNECTION, values))
-    assert '<PROPERTY NAME="PoolID" TYPE="string"></PROPERTY>' in text
+    assert '<PROPERTY NAME="PoolID" PROPAGATED="true" TYPE="string"></PROPERTY>' in text
     again = typed_values(parse_embedded(text), CONNECTION)
     assert {name: again[name] for name in values} == values
 
