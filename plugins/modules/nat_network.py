@@ -37,16 +37,16 @@ options:
     required: true
   manage_switch:
     description:
-      - Whether the switch belongs to the NAT. A missing switch is then created as an internal switch, and it is removed
-        with O(state=absent).
+      - Whether the switch belongs to the NAT. A missing switch is then created as an internal switch, and an internal
+        switch is removed with O(state=absent). A switch of another type is kept, with a warning.
     type: bool
     default: false
   address:
     description:
       - IPv4 address of the host on the switch with its prefix length, such as C(192.168.100.1/24). It is the default
         gateway of the guests. Required with O(state=present).
-      - Replaces any other address that the host has on the switch within the same prefix. Addresses outside the prefix
-        are not changed.
+      - Replaces any other address that the host has on the switch within the same prefix, which is removed afterwards.
+        Addresses outside the prefix are not changed.
       - Windows does not assign addresses to the guests. They require static addresses or a DHCP server of their own.
       - Corresponds to C(New-NetIPAddress -IPAddress) and C(New-NetIPAddress -PrefixLength).
     type: str
@@ -54,6 +54,7 @@ options:
     description:
       - IPv4 prefix of the network that is translated, such as C(192.168.0.0/16). It must contain the network of
         O(address).
+      - Networks for link-local addresses (C(169.254.0.0/16)), loopback and multicast and reserved networks are refused.
       - Defaults to the network of O(address).
       - The prefix of an existing NAT cannot be changed. The task is refused if it differs.
       - Corresponds to C(New-NetNat -InternalIPInterfaceAddressPrefix).
@@ -61,6 +62,8 @@ options:
   static_mappings:
     description:
       - Ports of the host that are mapped to guests. The list is complete, so other mappings of the NAT are removed.
+      - New mappings are added before others are removed, unless both use the same port. If a mapping cannot be
+        replaced, the previous one is restored.
       - The mappings are not changed if this option is omitted.
     type: list
     elements: dict
@@ -78,7 +81,8 @@ options:
         default: 0.0.0.0
       external_port:
         description:
-          - Port of the host, from 1 to 65535. Windows refuses ports on which it is listening itself. Corresponds to
+          - Port of the host, from 1 to 65535. Windows refuses ports on which it is listening itself; the port of the
+            connection is refused before anything is changed. Corresponds to
             C(Add-NetNatStaticMapping -ExternalPort).
         type: int
         required: true
@@ -95,13 +99,15 @@ options:
   force:
     description:
       - With O(state=absent) and O(manage_switch=true), whether to remove the switch even if VMs are connected to it.
+      - With O(state=absent), whether to remove the NAT even if the host does not have the switch, on which its address
+        is. The task is refused otherwise, because the address would remain.
     type: bool
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
 notes:
-  - Windows supports one NAT network per host. The task is refused if another NAT exists. The networks of WSL and of the
-    Default Switch of Windows clients are no NAT networks in this sense.
+  - Windows supports one NAT network per host, IPv4 or IPv6. The task is refused if another NAT exists. The networks of
+    WSL and of the Default Switch of Windows clients are no NAT networks in this sense.
   - The module creates and removes instances of C(MSFT_NetNat) and C(MSFT_NetIPAddress) with WS-Transfer and a static
     CIM method. No public recording of these requests on a real host exists, so the module reads the instances after
     each change and fails if the change did not take effect.

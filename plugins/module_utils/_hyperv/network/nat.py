@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ..._task.errors import Invalid, Missing, Refused, Rule, within
+from ..._task.journal import taken_back
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
@@ -27,10 +30,20 @@ from .host_network import (
     verified,
     wait_for_adapter,
 )
-from .switch import PRIVATE, Switch
+from .names import check_name
+from .switch import EXTERNAL, INTERNAL, PRIVATE, Switch
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ANY = "0.0.0.0"
+
+# Networks that hosts use for themselves or not at all (IANA IPv4 Special-Purpose Address Registry): no NAT serves them.
+UNUSABLE = {
+    IPv4Network("0.0.0.0/8"): "for hosts without an address",
+    IPv4Network("127.0.0.0/8"): "for loopback",
+    IPv4Network("169.254.0.0/16"): "for link-local addresses, which hosts give themselves",
+    IPv4Network("224.0.0.0/4"): "for multicast",
+    IPv4Network("240.0.0.0/4"): "reserved",
+}
 
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -114,11 +127,15 @@ class HostNetwork(NamedTuple):
 
 def parse(params: Mapping[str, Any]) -> WantedNat:
     """The options, as far as they can be checked without the host. Raises Invalid."""
+    check_name(params["name"])
+    check_name(params["switch"], "switch")
     address = _parse_address(params["address"]) if params["address"] else None
     prefix = _parse_prefix(params["prefix"]) if params["prefix"] else address.network if address else None
     if params["state"] == "present" and address is None:
         text = "give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24"
         raise Invalid(text, option="address")
+    if params["state"] == "present" and prefix:
+        _check_usable(prefix, "prefix" if params["prefix"] else "address")
     if address and prefix and not (address.ip in prefix and address.network.subnet_of(prefix)):
         raise Invalid(f"{address} lies outside the prefix {prefix}; choose one of its addresses", option="address")
     mappings = params["static_mappings"]
@@ -155,9 +172,18 @@ def _parse_address(text: str) -> IPv4Interface:
                 f"{address.ip} is the {kind} address of {network}, not an address of a host; "
                 f"choose an address from {network[1]} to {network[-2]}"
             )
-        if address.is_multicast or address.is_loopback or address.is_unspecified:
-            raise Invalid(f"{address.ip} can't be an adapter's address; choose a private address such as 192.168.100.1")
     return address
+
+
+def _check_usable(prefix: IPv4Network, option: str) -> None:
+    """Raise Invalid for a prefix whose addresses can't be those of guests."""
+    for network, use in UNUSABLE.items():
+        if network.overlaps(prefix):
+            raise Invalid(
+                f"addresses of {network} can't be those of guests, since the network is {use}; choose a private prefix "
+                "such as 192.168.100.0/24",
+                option=option,
+            )
 
 
 def _parse_prefix(text: str) -> IPv4Network:
@@ -198,6 +224,11 @@ def _parse_mapping(
         raise Invalid(text, option="internal_address")
     if address and internal == address.ip:
         text = f"{label}: {internal} is the host's own address; give the address of a guest"
+        raise Invalid(text, option="internal_address")
+    network = address.network if address and internal in address.network else prefix
+    if network and internal in (network.network_address, network.broadcast_address):
+        kind = "network" if internal == network.network_address else "broadcast"
+        text = f"{label}: {internal} is the {kind} address of {network}; give the address of a guest"
         raise Invalid(text, option="internal_address")
     return StaticMapping(option["protocol"], str(external), option["external_port"], str(internal), internal_port)
 
@@ -274,9 +305,9 @@ def mapping_of(row: Mapping[str, Any]) -> StaticMapping:
     )
 
 
-def mappings_of(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, StaticMapping]:
-    """The static mappings of a NAT by their InstanceID."""
-    return {row["InstanceID"]: mapping_of(row) for row in rows if row["NatName"].lower() == nat["Name"].lower()}
+def mappings_of(nat: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, StaticMapping]:
+    """The static mappings of the NAT with this name by their InstanceID."""
+    return {row["InstanceID"]: mapping_of(row) for row in rows if row["NatName"].lower() == nat.lower()}
 
 
 def describe(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -285,7 +316,7 @@ def describe(nat: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[
         "name": nat["Name"],
         "prefix": nat["InternalIPInterfaceAddressPrefix"] or None,
         "external_prefix": nat["ExternalIPInterfaceAddressPrefix"] or None,
-        "static_mappings": _options(mappings_of(nat, rows).values()),
+        "static_mappings": _options(mappings_of(nat["Name"], rows).values()),
     }
 
 
@@ -345,6 +376,11 @@ def _check_switch(network: HostNetwork, wanted: WantedNat, may_create: bool) -> 
             f"{current} is private, so the host has no adapter on it that could have an address. "
             "Make it internal first (virtual_switch)"
         )
+    elif current.type == EXTERNAL and not current.internals:
+        text = (
+            f"the host has no adapter of its own on {current} that could have an address. Add one first "
+            "(virtual_switch with 'allow_management_os: true'), or use an internal switch"
+        )
     elif network.adapter is None:
         text = f"Windows shows no adapter of the host on {current}; try again later"
     if text:
@@ -364,10 +400,10 @@ def _check_nats(network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> None:
             )
         return
     for row in network.nats:
-        prefix = prefix_of(row)
-        if prefix is None:
+        prefix, text = prefix_of(row), row["InternalIPInterfaceAddressPrefix"]
+        if not text:  # a NAT with an external prefix only
             continue
-        if prefix.overlaps(wanted.prefix):
+        if prefix and prefix.overlaps(wanted.prefix):
             raise Refused(
                 f"{wanted.prefix} overlaps with {prefix}, which NAT '{row['Name']}' translates already. "
                 "Choose another prefix, or give the name of that NAT",
@@ -376,7 +412,7 @@ def _check_nats(network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> None:
                 nat=row["Name"],
             )
         raise Refused(
-            f"this host has the NAT '{row['Name']}' for {prefix} already ({one_nat.text}; rule {one_nat.id}). "
+            f"this host has the NAT '{row['Name']}' for {prefix or text} already ({one_nat.text}; rule {one_nat.id}). "
             "Use that NAT for the guests, or remove it first",
             option="name",
             nat=row["Name"],
@@ -397,6 +433,17 @@ def _check_mappings(network: HostNetwork, wanted: WantedNat) -> None:
                     option="static_mappings.external_port",
                     nat=nat,
                 )
+
+
+def _check_own_port(host: Target, missing: Iterable[StaticMapping]) -> None:
+    """Raise Refused for a new mapping of the port on which this task reaches the host."""
+    port = urlsplit(host.client.to).port
+    for mapping in missing:
+        if mapping.protocol == "tcp" and mapping.external_port == port:
+            raise Refused(
+                f"{mapping} maps port {port}, through which Ansible manages this host; choose another external port",
+                option="static_mappings.external_port",
+            )
 
 
 # ---- planning ----
@@ -437,12 +484,7 @@ def _plan_address(host: Target, network: HostNetwork, wanted: WantedNat) -> list
 
     def apply() -> None:
         adapter = network.adapter or wait_for_adapter(host, wanted.switch)
-        index = adapter["InterfaceIndex"]
-        for address in current:
-            if address != wanted.address:
-                remove_address(host, index, address)
-        if wanted.address not in current:
-            add_address(host, index, wanted.address)
+        _exchange_addresses(host, adapter["InterfaceIndex"], current, wanted.address)
 
     before, after = {"address": ", ".join(map(str, current)) or None}, {"address": str(wanted.address)}
     return [Step(f"assign the address {wanted.address} to the host on '{wanted.switch}'", before, after, apply)]
@@ -464,9 +506,10 @@ def _plan_nat(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Ste
 def _plan_mappings(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
     if wanted.mappings is None:
         return []
-    current = mappings_of(network.nat, network.mappings) if network.nat else {}
+    current = mappings_of(network.nat["Name"], network.mappings) if network.nat else {}
     extra = {id: mapping for id, mapping in current.items() if mapping not in wanted.mappings}
     missing = [mapping for mapping in wanted.mappings if mapping not in current.values()]
+    _check_own_port(host, missing)
     if not (extra or missing):
         return []
     name = network.nat["Name"] if network.nat else wanted.name
@@ -481,24 +524,44 @@ def _plan_mappings(host: Target, network: HostNetwork, wanted: WantedNat) -> lis
 
 
 def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: bool) -> list[Step]:
-    """The steps that remove the NAT with its mappings, and its switch or else the host's addresses in its prefix.
+    """The steps that remove the NAT with its mappings, and the internal switch or the host's addresses in the prefix.
 
-    Raises Refused if VMs are connected to the switch, unless ``force`` allows to remove it.
+    A task that failed can be run again: the NAT, which knows the prefix, is removed after the addresses, and the
+    switch, which the task names, last. Unless ``force`` allows it, raises Missing if the switch is unknown, and
+    Refused if VMs are connected to it.
     """
-    steps = _plan_nat_removal(host, network.nat, network.mappings) if network.nat else []
-    current = network.switch
-    if wanted.manage_switch and current and current.id != switch.DEFAULT_SWITCH:
+    current, removal = network.switch, []
+    if current is None and network.nat and not force:
+        raise Missing(
+            f"there is no virtual switch '{wanted.switch}', on which the host would have its address behind NAT "
+            f"'{network.nat['Name']}'. Name the switch of the NAT, or remove the NAT alone with 'force: true'",
+            option="switch",
+            switch=wanted.switch,
+            nat=network.nat["Name"],
+        )
+    if wanted.manage_switch and current and current.type == INTERNAL and current.id != switch.DEFAULT_SWITCH:
         # The host's adapter is removed with the switch, and its addresses with the adapter.
         before, after = {"switch": current.name}, {"switch": None}
-        removal = switch_plan.plan_removal(host, current, force)
-        return steps + [Step(step.what, before, after, step.apply) for step in removal]
-    return steps + _plan_address_removal(host, network, wanted)
+        steps = switch_plan.plan_removal(host, current, force)
+        removal = [Step(step.what, before, after, step.apply) for step in steps]
+    elif wanted.manage_switch and current:
+        host.warn(f"{host.name}: {current} is not removed: this task creates and removes internal switches only")
+    addresses = [] if removal else _plan_address_removal(host, network, wanted)
+    return [*addresses, *_plan_nat_removal(host, network, wanted), *removal]
 
 
-def _plan_nat_removal(host: Target, nat: Mapping[str, Any], rows: list[Instance]) -> list[Step]:
-    what, mappings = f"remove NAT '{nat['Name']}'", mappings_of(nat, rows)
-    before = {"nat": describe(nat, rows)}
-    return [Step(what, before, {"nat": None}, lambda: _remove_nat(host, nat, mappings, what))]
+def _plan_nat_removal(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
+    """The NAT, with mappings that Windows may leave behind, now or when the NAT was removed before."""
+    name = network.nat["Name"] if network.nat else wanted.name
+    mappings = mappings_of(name, network.mappings)
+    if network.nat:
+        what, before = f"remove NAT '{name}'", {"nat": describe(network.nat, network.mappings)}
+        return [Step(what, before, {"nat": None}, lambda: _remove_nat(host, network.nat, mappings, what))]
+    if mappings:
+        before, after = {"static_mappings": _options(mappings.values())}, {"static_mappings": []}
+        what = f"remove the static mappings of NAT '{name}'"
+        return [Step(what, before, after, lambda: _remove_mappings(host, name, mappings))]
+    return []
 
 
 def _plan_address_removal(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:
@@ -541,33 +604,79 @@ def _delete(host: Target, cls: CimClass, instance_id: str, what: str) -> None:
     verified(host, lambda: host.client.delete(cls, {"InstanceID": instance_id}), gone, what)
 
 
+def _exchange_addresses(host: Target, index: int, current: Iterable[IPv4Interface], wanted: IPv4Interface) -> None:
+    """Add the wanted address to an adapter before the others go; the same one with another length has to go first."""
+    same = [address for address in current if address.ip == wanted.ip]
+    if wanted not in same:
+        otherwise = f"the host has lost the address {', '.join(map(str, same))}"
+        with taken_back(lambda: [add_address(host, index, address) for address in same], otherwise):
+            for address in same:
+                remove_address(host, index, address)
+            add_address(host, index, wanted)
+    for address in current:
+        if address.ip != wanted.ip:
+            remove_address(host, index, address)
+
+
 def _exchange_mappings(
     host: Target, nat: str, extra: Mapping[str, StaticMapping], missing: Iterable[StaticMapping]
 ) -> None:
-    """Remove extra mappings, then create missing ones: a mapping can't be changed, and two may use the same port."""
-    for id, mapping in extra.items():
-        _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {mapping} of NAT '{nat}'")
+    """Add the mappings whose ports are free, replace those whose ports are not, and remove the rest.
+
+    A mapping can't be changed, and two can't use the same port: the old ones are restored if the new ones fail.
+    """
+    taken = [mapping for mapping in missing if any(mapping.clashes(other) for other in extra.values())]
+    in_the_way = {id: other for id, other in extra.items() if any(other.clashes(mapping) for mapping in taken)}
     for mapping in missing:
-        values = {
-            "NatName": nat,
-            "Protocol": PROTOCOLS[mapping.protocol],
-            "ExternalIPAddress": mapping.external_address,
-            "ExternalPort": mapping.external_port,
-            "InternalIPAddress": mapping.internal_address,
-            "InternalPort": mapping.internal_port,
-        }
-        _create(
-            host,
-            NET_NAT_MAPPING,
-            values,
-            lambda row, mapping=mapping: row["NatName"].lower() == nat.lower() and mapping_of(row) == mapping,
-            f"add the static mapping {mapping} to NAT '{nat}'",
-        )
+        if mapping not in taken:
+            _add_mapping(host, nat, mapping)
+    _replace_mappings(host, nat, in_the_way, taken)
+    _remove_mappings(host, nat, {id: other for id, other in extra.items() if id not in in_the_way})
+
+
+def _replace_mappings(host: Target, nat: str, old: Mapping[str, StaticMapping], new: Iterable[StaticMapping]) -> None:
+    undo: list[Callable[[], None]] = []
+    otherwise = f"the static mappings of NAT '{nat}' are not all as before, since restoring them failed too"
+    with taken_back(lambda: [step() for step in reversed(undo)], otherwise):
+        for id, mapping in old.items():
+            _remove_mappings(host, nat, {id: mapping})
+            undo.append(partial(_add_mapping, host, nat, mapping))
+        for mapping in new:
+            _add_mapping(host, nat, mapping)
+            undo.append(partial(_remove_mapping_again, host, nat, mapping))
+
+
+def _add_mapping(host: Target, nat: str, mapping: StaticMapping) -> None:
+    values = {
+        "NatName": nat,
+        "Protocol": PROTOCOLS[mapping.protocol],
+        "ExternalIPAddress": mapping.external_address,
+        "ExternalPort": mapping.external_port,
+        "InternalIPAddress": mapping.internal_address,
+        "InternalPort": mapping.internal_port,
+    }
+    what = f"add the static mapping {mapping} to NAT '{nat}'"
+    _create(
+        host,
+        NET_NAT_MAPPING,
+        values,
+        lambda row: row["NatName"].lower() == nat.lower() and mapping_of(row) == mapping,
+        what,
+    )
+
+
+def _remove_mapping_again(host: Target, nat: str, mapping: StaticMapping) -> None:
+    rows = mappings_of(nat, query_mappings(host))
+    _remove_mappings(host, nat, {id: other for id, other in rows.items() if other == mapping})
+
+
+def _remove_mappings(host: Target, nat: str, mappings: Mapping[str, StaticMapping]) -> None:
+    for id, mapping in mappings.items():
+        _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {mapping} of NAT '{nat}'")
 
 
 def _remove_nat(host: Target, nat: Mapping[str, Any], mappings: Mapping[str, StaticMapping], what: str) -> None:
     """Remove a NAT, and those of its mappings that Windows did not remove with it."""
     _delete(host, NET_NAT, nat["InstanceID"], what)
-    remaining = {row["InstanceID"] for row in query_mappings(host)} & set(mappings)
-    for id in remaining:
-        _delete(host, NET_NAT_MAPPING, id, f"remove the static mapping {mappings[id]}")
+    remaining = {row["InstanceID"] for row in query_mappings(host)}
+    _remove_mappings(host, nat["Name"], {id: each for id, each in mappings.items() if id in remaining})

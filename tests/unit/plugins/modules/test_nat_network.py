@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
 
 MODULE = "nat_network"
 LAB = {"name": "lab", "switch": "NAT", "address": "192.168.100.1/24"}
@@ -82,6 +83,131 @@ def test_a_switch_with_guests_is_not_removed_by_the_way(lab: Lab) -> None:
     args = {"name": "lab", "switch": "Internal", "state": "absent", "manage_switch": True}
     lab.refuses(MODULE, "is in use by 'old01', 'saved01'", **args)
     lab.apply(MODULE, **args, force=True)
+
+
+def networks(lab: Lab) -> dict[str, Any]:
+    """NATs, addresses and switches of the host."""
+    return lab.facts("network")
+
+
+def test_a_switch_that_present_would_not_create_is_kept(lab: Lab) -> None:
+    args = {"name": "lab", "switch": "External", "manage_switch": True}
+    before = networks(lab)
+    lab.apply(MODULE, **args, address="10.77.0.1/24")
+    result = lab.apply(MODULE, **args, state="absent", force=True)
+    assert "creates and removes internal switches only" in result["warnings"][0]
+    assert networks(lab) == before
+
+
+def test_an_external_switch_without_the_host_is_told(lab: Lab) -> None:
+    lab.apply("virtual_switch", name="External", allow_management_os=False)
+    words = ("switch: the host has no adapter of its own on virtual switch 'External'", "allow_management_os: true")
+    lab.refuses(MODULE, *words, **{**LAB, "switch": "External"})
+
+
+def test_an_unknown_switch_is_not_taken_for_one_that_is_gone(lab: Lab) -> None:
+    lab.apply(MODULE, **{**LAB, "switch": "Internal"})
+    args = {"name": "lab", "switch": "Intranet", "state": "absent"}
+    for more in ({}, {"manage_switch": True}):
+        lab.refuses(MODULE, "switch: there is no virtual switch 'Intranet'", "force: true", **args, **more)
+    lab.apply(MODULE, **args, force=True)
+    lab.leaves_alone(MODULE, **args)
+
+
+def test_the_port_of_the_connection_is_not_mapped(lab: Lab) -> None:
+    port = lab.variables["ansible_port"]
+    args = {**LAB, "switch": "Internal"}
+    words = f"static_mappings.external_port: tcp 0.0.0.0:{port} -> 192.168.100.10:22 maps port {port}"
+    lab.refuses(MODULE, words, **args, static_mappings=[{**SSH, "external_port": port}])
+    lab.apply(MODULE, **args, static_mappings=[{**SSH, "external_port": port, "protocol": "udp"}])
+
+
+def test_a_nat_of_the_other_protocol_is_the_one_nat() -> None:
+    host = {**MODEL["hosts"][0], "nats": [{"name": "six", "prefix": "fd00:1::/64"}]}
+    with open_lab({"hosts": [host]}) as lab:
+        words = ("name: this host has the NAT 'six' for fd00:1::/64 already", "one-nat")
+        lab.refuses(MODULE, *words, **{**LAB, "switch": "Internal"})
+        lab.refuses(MODULE, "NAT 'six' has no IPv4 prefix", **{**LAB, "name": "six", "switch": "Internal"})
+
+
+OTHER_SSH = {**SSH, "internal_address": "192.168.100.20"}
+ONE = {**SSH, "external_address": "192.0.2.10"}
+TWO = {**OTHER_SSH, "external_address": "198.51.100.10"}
+
+# Changes of several requests: the task before, the task, and the ports that must be mapped all the time.
+REPLACEMENTS = {
+    "one mapping by one": ({"static_mappings": [SSH]}, {"static_mappings": [OTHER_SSH]}, {2222}),
+    "one mapping by two": ({"static_mappings": [SSH, WEB]}, {"static_mappings": [ONE, TWO]}, {2222}),
+    "two mappings by one": ({"static_mappings": [ONE, TWO]}, {"static_mappings": [WEB, SSH]}, {2222}),
+    "all mappings": ({"static_mappings": [SSH, WEB]}, {"static_mappings": []}, set()),
+    "the address": ({}, {"address": "192.168.100.254/24"}, set()),
+    "the length of the address": ({"prefix": "192.168.100.0/24"}, {"address": "192.168.100.1/25"}, set()),
+    "all": (
+        {"static_mappings": [SSH, WEB]},
+        {"address": "192.168.100.254/24", "static_mappings": [OTHER_SSH]},
+        {2222},
+    ),
+}
+
+
+class Write(simulator.Rule):
+    """A rule for writes of any kind."""
+
+    def matches(self, host: str, operation: str, class_name: str, method: str) -> bool:
+        return operation in ("Create", "Delete") or method in ("Create", "DefineSystem", "DestroySystem")
+
+
+@pytest.mark.parametrize("name", REPLACEMENTS)
+@pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
+def test_whichever_request_fails_nothing_is_lost_or_untold(lab: Lab, name: str, times: int) -> None:
+    before_args, after_args, ports = REPLACEMENTS[name]
+    before_args = {**LAB, "switch": "Internal", **before_args}
+    after_args = {**before_args, **after_args}
+    lab.succeeds(MODULE, **before_args)
+    lab.succeeds(MODULE, **after_args)
+    count = len(lab.writes)
+    after = networks(lab)
+    lab.succeeds(MODULE, **before_args)
+    before = networks(lab)
+    assert count > 0
+    for number in range(1, count + 1):
+        lab.sim.faults.add(Write(do="fault", at=number, times=times))
+        result = lab.run(MODULE, **after_args)
+        lab.sim.faults.clear()
+        now = networks(lab)
+        assert result["changed"] is (now != before), f"request {number}: {result}"
+        assert bool(result.get("completed")) is (result["changed"] and bool(result.get("failed")))
+        addresses = lab.switch("Internal")["host_adapter"]["addresses"]
+        if times == 1:
+            assert any(address.startswith("192.168.100.") for address in addresses)
+            assert ports <= {each["external_port"] for each in now["nats"][0]["static_mappings"]}
+        lab.succeeds(MODULE, **after_args)
+        assert networks(lab) == after
+        lab.succeeds(MODULE, **before_args)
+        assert networks(lab) == before
+
+
+@pytest.mark.parametrize("manage", [False, True])
+def test_a_removal_that_stops_anywhere_can_be_run_again(lab: Lab, manage: bool) -> None:
+    before = networks(lab)
+    args = {"name": "lab", "switch": "NAT" if manage else "Internal", "manage_switch": manage}
+    present = {**args, "address": LAB["address"], "static_mappings": [SSH, WEB]}
+    for number in range(1, 6):
+        lab.succeeds(MODULE, **present)
+        lab.sim.faults.add(Write(do="fault", at=number))
+        lab.run(MODULE, **args, state="absent")
+        lab.sim.faults.clear()
+        lab.succeeds(MODULE, **args, state="absent")
+        assert networks(lab) == before, f"request {number}"
+
+
+def test_mappings_that_windows_left_behind_are_removed(lab: Lab) -> None:
+    args = {"name": "lab", "switch": "Internal"}
+    lab.apply(MODULE, **args, address=LAB["address"], static_mappings=[SSH])
+    mapping = next(iter(lab.machine.repository.rows("MSFT_NetNatStaticMapping", STANDARD)))
+    lab.apply(MODULE, **args, state="absent")
+    lab.machine.repository.store(mapping)
+    lab.apply(MODULE, **args, state="absent")
 
 
 WITH_NAT = {

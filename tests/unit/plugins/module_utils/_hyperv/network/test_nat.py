@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -56,8 +57,8 @@ def test_the_internal_port_is_the_external_one_where_it_is_left_out() -> None:
         ({"address": "192.168.100.1/31"}, "address", "leaves no addresses for guests"),
         ({"address": "192.168.100.0/24"}, "address", "is the network address"),
         ({"address": "192.168.100.255/24"}, "address", "is the broadcast address .* 192.168.100.1 to 192.168.100.254"),
-        ({"address": "127.0.0.1/8"}, "address", "can't be an adapter's address"),
-        ({"address": "224.0.0.1/24"}, "address", "can't be an adapter's address"),
+        ({"name": ""}, "name", "the name is empty"),
+        ({"switch": ""}, "switch", "the name is empty"),
         ({"prefix": "192.168.200.0/24"}, "address", "192.168.100.1/24 lies outside the prefix 192.168.200.0/24"),
         ({"prefix": "192.168.100.0/25"}, "address", "lies outside the prefix"),
         ({"prefix": "192.168.100.1/16"}, "prefix", "is not an IPv4 prefix with zeros"),
@@ -74,6 +75,8 @@ def test_parse_refuses(options: dict[str, Any], option: str, words: str) -> None
     [
         ([mapping(internal_address="10.0.0.5")], "internal_address", "lies outside the prefix 192.168.100.0/24"),
         ([mapping(internal_address="192.168.100.1")], "internal_address", "is the host's own address"),
+        ([mapping(internal_address="192.168.100.255")], "internal_address", "is the broadcast address"),
+        ([mapping(internal_address="192.168.100.0")], "internal_address", "is the network address"),
         ([mapping(internal_address="guest")], "internal_address", "tcp 2222: .*write an IPv4 address"),
         ([mapping(external_address="any")], "external_address", "tcp 2222: 'any' is not an IPv4 address"),
         ([mapping(external_port=0)], "external_port", "tcp 0: 0 is out of range"),
@@ -102,6 +105,23 @@ def test_what_does_not_clash() -> None:
         mapping(external_port=80, external_address="192.0.2.2"),
     ]
     assert len(nat.parse({**OPTIONS, "static_mappings": mappings}).mappings or ()) == 5
+
+
+@pytest.mark.parametrize("network", [str(network) for network in nat.UNUSABLE])
+@pytest.mark.parametrize("length", [30, 24, 16, 2])
+def test_no_nat_serves_a_special_network(network: str, length: int) -> None:
+    first = ip_network(network)[1]
+    prefix = ip_network(f"{first}/{length}", strict=False)
+    for options in ({"address": f"{prefix[1]}/{length}"}, {"address": f"{prefix[1]}/30", "prefix": str(prefix)}):
+        with pytest.raises(Invalid, match="can't be those of guests") as caught:
+            nat.parse({**OPTIONS, **options})
+        assert caught.value.option == ("prefix" if "prefix" in options else "address")
+        nat.parse({**OPTIONS, **options, "state": "absent"})
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1/24", "172.16.0.1/12", "192.168.0.1/16", "100.64.0.1/10"])
+def test_private_and_shared_networks_are_served(address: str) -> None:
+    nat.parse({**OPTIONS, "address": address})
 
 
 def test_absent_needs_no_address() -> None:
