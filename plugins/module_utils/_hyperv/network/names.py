@@ -11,15 +11,10 @@ LONGEST = 255  # NDIS stores the names of switches and of their ports in IF_COUN
 
 
 def check_name(text: str | None, option: str = "name") -> None:
-    """Raise Invalid for a name that no object can have; None is no name at all."""
+    """Raise Invalid for a text that no object can have as its name; None is no name at all."""
     if text is None:
         return
-    problem = ""
-    if not text.strip():
-        problem = "the name is empty; give a name, or omit the option"
-    elif len(text) > LONGEST:
-        problem = f"a name of {len(text)} characters is too long; use at most {LONGEST}"
-    elif not text.isprintable():
-        problem = f"{text!r} contains a line break or another control character; remove it"
-    if problem:
-        raise Invalid(problem, option=option)
+    if len(text) > LONGEST:
+        raise Invalid(f"a name of {len(text)} characters is too long; use at most {LONGEST}", option=option)
+    if not text.isprintable():
+        raise Invalid(f"{text!r} contains a line break or another control character; remove it", option=option)

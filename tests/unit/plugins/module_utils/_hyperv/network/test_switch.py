@@ -113,8 +113,6 @@ PARAMS = dict.fromkeys(switch.OPTIONS)
         ({"type": "private", "teaming": True}, "has no physical adapter"),
         ({"type": "internal", "iov": True}, "has no physical adapter"),
         ({"net_adapters": ["A", "B"], "teaming": False}, "form a team"),
-        ({"name": ""}, "the name is empty"),
-        ({"name": " "}, "the name is empty"),
         ({"name": "x" * 300}, "a name of 300 characters is too long"),
         ({"name": "a\nb"}, "control character"),
     ],
