@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from .faults import HostError
+from . import document
+from .faults import BadAnswer, HostError, quoted
 
 URI_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
 
@@ -87,11 +89,12 @@ _PATH = re.compile(
     """,
     re.VERBOSE,
 )
+# Possessive, so that it takes linear time whatever a host sends.
 _KEY = re.compile(
     r"""
-    \s*(?P<name>\w+)\s*=\s*
-    (?: "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | (?P<bare>[^,"']+) )
-    \s*(?:,|$)
+    \s*+(?P<name>\w++)\s*+=\s*+
+    (?: "(?P<double>(?:[^"\\]|\\.)*+)" | '(?P<single>(?:[^'\\]|\\.)*+)' | (?P<bare>[^,"']++) )
+    \s*+(?:,|$)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -110,7 +113,7 @@ def parse_path(text: str) -> Reference:
     r"""Parse `\\HOST\ns:Class.Key="value"`. Host and namespace are optional; a missing namespace is empty."""
     head = _PATH.match(text)
     if head is None:
-        raise HostError(f"Not a WMI object path: {text!r}")
+        raise BadAnswer(f"Not a WMI object path: {quoted(text)}")
     namespace = (head["namespace"] or "").replace("\\", "/").strip("/")
     rest = text[head.end() :]
     if head["dot"] is None:
@@ -124,9 +127,9 @@ def parse_path(text: str) -> Reference:
     while position < len(rest):
         key = _KEY.match(rest, position)
         if key is None:
-            raise HostError(f"Not a WMI object path: {text!r}")
-        quoted = key["double"] if key["double"] is not None else key["single"]
-        keys[key["name"]] = _from_path(quoted) if quoted is not None else key["bare"].strip()
+            raise BadAnswer(f"Not a WMI object path: {quoted(text)}")
+        value = key["double"] if key["double"] is not None else key["single"]
+        keys[key["name"]] = _from_path(value) if value is not None else key["bare"].strip()
         position = key.end()
     return Reference(namespace, head["name"], keys)
 
@@ -158,24 +161,24 @@ _NATIVE = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)\.(\d{6}|\*{6})(?:([+-]\d{3})|(
 
 
 def parse_datetime(text: str) -> datetime | timedelta:
-    """Parse ISO 8601 datetimes and durations (DSP0230) and the native CIM form (DSP0004). Without an offset, UTC."""
+    """Parse ISO 8601 datetimes and durations (DSP0230) and the native CIM form (DSP0004). Without an offset, UTC.
+
+    Raises ValueError or OverflowError.
+    """
     text = text.strip()
     if text[:1] == "P" or text[:2] == "-P":
         return _parse_interval(text)
     native = _NATIVE.match(text)
     if native is not None:
         return _parse_native(native)
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise HostError(f"The host sent {text!r} where CIM expects a datetime.") from error
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    value = datetime.fromisoformat(text)
+    return _utc(value)
 
 
 def _parse_interval(text: str) -> timedelta:
     match = _INTERVAL.match(text)
     if match is None:
-        raise HostError(f"The host sent {text!r} where CIM expects an interval.")
+        raise ValueError("not an interval")
     sign, days, hours, minutes, seconds, fraction = match.groups()
     value = timedelta(
         days=int(days or 0),
@@ -192,7 +195,7 @@ def _parse_native(match: re.Match[str]) -> datetime | timedelta:
     micro = 0 if fraction.startswith("*") else int(fraction)
     if interval:
         return timedelta(int(date), int(seconds), micro, minutes=int(minutes), hours=int(hours))
-    return datetime(
+    value = datetime(
         int(date[:4]),
         int(date[4:6]),
         int(date[6:]),
@@ -202,6 +205,7 @@ def _parse_native(match: re.Match[str]) -> datetime | timedelta:
         micro,
         timezone(timedelta(minutes=int(offset))),
     )
+    return _utc(value)
 
 
 def native_datetime(value: datetime | timedelta) -> str:
@@ -230,29 +234,65 @@ def _utc(value: datetime) -> datetime:
 # ---- text of values ----
 
 
-def parse_boolean(text: str) -> bool:
-    return text.strip().lower() in ("true", "1")
+def _boolean(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
 
 
-CONVERT: Mapping[str, Callable[[str], Any]] = MappingProxyType(
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most or "_" in text:
+            raise ValueError("out of range")
+        return value
+
+    return number
+
+
+_CONVERT: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "string": str,
         "char16": str,
-        "boolean": parse_boolean,
+        "boolean": _boolean,
         "datetime": parse_datetime,
-        "real32": float,
-        "real64": float,
+        "real32": _real,
+        "real64": _real,
         "ref": parse_path,
     }
-    | {f"{sign}int{size}": int for sign in "us" for size in (8, 16, 32, 64)}
+    | {f"uint{size}": _integer(0, 2**size - 1) for size in (8, 16, 32, 64)}
+    | {f"sint{size}": _integer(-(2 ** (size - 1)), 2 ** (size - 1) - 1) for size in (8, 16, 32, 64)}
 )
 
 
-def octets(texts: list[str]) -> list[int]:
-    """A uint8[]: one number in each element, or base64 in a single one (DSP0230, OctetString)."""
+def convert(kind: str, text: str, name: str) -> Any:
+    """The value of a property of this CIM type; of an unknown type, the text. The only place that converts.
+
+    Raises BadAnswer.
+    """
+    try:
+        return _CONVERT.get(kind, str)(text)
+    except (ValueError, OverflowError, KeyError) as error:
+        raise _unexpected(kind, text, name) from error
+
+
+def octets(texts: list[str], name: str) -> list[int]:
+    """A uint8[]: one number in each element, or base64 in a single one (DSP0230, OctetString). Raises BadAnswer."""
     if len(texts) == 1 and not (len(texts[0].strip()) <= 3 and texts[0].strip().isdecimal()):
-        return list(base64.b64decode(texts[0]))
-    return [int(text) for text in texts]
+        try:
+            return list(base64.b64decode(texts[0]))
+        except ValueError as error:
+            raise _unexpected("uint8[]", texts[0], name) from error
+    return [convert("uint8", text, name) for text in texts]
+
+
+def _unexpected(kind: str, text: str, name: str) -> BadAnswer:
+    return BadAnswer(f"The host sent {quoted(text)} for {quoted(name)[1:-1]}, which is of type {kind}.")
 
 
 # ---- embedded instances ----
@@ -301,38 +341,35 @@ def _embedded_text(value: Any) -> str:
 
 def from_embedded(text: str, cls: CimClass | None = None) -> Instance:
     """Parse the CIM-XML of an instance by its TYPE attributes. With `cls`, absent properties are None or empty."""
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise HostError(f"The host sent an embedded instance that is not CIM-XML: {error}") from error
+    root = document.parse(text, "The host sent an embedded instance that is not CIM-XML")
     instance = root if root.tag == "INSTANCE" else root.find(".//INSTANCE")
     if instance is None:
-        raise HostError(f"The host sent <{root.tag}> where an embedded instance was expected.")
-    return _from_instance(instance, cls)
+        raise BadAnswer(f"The host sent <{quoted(root.tag)[1:-1]}> where an embedded instance was expected.")
+    return from_instance(instance, cls)
 
 
-def _from_instance(element: ElementTree.Element, cls: CimClass | None) -> Instance:
+def from_instance(element: Element, cls: CimClass | None) -> Instance:
+    """The values of an INSTANCE element."""
     types = cls.properties if cls else {}
     values: Instance = {name: [] if kind.endswith("[]") else None for name, kind in types.items()}
     values["__CLASS"] = element.get("CLASSNAME", "")
     for child in element:
         name = child.get("NAME", "")
         kind = types.get(name, "").removesuffix("[]") or child.get("TYPE", "string")
-        convert = CONVERT.get(kind, str)
         if child.tag == "PROPERTY":
             value = child.find("VALUE")
-            values[name] = None if value is None else convert(value.text or "")
+            values[name] = None if value is None else convert(kind, value.text or "", name)
         elif child.tag == "PROPERTY.ARRAY":
-            values[name] = [convert(item.text or "") for item in child.iterfind("VALUE.ARRAY/VALUE")]
+            values[name] = [convert(kind, item.text or "", name) for item in child.iterfind("VALUE.ARRAY/VALUE")]
         elif child.tag == "PROPERTY.REFERENCE":
             values[name] = _from_value_reference(child)
         elif child.tag == "PROPERTY.OBJECT":
             inner = child.find(".//INSTANCE")
-            values[name] = None if inner is None else _from_instance(inner, None)
+            values[name] = None if inner is None else from_instance(inner, None)
     return values
 
 
-def _from_value_reference(element: ElementTree.Element) -> Reference | None:
+def _from_value_reference(element: Element) -> Reference | None:
     """The reference in VALUE.REFERENCE: a path as text (WMI), or INSTANCENAME with key bindings (DSP0201)."""
     name = element.find(".//INSTANCENAME")
     if name is not None:

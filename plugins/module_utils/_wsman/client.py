@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -15,19 +16,22 @@ from . import envelope
 from .cim import CimClass, Instance, Reference, class_uri, literal
 from .envelope import Types
 from .faults import (
+    BadAnswer,
     ConnectionFailed,
     ContextExpired,
+    EncodingLimit,
     FilterRefused,
     HostBusy,
     HostError,
     InvalidClass,
     InvalidNamespace,
     NotFound,
-    NotWSMan,
+    OperationTimeout,
     QuotaExceeded,
+    WSManError,
 )
 from .options import ConnectionOptions, endpoint_url
-from .transport import HttpTransport
+from .transport import Alternatives, HttpTransport
 
 __all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint_url"]
 
@@ -37,15 +41,19 @@ Result = TypeVar("Result")
 # MaxBatchItems of WinRM. A host lowers or refuses a greater number (MS-WSMV 3.1.4.1.17).
 MAX_ELEMENTS = 32000
 RETRY_PAUSES = (0.2, 0.6, 1.5)
+# A host that answers each request in time, but never ends its enumeration.
 EMPTY_PAGES = 100
+ENUMERATION_TIMEOUT = 600.0  # seconds
+# Rows that are read together if they don't fit a page all at once.
+PORTION = 20
 ANY_NAMESPACE = class_uri("root/cimv2", "__NAMESPACE")
 
 
 class Client:
     """CIM operations over `send`, a function from the envelope of a request to that of its answer.
 
-    Reads are repeated if the connection breaks or the host is busy; a write is sent once. All methods raise HostError
-    or a subclass.
+    Reads are repeated if the connection breaks, the answer is damaged, or the host is busy; a write is sent once. All
+    methods raise HostError or a subclass.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Client:
         max_elements: int = MAX_ELEMENTS,
         close: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.to = to
         self.operation_timeout = operation_timeout
@@ -64,7 +73,16 @@ class Client:
         self._send = send
         self._close = close
         self._sleep = sleep
+        self._clock = clock
         self._without_wql: set[str] = set()
+        # Called with the path of a row that the host cannot send; without it, such a row is an error.
+        self.on_unreadable: Callable[[str], None] | None = None
+
+    def tolerant(self, on_unreadable: Callable[[str], None]) -> Client:
+        """The same client, whose queries return the keys alone of a row that is larger than the host can send."""
+        client = copy.copy(self)
+        client.on_unreadable = on_unreadable
+        return client
 
     def __enter__(self) -> Client:
         return self
@@ -88,7 +106,7 @@ class Client:
         body = self.call(envelope.ACTION_GET, cls.uri, selectors=keys, repeatable=True)
         instance = envelope.parse_first(body, cls)
         if instance is None:
-            raise NotWSMan(f"The host answered Get {cls.name} with an empty body.", endpoint=self.to)
+            raise BadAnswer(f"The host answered Get {cls.name} with an empty body.", endpoint=self.to)
         return instance
 
     def enumerate(self, cls: CimClass, mode: str | None = None) -> list[Instance]:
@@ -114,10 +132,14 @@ class Client:
             if isinstance(where, str):
                 raise HostError(f"The host takes no WQL for {cls.namespace}; asked was: {where}", endpoint=self.to)
             return self._query_by_enumeration(cls, row_type, where or {}, None)[:limit]
-        text = f"SELECT {', '.join(columns) if columns else '*'} FROM {cls.name}"
         condition = where if isinstance(where, str) else _condition(cls, where or {})
+        text = _select(cls, columns, condition)
         try:
-            return self.wql(cls.namespace, f"{text} WHERE {condition}" if condition else text, row_type, limit)
+            return self._wql(cls.namespace, text, row_type, limit, self.max_elements)
+        except EncodingLimit:
+            if not cls.keys:
+                return self._wql(cls.namespace, text, row_type, limit, 1)
+            return self._query_by_keys(cls, row_type, condition, limit)
         except FilterRefused as refusal:
             if refusal.wmi_status is not None:
                 raise
@@ -130,8 +152,11 @@ class Client:
 
     def wql(self, namespace: str, text: str, cls: Types = None, limit: int | None = None) -> list[Instance]:
         """The instances that a WQL query returns, typed by one class or by a mapping of class names to classes."""
+        return _divided(lambda size: self._wql(namespace, text, cls, limit, size), self.max_elements)
+
+    def _wql(self, namespace: str, text: str, cls: Types, limit: int | None, size: int) -> list[Instance]:
         try:
-            items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit))
+            items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit, size))
         except NotFound as fault:
             raise self._unknown(namespace, fault) from fault
         except FilterRefused as fault:
@@ -217,6 +242,7 @@ class Client:
         """The s:Body of the answer to one operation. `body` and `extra_headers` are XML with the prefixes s, a, w."""
 
         def send() -> Element:
+            message_id = envelope.new_message_id()
             request = envelope.build_request(
                 action,
                 resource,
@@ -225,24 +251,30 @@ class Client:
                 selectors=selectors,
                 timeout=self.operation_timeout,
                 extra_headers=extra_headers,
+                message_id=message_id,
             )
-            return self._exchange(request, resource, action)
+            return self._exchange(request, message_id, resource, action)
 
-        return self._repeat(send) if repeatable else send()
-
-    def _exchange(self, request: bytes, resource: str = "", action: str = "") -> Element:
         try:
-            return envelope.parse_response(self._send(request), resource=resource, action=action)
+            return self._repeat(send) if repeatable else send()
+        except WSManError as error:
+            error.writes = not (repeatable or action.startswith(envelope.ENUMERATION))
+            raise
+
+    def _exchange(self, request: bytes, message_id: str = "", resource: str = "", action: str = "") -> Element:
+        try:
+            answer = self._send(request)
+            return envelope.parse_response(answer, message_id=message_id, resource=resource, action=action)
         except HostError as error:
             error.details.setdefault("endpoint", self.to)
             raise
 
     def _repeat(self, read: Callable[[], Result]) -> Result:
-        """The result of a read, which is repeated after a pause if the connection breaks or the host is busy."""
+        """The result of a read, which is repeated after a pause if there was no good answer, or the host is busy."""
         for pause in RETRY_PAUSES:
             try:
                 return read()
-            except (QuotaExceeded, HostBusy):
+            except (QuotaExceeded, HostBusy, BadAnswer):
                 pass
             except ConnectionFailed as error:
                 if not error.sent:  # refused connection, unknown host, invalid certificate: waiting does not help
@@ -251,8 +283,11 @@ class Client:
         return read()
 
     def _enumerate_class(self, cls: CimClass, mode: str | None = None) -> list[Element]:
+        def read(size: int) -> list[Element]:
+            return self._repeat(lambda: self._collect(cls.uri, None, mode, None, size))
+
         try:
-            return self._repeat(lambda: self._collect(cls.uri, None, mode, None))
+            return _divided(read, self.max_elements)
         except NotFound as fault:
             raise self._unknown(cls.namespace, fault) from fault
 
@@ -285,15 +320,17 @@ class Client:
         return True
 
     def _probe(self, resource: str) -> None:
-        self._repeat(lambda: self._collect(resource, None, None, 0))
+        self._repeat(lambda: self._collect(resource, None, None, 0, 1))
 
-    def _collect(self, resource: str, query: str | None, mode: str | None, limit: int | None) -> list[Element]:
-        """Enumerate and Pull to the end, or to `limit`. An enumeration that did not end is released."""
-        size = self.max_elements if limit is None else max(1, min(limit, self.max_elements))
+    def _collect(
+        self, resource: str, query: str | None, mode: str | None, limit: int | None, size: int
+    ) -> list[Element]:
+        """Enumerate and Pull to the end, or to `limit`, in pages of this size. What did not end is released."""
+        size = size if limit is None else max(1, min(limit, size))
         page = envelope.parse_page(
             self.call(envelope.ACTION_ENUMERATE, resource, envelope.build_enumerate(query, mode, size))
         )
-        items, context, empty = page.items, page.context, 0
+        items, context, empty, started = page.items, page.context, 0, self._clock()
         try:
             while context is not None and (limit is None or len(items) < limit):
                 page = envelope.parse_page(
@@ -303,7 +340,12 @@ class Client:
                 context = page.context  # each answer brings a new one; the old is void
                 empty = 0 if page.items else empty + 1
                 if empty > EMPTY_PAGES:
-                    raise NotWSMan("The host keeps answering Pull with empty pages.", endpoint=self.to)
+                    raise BadAnswer("The host keeps answering Pull with empty pages.", endpoint=self.to)
+                if self._clock() - started > ENUMERATION_TIMEOUT:
+                    raise OperationTimeout(
+                        f"The host did not come to the end of an enumeration within {ENUMERATION_TIMEOUT:g} s.",
+                        endpoint=self.to,
+                    )
         except (ConnectionFailed, ContextExpired):
             context = None
             raise
@@ -311,6 +353,37 @@ class Client:
             if context is not None:
                 self._release(resource, context)
         return items
+
+    def _query_by_keys(self, cls: CimClass, row_type: CimClass, condition: str, limit: int | None) -> list[Instance]:
+        """The result of a query that has a row larger than a page: a few rows at a time, and each of those alone.
+
+        An answer to Get may be as large as the host's MaxEnvelopeSizekb, a page is smaller (PROTO-03).
+        """
+        types = cls._replace(properties={name: cls.properties.get(name, "string") for name in cls.keys})
+        named = self.wql(cls.namespace, _select(cls, cls.keys, condition), types, limit)
+        keys = [{name: row[name] for name in cls.keys} for row in named]
+        rows: list[Instance] = []
+        for portion in (keys[first : first + PORTION] for first in range(0, len(keys), PORTION)):
+            chosen = " OR ".join(f"({_condition(types, row)})" for row in portion)
+            columns = None if row_type is cls else tuple(row_type.properties)
+            try:
+                rows += self._wql(cls.namespace, _select(cls, columns, chosen), row_type, None, PORTION)
+            except EncodingLimit:
+                rows += [self._get_columns(cls, row_type, row) for row in portion]
+        return rows
+
+    def _get_columns(self, cls: CimClass, row_type: CimClass, keys: Mapping[str, Any]) -> Instance:
+        """One row of a query; if the host cannot send it and `on_unreadable` is set, nothing but its keys."""
+        try:
+            row = self.get(cls, keys)
+        except EncodingLimit as limit:
+            name = cls.reference(keys).relative_path()
+            if self.on_unreadable is None:
+                limit.message = f"{limit.message.rstrip('.')}: {name}"
+                raise
+            self.on_unreadable(name)
+            row = {**{column: [] if kind.endswith("[]") else None for column, kind in cls.properties.items()}, **keys}
+        return row if row_type is cls else {name: row[name] for name in row_type.properties}
 
     def _release(self, resource: str, context: str) -> None:
         """End an enumeration, which would count against the user's quota for another minute."""
@@ -364,7 +437,7 @@ class Client:
 
 def connect(options: ConnectionOptions) -> Client:
     """A client that connects with its first request. Raises HostError if the options contradict each other."""
-    transport = HttpTransport(options)
+    transport = Alternatives(options) if options.alternatives else HttpTransport(options)
     return Client(
         transport.send,
         to=transport.name,
@@ -378,6 +451,19 @@ def _projected(cls: CimClass, columns: Sequence[str]) -> CimClass:
     if unknown:
         raise HostError(f"{cls.name} has no property {', '.join(unknown)}.", **{"class": cls.name})
     return cls._replace(properties={name: cls.properties[name] for name in columns})
+
+
+def _divided(read: Callable[[int], list[Result]], size: int) -> list[Result]:
+    """The result of a reader of pages; item by item if the host cannot divide its pages as it must."""
+    try:
+        return read(size)
+    except EncodingLimit:
+        return read(1)
+
+
+def _select(cls: CimClass, columns: Sequence[str] | None, condition: str) -> str:
+    text = f"SELECT {', '.join(columns) if columns else '*'} FROM {cls.name}"
+    return f"{text} WHERE {condition}" if condition else text
 
 
 def _condition(cls: CimClass, where: Mapping[str, str | bool | int | None]) -> str:

@@ -15,8 +15,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from .adapter import Unacceptable, is_connecting
 from .faults import (
     AuthenticationFailed,
+    BadAnswer,
     CertificateInvalid,
     ConnectionFailed,
     HostBusy,
@@ -77,7 +79,29 @@ def of_status(
         reason = f"it redirects elsewhere (HTTP {status})"
     else:
         reason = f"the answer is not a WS-Management message (HTTP {status}, {content_type})"
-    return NotWSMan(f"{name} is not a WinRM endpoint: {reason}. {_CHECK_URL}", **facts)
+    refusal = NotWSMan(f"{name} is not a WinRM endpoint: {reason}. {_CHECK_URL}", **facts)
+    refusal.sent = not 300 <= status < 500
+    return refusal
+
+
+def unsealed(options: ConnectionOptions, status: int, headers: Mapping[str, str]) -> BadAnswer:
+    """The exception for an answer in plain text where messages are encrypted."""
+    content_type = headers.get("Content-Type", "").partition(";")[0] or "no content type"
+    return BadAnswer(
+        f"{options.name} seems to answer in plain text (HTTP {status}, {content_type}), although the messages are "
+        "encrypted: something on the way answers in its place. Whether the host got the request is unknown.",
+        endpoint=options.name,
+        http_status=status,
+    )
+
+
+def damaged(options: ConnectionOptions) -> BadAnswer:
+    """The exception for an encrypted answer that cannot be decrypted."""
+    return BadAnswer(
+        f"The answer of {options.name} cannot be decrypted: it was damaged or changed on the way. Whether the host did "
+        "what was asked is unknown.",
+        endpoint=options.name,
+    )
 
 
 def without_authentication(options: ConnectionOptions) -> NotWSMan:
@@ -140,6 +164,7 @@ def offered_schemes(headers: Mapping[str, str]) -> list[str]:
 def of_exception(options: ConnectionOptions, error: Exception, secrets: Collection[str]) -> WSManError:
     """The exception for one of a library: requests, urllib3, ssl, spnego, gssapi, OSError. `secrets` are blanked."""
     chain = list(_chain(error))
+    connecting = any(map(is_connecting, chain))
     facts: dict[str, Any] = {"endpoint": options.name, "cause": type(error).__name__}
     said = partial(_redacted, secrets=secrets)
     verification = _first(chain, ssl.SSLCertVerificationError)
@@ -147,18 +172,26 @@ def of_exception(options: ConnectionOptions, error: Exception, secrets: Collecti
         return CertificateInvalid(_certificate_sentence(options, verification), sent=False, **facts)
     tls = _first(chain, ssl.SSLError)
     if tls is not None:
-        return ConnectionFailed(_tls_sentence(options, tls), sent=False, **facts)
+        return ConnectionFailed(_tls_sentence(options, tls), sent=not connecting, **facts)
+    unacceptable = _first(chain, Unacceptable)
+    if unacceptable is not None:
+        return BadAnswer(f"The answer of {options.name} is not read: {unacceptable}.", **facts)
     if _first(chain, winrm_exceptions.WinRMError) is not None or _is_authentication(chain):
-        return AuthenticationFailed(
+        failed = AuthenticationFailed(
             f"Authentication to {options.name} over {options.transport} failed: {said(error)}", **facts
         )
-    return _before_sending(options, error, chain, facts) or _after_sending(options, error, chain, facts, said)
+        failed.sent = True  # mutual authentication fails after the host has run the request
+        return failed
+    before = _before_sending(options, error, chain, facts)
+    if before is not None:
+        before.sent = not connecting
+    return before or _after_sending(options, error, chain, facts, said)
 
 
 def _before_sending(
     options: ConnectionOptions, error: Exception, chain: list[BaseException], facts: Mapping[str, Any]
 ) -> ConnectionFailed | None:
-    """The exception if there was no connection, so that the host can't have seen the request."""
+    """The exception if there was no connection to the host, or if the network to it is gone."""
     unreachable = next((link for link in chain if isinstance(link, OSError) and link.errno in _UNREACHABLE), None)
     if isinstance(error, requests.exceptions.ProxyError):
         text = f"The proxy on the way to {options.name} does not answer."

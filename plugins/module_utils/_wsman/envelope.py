@@ -12,23 +12,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from . import document
 from .cim import (
-    CONVERT,
     URI_PREFIX,
     CimClass,
     Instance,
     Reference,
     class_uri,
+    convert,
     from_embedded,
+    from_instance,
     iso_datetime,
     key_text,
     octets,
-    parse_datetime,
 )
-from .faults import FaultParts, HostError, NotWSMan, judge
+from .faults import BadAnswer, FaultParts, HostError, judge, quoted
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
@@ -53,6 +53,7 @@ ACTION_RELEASE = ENUMERATION + "/Release"
 # The service's own limit wins where it is lower (MS-WSMV: MaxEnvelopeSizekb, 500 by default); below 8192 is refused.
 MAX_ENVELOPE_SIZE = 512000
 
+_RELATES_TO = f"{{{SOAP}}}Header/{{{ADDRESSING}}}RelatesTo"
 _NIL = f"{{{XSI}}}nil"
 _TYPE = f"{{{XSI}}}type"
 _COMMON_TAG = f"{{{COMMON}"
@@ -78,6 +79,11 @@ def attribute(value: str) -> str:
     return text(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
 
 
+def new_message_id() -> str:
+    """The id of a request, which its answer repeats."""
+    return f"uuid:{str(uuid.uuid4()).upper()}"
+
+
 def build_request(
     action: str,
     resource: str,
@@ -99,7 +105,7 @@ def build_request(
         f"<w:ResourceURI{_MUST}>{text(resource)}</w:ResourceURI>"
         f"<a:ReplyTo><a:Address{_MUST}>{ANONYMOUS}</a:Address></a:ReplyTo>"
         f"<a:Action{_MUST}>{text(action)}</a:Action>"
-        f"<a:MessageID>uuid:{message_id or str(uuid.uuid4()).upper()}</a:MessageID>"
+        f"<a:MessageID>{message_id or new_message_id()}</a:MessageID>"
         f"<w:MaxEnvelopeSize{_MUST}>{MAX_ENVELOPE_SIZE}</w:MaxEnvelopeSize>"
         f"<w:OperationTimeout>PT{timeout:g}S</w:OperationTimeout>"
         # Requests fault and job texts in English. A host without that language answers in its own.
@@ -244,34 +250,28 @@ def _object(tag: str, values: Mapping[str, Any], namespace: str) -> str:
 # ---- reading ----
 
 
-def parse_response(data: bytes | str, *, resource: str = "", action: str = "") -> Element:
-    """The s:Body of an answer. Raises Fault for a SOAP fault, NotWSMan for anything but SOAP 1.2."""
-    body = parse_soap(data)
-    fault = body.find(f"{{{SOAP}}}Fault")
-    if fault is not None:
-        raise judge(parse_fault(fault), resource=resource, action=action)
-    return body
+def parse_response(data: bytes | str, *, message_id: str = "", resource: str = "", action: str = "") -> Element:
+    """The s:Body of the answer to the request with this id. Raises Fault for a SOAP fault, BadAnswer for anything else.
 
-
-def parse_soap(data: bytes | str) -> Element:
-    raw = data.encode() if isinstance(data, str) else data
-    # SOAP 1.2 forbids a document type; refusing it keeps entity tricks out and recognises HTML.
-    if b"<!DOCTYPE" in raw[:2000]:
-        raise NotWSMan("The answer is not a WS-Management message.")
-    try:
-        root = ElementTree.fromstring(raw)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise NotWSMan(f"The answer is not a WS-Management message: it is not readable XML ({error}).") from error
+    A fault about a request whose headers the host could not read does not name the request.
+    """
+    root = document.parse(data, "The answer is not a WS-Management message")
     body = root.find(f"{{{SOAP}}}Body") if root.tag == f"{{{SOAP}}}Envelope" else None
     if body is None:
-        raise NotWSMan("The answer is not a WS-Management message: it has no SOAP 1.2 body.")
+        raise BadAnswer("The answer is not a WS-Management message: it has no SOAP 1.2 body.")
+    fault = body.find(f"{{{SOAP}}}Fault")
+    answers = (root.findtext(_RELATES_TO) or "").strip()
+    if message_id and answers.lower() != message_id.lower() and (answers or fault is None):
+        raise BadAnswer("The answer belongs to another request.")
+    if fault is not None:
+        raise judge(parse_fault(fault), resource=resource, action=action)
     return body
 
 
 def parse_identify(body: Element) -> dict[str, str]:
     answer = body.find(f"{{{IDENTITY}}}IdentifyResponse")
     if answer is None:
-        raise NotWSMan("The answer to Identify is not a WS-Management message.")
+        raise BadAnswer("The answer to Identify is not a WS-Management message.")
     return {_local(child): (child.text or "").strip() for child in answer if not len(child)}
 
 
@@ -286,7 +286,7 @@ def parse_page(body: Element) -> Page:
     """Items and context, in the namespace wsman (optimised answers to Enumerate) or wsen (answers to Pull)."""
     answer = next(iter(body), None)
     if answer is None or answer.tag not in (f"{{{ENUMERATION}}}EnumerateResponse", f"{{{ENUMERATION}}}PullResponse"):
-        raise NotWSMan("The host answered an enumeration with something else.")
+        raise BadAnswer("The host answered an enumeration with something else.")
     items: list[Element] = []
     context, ended = "", False
     for child in answer:
@@ -314,7 +314,9 @@ def parse_item(element: Element, types: Types = None) -> Instance:
     if element.tag == f"{{{ADDRESSING}}}EndpointReference":
         return {"__REFERENCE": parse_reference(element)}
     if element.tag == f"{{{WSMAN}}}XmlFragment":
-        return parse_properties(element, types.properties if isinstance(types, CimClass) else NO_TYPES)
+        if not isinstance(types, CimClass):
+            return parse_properties(element, NO_TYPES)
+        return _with_keys(parse_properties(element, types.properties), types)
     return parse_instance(element, types, name)
 
 
@@ -325,6 +327,14 @@ def parse_instance(element: Element, types: Types = None, class_name: str | None
         types = types.get(class_name)
     instance = parse_properties(element, types.properties if types is not None else NO_TYPES)
     instance["__CLASS"] = class_name
+    return _with_keys(instance, types) if types is not None else instance
+
+
+def _with_keys(instance: Instance, cls: CimClass) -> Instance:
+    """The instance. Raises BadAnswer if it lacks a key of its class, which identifies it."""
+    for key in cls.keys:
+        if key in cls.properties and instance[key] is None:
+            raise BadAnswer(f"The host sent an instance of {cls.name} without its key {key}.", **{"class": cls.name})
     return instance
 
 
@@ -376,22 +386,19 @@ def _properties(element: Element, shape: _Shape, fill: bool = True) -> Instance:
         if space == _COMMON_TAG:
             continue  # cim:Location of old hosts
         kind = types.get(name)
-        try:
-            if kind is None:
-                _guess(values, guessed, name, _value(child, None))
-            elif name not in arrays:
-                plain = kind == "string" and not child.attrib and not len(child)  # most of what hosts send
-                values[name] = (child.text or "") if plain else _value(child, kind)
-            elif child.get(_NIL) in ("true", "1"):
-                continue
-            elif kind == "uint8[]":
-                octet_texts.setdefault(name, []).append(child.text or "")
-            else:
-                values.setdefault(name, []).append(_value(child, _item_kind(kind)))
-        except ValueError as error:
-            raise HostError(f"The host sent {child.text!r} for {name}, which is of type {kind}.") from error
+        if kind is None:
+            _guess(values, guessed, name, _value(child, None))
+        elif name not in arrays:
+            plain = kind == "string" and not child.attrib and not len(child)  # most of what hosts send
+            values[name] = (child.text or "") if plain else _value(child, kind)
+        elif child.get(_NIL) in ("true", "1"):
+            continue
+        elif kind == "uint8[]":
+            octet_texts.setdefault(name, []).append(child.text or "")
+        elif (item := _value(child, _item_kind(kind))) is not None:
+            values.setdefault(name, []).append(item)
     for name, texts in octet_texts.items():
-        values[name] = octets(texts)
+        values[name] = octets(texts, name)
     return values
 
 
@@ -426,18 +433,20 @@ def _value(element: Element, kind: Any) -> Any:
         cls = kind if isinstance(kind, CimClass) else None
         return from_embedded(content, cls) if content.lstrip().startswith("<") else None
     content = content.strip()
-    return CONVERT[kind](content) if content else None
+    return convert(kind, content, _local(element)) if content else None
 
 
 def _structured(element: Element, kind: Any) -> Any:
     """The value of an element with children: a datetime, a reference or an embedded object."""
     first = element[0]
-    if kind == "datetime" or first.tag.startswith(f"{{{COMMON}}}"):  # projections have no namespaces
-        return parse_datetime(first.text or "")
-    if first.tag.startswith(f"{{{ADDRESSING}}}"):
+    if kind == "datetime" or (kind is None and first.tag.startswith(_COMMON_TAG)):  # projections have no namespaces
+        return convert("datetime", first.text or "", _local(element))
+    if kind in ("ref", None) and first.tag.startswith(f"{{{ADDRESSING}}}"):
         return parse_reference(element)
+    if kind not in (None, "instance") and not isinstance(kind, CimClass):
+        raise BadAnswer(f"The host sent elements for {quoted(_local(element))[1:-1]}, which is of type {kind}.")
     if first.tag == "INSTANCE":
-        return from_embedded(ElementTree.tostring(first, "unicode"), kind if isinstance(kind, CimClass) else None)
+        return from_instance(first, kind if isinstance(kind, CimClass) else None)
     return parse_instance(element, kind if isinstance(kind, CimClass) else None, _object_class(element))
 
 
@@ -455,7 +464,7 @@ def parse_reference(element: Element) -> Reference | None:
     path = resource[len(URI_PREFIX) :] if resource.lower().startswith(URI_PREFIX) else resource
     namespace, _slash, name = path.rpartition("/")
     keys: dict[str, str] = {}
-    for selector in element.iter(f"{{{WSMAN}}}Selector"):
+    for selector in element.find(f".//{{{WSMAN}}}SelectorSet") or ():
         key = selector.get("Name", "")
         if key.lower() == "__cimnamespace":
             continue
@@ -467,8 +476,9 @@ def parse_reference(element: Element) -> Reference | None:
 def parse_output(body: Element, method: str, returns: Mapping[str, Any]) -> dict[str, Any]:
     """Output parameters and ReturnValue, which is None for a method without one."""
     answer = next(iter(body), None)
-    if answer is None:
-        raise NotWSMan(f"The host answered {method} with an empty body.")
+    if answer is None or _local(answer).lower() != f"{method}_OUTPUT".lower():
+        content = "an empty body" if answer is None else quoted(_local(answer))[1:-1]
+        raise BadAnswer(f"The host answered {method} with {content}.")
     return _properties(answer, _Shape.of({"ReturnValue": "uint32", **returns}))
 
 
@@ -476,7 +486,7 @@ def parse_created(body: Element, cls: CimClass) -> Reference:
     created = body.find(f"{{{TRANSFER}}}ResourceCreated")
     reference = parse_reference(created) if created is not None else None
     if reference is None:
-        raise NotWSMan(f"The host created an instance of {cls.name}, but does not say which.")
+        raise BadAnswer(f"The host created an instance of {cls.name}, but does not say which.")
     return reference
 
 

@@ -8,27 +8,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+# What an error quotes of a host is cut: a name inside of a sentence, any other text, and a list.
+QUOTED = 100  # characters
+LONGEST_TEXT = 4000  # characters
+LONGEST_LIST = 100
+
+
+def quoted(text: str) -> str:
+    """A text of the host in quotes, for a sentence."""
+    return repr(text if len(text) <= QUOTED else f"{text[:QUOTED]}…")
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}…"
+    if isinstance(value, Mapping):
+        return {name: _bounded(item) for name, item in list(value.items())[:LONGEST_LIST]}
+    return [_bounded(item) for item in value[:LONGEST_LIST]] if isinstance(value, list) else value
+
 
 class HostError(Exception):
     """The base of all exceptions below the modules: a sentence (`message`) and facts for the result (`details`)."""
 
     def __init__(self, message: str, **details: Any) -> None:
+        message = _bounded(message)
         super().__init__(message)
         self.message = message
         self.details: dict[str, Any] = {
-            name: value for name, value in details.items() if value not in (None, "", (), {})
+            name: _bounded(value) for name, value in details.items() if value not in (None, "", (), {})
         }
 
 
 class WSManError(HostError):
-    """A request did not succeed."""
+    """A request did not succeed.
+
+    `sent`: the host may have run it, and no usable answer says what became of it. `writes`: it may have changed
+    something.
+    """
+
+    sent = False
+    writes = False
 
 
 class ConnectionFailed(WSManError):
-    """No HTTP answer: name resolution, refusal, reset, proxy.
-
-    `sent` is false if the host cannot have seen the request.
-    """
+    """No HTTP answer: name resolution, refusal, reset, proxy."""
 
     def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
         super().__init__(message, **details)
@@ -43,8 +66,21 @@ class AuthenticationFailed(WSManError):
     """HTTP 401 or 403, or an error of the authentication library."""
 
 
+class LibraryMissing(WSManError):
+    """A Python package that the transport needs cannot be imported on the control node. Nothing was sent."""
+
+
 class NotWSMan(WSManError):
     """The answer is not a message of WS-Management."""
+
+    sent = True
+
+
+class BadAnswer(NotWSMan):
+    """An answer that cannot be trusted or understood: damaged, not sealed, too large, or to another request.
+
+    Whether the host ran the request is unknown. Another answer to the same question may be good.
+    """
 
 
 class HostBusy(WSManError):
@@ -57,6 +93,8 @@ class RequestTooLarge(WSManError):
 
 class OperationTimeout(WSManError):
     """No answer in time. Whether the operation ran is unknown."""
+
+    sent = True
 
 
 class FaultParts(NamedTuple):
@@ -193,7 +231,10 @@ class AlreadyExists(Fault):
 
 
 class EncodingLimit(Fault):
+    """The operation may have run; its answer is larger than MaxEnvelopeSizekb of the host or of the request."""
+
     meaning = "the answer does not fit the envelope size of the host"
+    sent = True
 
 
 class OperationTimedOut(Fault, OperationTimeout):

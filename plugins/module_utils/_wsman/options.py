@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -37,10 +37,11 @@ _USER_INFORMATION = re.compile(r"//[^/@]*@")
 class ConnectionOptions:
     """Endpoint and credentials of a host; times in seconds.
 
-    `transport` is basic, plaintext, ntlm, negotiate (NTLM only), kerberos (with an existing ticket), credssp,
-    certificate, or ssl (certificate if `certificate_pem` is set, else basic). `proxy` is a URL, None for no proxy, or
-    "legacy_requests" for the proxy of the environment variables. `extras` are passed to pywinrm's Transport, except
-    those that it does not know.
+    `transport` is basic, plaintext, ntlm, negotiate (NTLM only), kerberos (with an existing ticket, or one that
+    `ticket` gets), credssp, certificate, or ssl (certificate if `certificate_pem` is set, else basic). `proxy` is a
+    URL, None for no proxy, or "legacy_requests" for the proxy of the environment variables. `extras` are passed to
+    pywinrm's Transport, except those that it does not know. `alternatives` are tried in turn if the host or the
+    control node does not support this transport, or the host refuses it.
     """
 
     endpoint: str
@@ -62,6 +63,8 @@ class ConnectionOptions:
     credssp_disable_tlsv1_2: bool = False
     send_cbt: bool = True
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ticket: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    alternatives: tuple[ConnectionOptions, ...] = ()
 
     @property
     def name(self) -> str:

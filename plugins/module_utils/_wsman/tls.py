@@ -13,12 +13,13 @@ import os
 import ssl
 from typing import Any, TypeAlias
 
+from .adapter import Adapter
+
 try:
-    from requests.adapters import HTTPAdapter
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
     from urllib3.util.ssl_ import create_urllib3_context
 except ImportError:  # transport.py reports it
-    HTTPAdapter = object
+    pass
 
 # As in requests: whether to validate, or the path of a file or folder of CA certificates to validate with.
 Verify: TypeAlias = "bool | str"
@@ -74,7 +75,7 @@ def _no_password() -> str:
     raise OSError("The private key of the client certificate is encrypted. Use a key without a password")
 
 
-class TlsAdapter(HTTPAdapter):
+class TlsAdapter(Adapter):
     """Adapter of requests that connects with a given context, not by `verify` and `cert` of the session."""
 
     def __init__(self, verify: Verify, certificate: ClientCertificate = None) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import diagnosis, ntlm, tls
-from .faults import AuthenticationFailed, HostError, WSManError
+from .adapter import Adapter
+from .faults import AuthenticationFailed, HostError, LibraryMissing, WSManError
 from .options import AUTHENTICATION, ConnectionOptions, endpoint_url
 
 try:
     import requests
     from winrm import exceptions as winrm_exceptions
+    from winrm import transport as winrm_transport
     from winrm.encryption import Encryption
     from winrm.transport import Transport
 except ImportError as error:
@@ -29,6 +31,11 @@ __all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url"]
 
 # The arguments that pywinrm's Transport of this version accepts.
 _PARAMETERS = frozenset(inspect.signature(Transport.__init__).parameters)
+# What pywinrm knows of the packages of a transport, and how to install them.
+_PACKAGES = {
+    "kerberos": ("HAVE_KERBEROS", "pykerberos", "pywinrm[kerberos]"),
+    "credssp": ("HAVE_CREDSSP", "requests-credssp", "pywinrm[credssp]"),
+}
 # HTTP.sys closes connections that were idle for 120 s; a write must not be the request that finds out.
 IDLE_LIMIT = 60.0
 
@@ -37,40 +44,45 @@ class HttpTransport:
     """Sends envelopes over one authenticated keep-alive connection, which the first envelope opens."""
 
     def __init__(self, options: ConnectionOptions) -> None:
-        if IMPORT_ERROR is not None:
-            raise HostError(
-                f"The Python package pywinrm cannot be imported on the control node ({IMPORT_ERROR}). "
-                "Install it where Ansible runs: python3 -m pip install pywinrm"
-            ) from IMPORT_ERROR
+        _require_packages(options)
         self.options = options
         self.name = options.name
         self._pywinrm = _pywinrm_transport(options)
-        self._password_hash: str | None = None
-        if self._pywinrm.auth_method == "ntlm":
-            if ntlm.IMPORT_ERROR is not None:
-                raise HostError(
-                    f"The transport {options.transport} needs requests_ntlm 1.2 or newer ({ntlm.IMPORT_ERROR}). "
-                    "Install it where Ansible runs: python3 -m pip install 'requests_ntlm>=1.2'"
-                ) from ntlm.IMPORT_ERROR
-            self._password_hash = ntlm.nt_hash(options.password)
+        self._password_hash = ntlm.nt_hash(options.password) if self._pywinrm.auth_method == "ntlm" else None
         self._proven = False  # the host has accepted the credentials on the present connection
+        self._accepted = False  # … or ever
+        self._rejection: AuthenticationFailed | None = None
         self._used = 0.0
 
     def send(self, envelope: bytes) -> bytes:
-        """The envelope of the answer, which may hold a fault. Raises WSManError if there is none."""
+        """The envelope of the answer, which may hold a fault. Raises WSManError if there is none.
+
+        Credentials that the host has rejected are not sent again: each attempt counts towards the lockout of the
+        account.
+        """
+        if self._rejection is not None:
+            raise AuthenticationFailed(self._rejection.message, **self._rejection.details)
         if self._proven and time.monotonic() - self._used > IDLE_LIMIT:
             self.close()
+        try:
+            answer = self._send(envelope)
+        except AuthenticationFailed as error:
+            if not error.sent and not self._accepted:
+                self._rejection = error
+            raise
+        self._proven = self._accepted = True
+        self._used = time.monotonic()
+        return answer
+
+    def _send(self, envelope: bytes) -> bytes:
         proven = self._proven
         try:
-            answer = self._post(envelope)
+            return self._post(envelope)
         except AuthenticationFailed as error:
             if not proven or error.details.get("http_status") != 401:
                 raise
             # The host closed the authenticated connection and refuses the new one: it hasn't run this request.
-            answer = self._post(envelope)
-        self._proven = True
-        self._used = time.monotonic()
-        return answer
+            return self._post(envelope)
 
     def close(self) -> None:
         """Close the connection. The next envelope opens another and authenticates again."""
@@ -79,31 +91,36 @@ class HttpTransport:
         self._proven = False
 
     def _post(self, envelope: bytes) -> bytes:
+        sent = False
         try:
             session = self._session()
-            response = self._exchange(session, self._request(session, envelope))
-            content = self._content(response)
-            if response.status_code in (401, 407) or b"Envelope" not in content:
-                raise self._refusal(response, content)
-        except WSManError:
+            request = self._request(session, envelope)
+            sent = True
+            return self._content(self._exchange(session, request))
+        except WSManError as error:
             self.close()
+            error.sent = error.sent and sent
             raise
         except Exception as error:
             # Of the libraries: requests, urllib3, ssl, spnego, gssapi, OSError, KeyError.
             self.close()
-            secrets = (self.options.password, self._password_hash or "")
-            raise diagnosis.of_exception(self.options, error, secrets) from error
-        return content
+            failure = diagnosis.of_exception(self.options, error, (self.options.password, self._password_hash or ""))
+            failure.sent = failure.sent and sent
+            raise failure from error
 
     def _session(self) -> requests.Session:
         """The session of the present connection, or a new one with the requests that only authenticate behind it."""
         transport = self._pywinrm
         if transport.session is not None:
             return transport.session
+        if self.options.ticket is not None:
+            self.options.ticket()
         session = transport.build_session()
         session.trust_env = False  # build_session() has read the environment; a .netrc would replace a certificate
         if transport.endpoint.lower().startswith("https:"):
             session.mount("https://", tls.TlsAdapter(session.verify, session.cert))
+        else:
+            session.mount("http://", Adapter())
         if transport.auth_method == "ntlm":
             self._begin_ntlm(session)
         elif transport.encryption:
@@ -154,9 +171,31 @@ class HttpTransport:
         return session.send(request, timeout=timeout, proxies=session.proxies, allow_redirects=False, stream=stream)
 
     def _content(self, response: requests.Response) -> bytes:
-        if self._pywinrm.encryption and response.content and "Content-Type" in response.headers:
+        """The envelope of an answer. With message encryption, nothing in plain text is one."""
+        status, content = response.status_code, response.content
+        if status in (401, 407):
+            raise self._refusal(response, content)
+        if content and self._pywinrm.encryption:
+            if self._is_sealed(response):
+                content = self._unseal(response)
+            elif 200 <= status < 300 or status == 500:
+                raise diagnosis.unsealed(self.options, status, response.headers)
+            else:
+                raise self._refusal(response, content)
+        if b"Envelope" not in content.replace(b"\0", b""):  # in UTF-16, too
+            raise self._refusal(response, content)
+        return content
+
+    def _is_sealed(self, response: requests.Response) -> bool:
+        """Whether pywinrm will decrypt the answer; it passes on others as they are."""
+        protocol = self._pywinrm.encryption.protocol_string.decode()
+        return f'protocol="{protocol}"' in response.headers.get("Content-Type", "")
+
+    def _unseal(self, response: requests.Response) -> bytes:
+        try:
             return self._pywinrm.encryption.parse_encrypted_response(response)
-        return response.content
+        except Exception as error:  # of the parser, or of the libraries below it
+            raise diagnosis.damaged(self.options) from error
 
     def _refusal(self, response: requests.Response, content: bytes) -> WSManError:
         plain = self._pywinrm.endpoint.lower().startswith("http:") and not self._pywinrm.encryption
@@ -165,11 +204,71 @@ class HttpTransport:
         )
 
 
+class Alternatives:
+    """Sends over the first of several transports that the host accepts, and keeps to it."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self.name = options.name
+        self._waiting = [options, *options.alternatives]
+        self._transports: list[HttpTransport] = []
+        self._chosen: HttpTransport | None = None
+
+    def send(self, envelope: bytes) -> bytes:
+        """The envelope of the answer, as HttpTransport.send. Raises AuthenticationFailed if no transport works."""
+        if self._chosen is not None:
+            return self._chosen.send(envelope)
+        errors: list[WSManError] = []
+        for options in self._waiting:
+            try:
+                transport = self._transport(options)
+                answer = transport.send(envelope)
+            except (AuthenticationFailed, LibraryMissing) as error:
+                if error.sent:
+                    raise
+                errors.append(error)
+            else:
+                self._chosen = transport
+                return answer
+        raise AuthenticationFailed(" ".join(error.message for error in errors), **errors[-1].details)
+
+    def _transport(self, options: ConnectionOptions) -> HttpTransport:
+        known = next((transport for transport in self._transports if transport.options is options), None)
+        if known is None:
+            known = HttpTransport(options)
+            self._transports.append(known)
+        return known
+
+    def close(self) -> None:
+        """Close the connections."""
+        for transport in self._transports:
+            transport.close()
+
+
 class _PywinrmTransport(Transport):
     """pywinrm's Transport, except that it sends nothing while it builds a session: HttpTransport does."""
 
     def setup_encryption(self, session: requests.Session) -> None:
         self.encryption = Encryption(session, self.auth_method)
+
+
+def _require_packages(options: ConnectionOptions) -> None:
+    """Raise LibraryMissing before a password goes anywhere."""
+    if IMPORT_ERROR is not None:
+        raise LibraryMissing(
+            f"The Python package pywinrm cannot be imported on the control node ({IMPORT_ERROR}). "
+            "Install it where Ansible runs: python3 -m pip install pywinrm"
+        ) from IMPORT_ERROR
+    if options.transport in ("ntlm", "negotiate") and ntlm.IMPORT_ERROR is not None:
+        raise LibraryMissing(
+            f"The transport {options.transport} needs requests_ntlm 1.2 or newer ({ntlm.IMPORT_ERROR}). "
+            "Install it where Ansible runs: python3 -m pip install 'requests_ntlm>=1.2'"
+        ) from ntlm.IMPORT_ERROR
+    flag, package, extra = _PACKAGES.get(options.transport, ("", "", ""))
+    if flag and not getattr(winrm_transport, flag, False):
+        raise LibraryMissing(
+            f"The transport {options.transport} needs the Python package {package}, which cannot be imported on the "
+            f"control node. Install it where Ansible runs: python3 -m pip install '{extra}'"
+        )
 
 
 def _pywinrm_transport(options: ConnectionOptions) -> _PywinrmTransport:

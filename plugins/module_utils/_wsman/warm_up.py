@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import tls
+from .adapter import Connection
 from .cim import CimClass, Instance
 from .client import Client
 from .options import ConnectionOptions
@@ -24,20 +25,21 @@ from .transport import HttpTransport
 
 try:
     import requests
-    from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 except ImportError:  # transport.py reports it
-    HTTPConnection = HTTPConnectionPool = object
+    HTTPConnectionPool = object
 
 # The CHALLENGE_MESSAGE of MS-NLMP 4.2.4.3.
 _CHALLENGE = bytes.fromhex(
     "4e544c4d53535000020000000c000c003800000033828ae20123456789abcdef00000000000000002400240044000000060070170000000f"
     "53006500720076006500720002000c0044006f006d00610069006e0001000c0053006500720076006500720000000000"
 )
-# Not encrypted in spite of its type, which http.client compiles a pattern for.
-_CONTENT_TYPE = 'multipart/encrypted;protocol="none";boundary="Encrypted Boundary"'
+# Its content is not encrypted.
+_CONTENT_TYPE = 'multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"'
 _ROWS = (
-    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body>'
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
+    ' xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"><s:Header><a:RelatesTo>%s</a:RelatesTo></s:Header>'
+    "<s:Body>"
     '<n:EnumerateResponse xmlns:n="http://schemas.xmlsoap.org/ws/2004/09/enumeration"'
     ' xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"><n:EnumerationContext/><w:Items>'
     '<p:Class xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/Class"><p:Name>name</p:Name></p:Class>'
@@ -63,7 +65,14 @@ def rehearse() -> list[Instance]:
 
 
 class _Rehearsal(HttpTransport):
-    """A transport with a connection that goes nowhere."""
+    """A transport with a connection that goes nowhere. Its answers are not sealed, but belong to the requests."""
+
+    def send(self, envelope: bytes) -> bytes:
+        message_id = envelope.partition(b"<a:MessageID>")[2].partition(b"<")[0]
+        return super().send(envelope).replace(b"%s", message_id)
+
+    def _unseal(self, response: requests.Response) -> bytes:
+        return response.content
 
     def _exchange(
         self, session: requests.Session, request: requests.PreparedRequest, stream: bool = False
@@ -72,7 +81,7 @@ class _Rehearsal(HttpTransport):
         return super()._exchange(session, request, stream)
 
 
-class _Connection(HTTPConnection):
+class _Connection(Connection):
     """A pair of sockets. Each answer is written to the far one before it is read from the near one."""
 
     def connect(self) -> None:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from xml.etree import ElementTree
 
@@ -12,7 +14,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import cim
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.cim import CimClass, Reference
-from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import HostError
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import BadAnswer, HostError
 
 V2 = "root/virtualization/v2"
 MEMORY = CimClass(
@@ -77,21 +79,59 @@ NAMES = (
     ],
 )
 def test_datetimes(text, value, iso, native):
-    read = cim.parse_datetime(text)
+    read = cim.convert("datetime", text, "When")
     assert read == value
     assert isinstance(read, timedelta) or read.tzinfo is not None
     if iso is not None:
         assert cim.iso_datetime(read) == iso
     if native is not None:
         assert cim.native_datetime(read) == native
-    assert cim.parse_datetime(cim.iso_datetime(read)) == value
-    assert cim.parse_datetime(cim.native_datetime(read)) == value
+    assert cim.convert("datetime", cim.iso_datetime(read), "When") == value
+    assert cim.convert("datetime", cim.native_datetime(read), "When") == value
 
 
 @pytest.mark.parametrize("text", ["", "soon", "P1", "2026-13-01T00:00:00Z"])
 def test_what_is_no_datetime_is_an_error(text):
-    with pytest.raises(HostError, match="CIM expects"):
-        cim.parse_datetime(text)
+    with pytest.raises(HostError, match="of type datetime"):
+        cim.convert("datetime", text, "When")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("datetime", "00010101000000.000000+999"),
+        ("datetime", "20261301000000.000000+000"),
+        ("datetime", f"P{'9' * 50}D"),
+        ("datetime", f"P{'9' * 5000}D"),
+        ("uint16", "65536"),
+        ("uint16", "-1"),
+        ("uint16", "1_0"),
+        ("uint64", "9" * 5000),
+        ("sint8", "-129"),
+        ("real64", "nan"),
+        ("real64", "1e999"),
+        ("boolean", "perhaps"),
+        ("ref", "no path?"),
+    ],
+)
+def test_what_no_type_holds_is_an_error_of_the_family(kind, text):
+    with pytest.raises(BadAnswer) as caught:
+        cim.convert(kind, text, "N" * 1000)
+    assert len(str(caught.value)) < 400
+    values = f'<INSTANCE CLASSNAME="X"><PROPERTY NAME="P" TYPE="{kind}"><VALUE>{text}</VALUE></PROPERTY></INSTANCE>'
+    with pytest.raises(BadAnswer):
+        cim.from_embedded(values)
+
+
+@pytest.mark.parametrize("filling", [" ", "\\", "x", '"', "=", "A=1,", "\\\\", "\n"])
+@pytest.mark.parametrize("start", ["X.", "X.A=", 'X.A="', "\\\\", "a:", ""])
+def test_object_paths_take_linear_time(start, filling):
+    """A hundred thousand characters, of which a cubic pattern would read 2,000 in minutes."""
+    text = start + filling * (100_000 // len(filling)) + "?'"
+    began = time.process_time()
+    with contextlib.suppress(BadAnswer):
+        cim.parse_path(text)
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -270,7 +310,7 @@ def test_from_embedded_refuses_other_text(text):
     ],
 )
 def test_octets_in_both_encodings(texts, value):
-    assert cim.octets(texts) == value
+    assert cim.octets(texts, "Data") == value
 
 
 def test_reference_of_an_instance():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,7 +34,11 @@ COMPUTER = CimClass(
 )
 SERVICE = CimClass(V2, "Msvm_VirtualEthernetSwitchManagementService", ("CreationClassName", "Name"))
 JOB = CimClass(V2, "Msvm_StorageJob", ("InstanceID",), {"InstanceID": "string", "JobState": "uint16"})
-EMPTY = f'<s:Envelope xmlns:s="{envelope.SOAP}"><s:Header/><s:Body/></s:Envelope>'
+EMPTY = (
+    f'<s:Envelope xmlns:s="{envelope.SOAP}" xmlns:a="{envelope.ADDRESSING}"><s:Header><a:RelatesTo></a:RelatesTo>'
+    "</s:Header><s:Body/></s:Envelope>"
+)
+RELATES_TO = re.compile(r"(<a:RelatesTo>)[^<]*(</a:RelatesTo>)")
 
 
 class Script:
@@ -51,7 +56,9 @@ class Script:
         if isinstance(answer, Exception):
             raise answer
         path = DATA / f"{answer}.xml"
-        return path.read_bytes() if len(answer) < 100 and path.exists() else answer
+        text = path.read_text() if len(answer) < 100 and path.exists() else answer
+        # The captured answers belong to requests of others.
+        return RELATES_TO.sub(rf"\g<1>{self.texts('s:Header/a:MessageID')[-1]}\g<2>", text)
 
     def texts(self, path):
         return [request.findtext(path, None, PREFIXES) for request in self.requests]
@@ -59,6 +66,11 @@ class Script:
     @property
     def actions(self):
         return [(action or "Identify").rpartition("/")[2] for action in self.texts("s:Header/a:Action")]
+
+
+def related(name):
+    """An answer that was written down without its header."""
+    return (DATA / f"{name}.xml").read_text().replace("<s:Header>", "<s:Header><a:RelatesTo></a:RelatesTo>", 1)
 
 
 def reset():
@@ -165,9 +177,19 @@ def test_a_failing_release_does_not_hide_the_error():
 def test_endless_empty_pages_end():
     page = (DATA / "pull_page.xml").read_text()
     empty = page[: page.index("<n:Items>")] + page[page.index("</n:Items>") + len("</n:Items>") :]
-    script = Script("enumerate_context_only", *[empty] * 101, EMPTY)
-    with pytest.raises(faults.NotWSMan, match="empty pages"):
+    script = Script(*["enumerate_context_only", *[empty] * 101, EMPTY] * 4)
+    with pytest.raises(faults.BadAnswer, match="empty pages"):
         script.client.enumerate(COMPUTER)
+
+
+def test_endless_pages_end():
+    """A host that answers each request in time, and never comes to the end."""
+    script = Script("enumerate_context_only", *["pull_page"] * 9)
+    minutes = iter(range(0, 9000, 100))
+    script.client._clock = lambda: next(minutes)
+    with pytest.raises(faults.OperationTimeout, match="did not come to the end of an enumeration within 600 s"):
+        script.client.enumerate(COMPUTER)
+    assert script.actions == ["Enumerate", *["Pull"] * 7, "Release"]
 
 
 def test_associators():
@@ -208,7 +230,7 @@ def test_invoke():
 
 def test_create_put_delete():
     nat = CimClass("root/StandardCimv2", "MSFT_NetNat", ("InstanceID",), {"Name": "string"})
-    script = Script("create_nat", EMPTY, EMPTY)
+    script = Script(related("create_nat"), EMPTY, EMPTY)
     created = script.client.create(nat, {"Name": "nat1"})
     assert created.keys == {"InstanceID": "nat1;0"}
     assert script.client.put(nat, created.keys, {"Name": "nat2"}) == {}
@@ -274,6 +296,57 @@ def test_writes_are_sent_once(write, trouble):
     with pytest.raises(faults.WSManError):
         write(script.client)
     assert len(script.requests) == 1
+
+
+# ---- answers belong to requests ----
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        EMPTY.replace("</a:RelatesTo>", "</a:RelatesTo >"),  # not the id that the script puts in
+        EMPTY.replace("<a:RelatesTo></a:RelatesTo>", ""),
+    ],
+)
+def test_an_answer_to_another_request(answer):
+    script = Script(answer)
+    with pytest.raises(faults.BadAnswer, match="belongs to another request") as caught:
+        script.client.delete(JOB, {"InstanceID": "x"})
+    assert caught.value.sent
+    assert len(script.requests) == 1
+
+
+def test_a_fault_about_another_request():
+    fault = RELATES_TO.sub(r"<a:RelatesTo >uuid:X</a:RelatesTo>", (DATA / "fault_not_found.xml").read_text())
+    with pytest.raises(faults.BadAnswer, match="belongs to another request"):
+        Script(fault).client.delete(JOB, {"InstanceID": "x"})
+
+
+def test_a_fault_about_a_request_that_the_host_could_not_read():
+    fault = RELATES_TO.sub("", (DATA / "fault_not_found.xml").read_text())
+    with pytest.raises(faults.NotFound):
+        Script(fault).client.delete(JOB, {"InstanceID": "x"})
+
+
+@pytest.mark.parametrize("method", ["DestroySystem", "DefineSystems", "Define"])
+def test_the_output_of_another_method(method):
+    script = Script("invoke_define_switch")
+    with pytest.raises(faults.BadAnswer, match=f"answered {method} with DefineSystem_OUTPUT") as caught:
+        script.client.invoke(SERVICE, method)
+    assert caught.value.sent
+
+
+def test_a_read_is_repeated_if_its_answer_is_none():
+    script = Script("not XML", "get_storage_job")
+    assert script.client.get(JOB, {"InstanceID": "J"})["JobState"] == 7
+    assert len(script.requests) == 2
+
+
+def test_an_instance_without_its_key():
+    row = (DATA / "get_storage_job.xml").read_text()
+    script = Script(row.replace("InstanceID>", "InstanceIX>"))
+    with pytest.raises(faults.BadAnswer, match="Msvm_StorageJob without its key InstanceID"):
+        script.client.get(JOB, {"InstanceID": "J"})
 
 
 # ---- judging ----

@@ -73,7 +73,7 @@ def invoke(arguments, cls=SERVICE):
 
 
 def test_headers():
-    header = request(timeout=60, message_id="M").find("s:Header", PREFIXES)
+    header = request(timeout=60, message_id="uuid:M").find("s:Header", PREFIXES)
     assert header.findtext("a:To", None, PREFIXES) == "http://hv01:5985/wsman"
     assert header.findtext("a:Action", None, PREFIXES) == "urn:act"
     assert header.findtext("w:ResourceURI", None, PREFIXES) == URI + "X"
@@ -438,7 +438,7 @@ def test_output_with_an_embedded_instance():
     )
     assert setting["CreationTime"] == datetime(2026, 10, 8, 15, 15, 36, 684240, UTC)
     # Asked for as a class, the text is read at once.
-    assert envelope.parse_output(body, "x", {"SettingData": disk})["SettingData"] == setting
+    assert envelope.parse_output(body, "GetVirtualHardDiskSettingData", {"SettingData": disk})["SettingData"] == setting
 
 
 def test_created():

@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import dataclasses
+import gzip
 import socket
 import threading
 import time
@@ -177,6 +180,115 @@ def test_no_answer_in_time(serve):
     assert error.__class__ is faults.OperationTimeout
     assert "did not answer within 1.05 s" in str(error)
     assert "unknown" in str(error)
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<x"])
+def test_a_host_that_drips_has_no_longer_than_one_that_is_silent(start):
+    """The time-out is for the whole answer: its headers, or its content, come an octet at a time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip():
+            connection, _address = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(start)
+                while True:
+                    time.sleep(0.1)
+                    connection.sendall(b".")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        error = failing(options(listener.getsockname()[1], operation_timeout=1, read_timeout=1.05))
+        thread.join(5)
+    assert error.__class__ is faults.OperationTimeout
+    assert error.sent
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "said"),
+    [
+        ({"Content-Encoding": "gzip"}, gzip.compress(bytes(10_000_000)), "compressed"),
+        ({}, b"<Envelope>" + bytes(3_000_000), "larger than"),
+    ],
+)
+def test_answers_out_of_proportion(serve, headers, body, said):
+    error = failing(options(serve([(200, headers, body)]).port))
+    assert error.__class__ is faults.BadAnswer
+    assert error.sent
+    assert said in str(error)
+
+
+def test_a_rejected_password_is_not_sent_again(serve):
+    server = serve([(401, {"WWW-Authenticate": 'Basic realm="WSMAN"'}, b"")])
+    channel = HttpTransport(options(server.port))
+    for _turn in range(3):
+        with pytest.raises(faults.AuthenticationFailed, match="rejects the credentials"):
+            channel.send(b"<x/>")
+    assert len(server.requests) == 1
+
+
+# ---- several transports ----
+
+
+def choice(port, *transports, **more):
+    first, *others = (options(port, transport=transport, **more) for transport in transports)
+    return connect(dataclasses.replace(first, alternatives=tuple(others)))
+
+
+IDENTIFY = SOAP.replace(
+    b"<ok/>", b'<i:IdentifyResponse xmlns:i="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"/>'
+)
+
+
+def test_the_next_transport_if_a_package_is_missing(serve, monkeypatch):
+    monkeypatch.setattr("winrm.transport.HAVE_KERBEROS", False)
+    server = serve(lambda _request: (200, {"Content-Type": "application/soap+xml"}, IDENTIFY))
+    with choice(server.port, "kerberos", "basic") as client:
+        assert client.identify() == {}
+        assert client.identify() == {}
+    assert len(server.connections) == 1
+
+
+def test_the_next_transport_if_the_host_does_not_offer_the_first(serve):
+    refused = (401, {"WWW-Authenticate": 'Basic realm="WSMAN"'}, b"")
+    server = serve([refused, *[(200, {"Content-Type": "application/soap+xml"}, IDENTIFY)] * 2])
+    with choice(server.port, "ntlm", "basic") as client:
+        assert client.identify() == {}
+        assert client.identify() == {}
+
+
+def test_no_transport_works(serve, monkeypatch):
+    monkeypatch.setattr("winrm.transport.HAVE_KERBEROS", False)
+    server = serve([(401, {"WWW-Authenticate": 'Basic realm="WSMAN"'}, b"")])
+    client = choice(server.port, "kerberos", "basic")
+    for _turn in range(2):
+        with pytest.raises(faults.AuthenticationFailed) as caught:
+            client.identify()
+    assert "needs the Python package pykerberos" in str(caught.value)
+    assert "rejects the credentials" in str(caught.value)
+    assert len(server.requests) == 1
+
+
+def test_a_host_that_cannot_be_reached_is_not_tried_over_another_transport():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(faults.ConnectionFailed, match="refuses the connection"):
+            choice(taken.getsockname()[1], "ntlm", "basic").identify()
+
+
+@pytest.mark.parametrize("transport", ["kerberos", "credssp"])
+def test_no_ticket_before_the_package_is_there(monkeypatch, transport):
+    """kinit gets the password, so it doesn't run for a transport that can't work."""
+    monkeypatch.setattr("winrm.transport.HAVE_KERBEROS", False)
+    monkeypatch.setattr("winrm.transport.HAVE_CREDSSP", False)
+    asked = []
+    with pytest.raises(faults.LibraryMissing, match="pip install 'pywinrm"):
+        HttpTransport(options(1, transport=transport, ticket=lambda: asked.append(1))).send(b"<x/>")
+    assert asked == []
+
+
+# ---- refusals ----
 
 
 def test_wrong_password(serve):

@@ -114,13 +114,13 @@ def test_features_by_one_query_or_class_by_class(
 def test_features_take_at_most_one_query(web01: tuple[Target, VM], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     host, vm = web01
     queries: list[str] = []
-    wql = host.client.wql
+    wql = host.client._wql
 
     def counting(namespace: str, text: str, *more: object) -> object:
         queries.append(text)
         return wql(namespace, text, *more)
 
-    monkeypatch.setattr(host.client, "wql", counting)
+    monkeypatch.setattr(host.client, "_wql", counting)
     classes = [PORT_SECURITY, PORT_VLAN][:count]
     assert query_features(host, vm, classes).keys() == {cls.name for cls in classes}
     assert len(queries) == min(count, 1)
