@@ -5,26 +5,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._wsman.client import ConnectionOptions, endpoint_url
+from ..module_utils._wsman.options import AUTHENTICATION
+from ._kerberos import get_ticket
 
 Get = Callable[[str], Any]
-
-# The ticket caches of this process, by what kinit was called with: a loop asks for each ticket once.
-_tickets: dict[tuple[str, ...], Any] = {}
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError
+    return seconds
 
 
 # ansible_winrm_<name> variables that the winrm connection passes through, and our names for them.
@@ -40,15 +48,29 @@ _WINRM_EXTRAS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "kerberos_hostname_override": ("kerberos_hostname_override", _text),
     "credssp_disable_tlsv1_2": ("credssp_disable_tlsv1_2", boolean),
     "send_cbt": ("send_cbt", boolean),
-    "operation_timeout_sec": ("operation_timeout", float),
-    "read_timeout_sec": ("read_timeout", float),
+    "operation_timeout_sec": ("operation_timeout", _seconds),
+    "read_timeout_sec": ("read_timeout", _seconds),
+}
+# The variables of both connections behind our options, for errors about their values.
+_WINRM_VARIABLES = {ours: f"ansible_winrm_{name}" for name, (ours, _convert) in _WINRM_EXTRAS.items()}
+_WINRM_VARIABLES |= {"transport": "ansible_winrm_transport"}
+_PSRP_VARIABLES = {
+    "transport": "ansible_psrp_auth",
+    "server_cert_validation": "ansible_psrp_cert_validation",
+    "ca_trust_path": "ansible_psrp_ca_cert",
+    "certificate_pem": "ansible_psrp_certificate_pem",
+    "certificate_key_pem": "ansible_psrp_certificate_key_pem",
+    "message_encryption": "ansible_psrp_message_encryption",
+    "operation_timeout": "ansible_psrp_operation_timeout",
+    "read_timeout": "ansible_psrp_read_timeout",
 }
 
 
 def connection_options(kind: str, get: Get) -> ConnectionOptions:
     """The options of a connection plugin of this kind (``winrm`` or ``psrp``), read with its get_option.
 
-    Raises AnsibleError for another kind: this collection only talks WS-Management.
+    Raises AnsibleError for another kind, since this collection only talks WS-Management, and for a value that cannot
+    work, with the name of its variable.
     """
     if kind == "winrm":
         return _from_winrm(get)
@@ -64,26 +86,42 @@ def _from_winrm(get: Get) -> ConnectionOptions:
     extras = {name.removeprefix("ansible_winrm_"): value for name, value in (get("_extras") or {}).items()}
     scheme = get("scheme") or ("http" if get("port") == 5985 else "https")
     user, password = get("remote_user") or "", get("remote_password") or ""
-    transport = _winrm_transport(get("transport"), scheme, user, extras)
-    mode = get("kerberos_mode")
-    if transport == "kerberos" and (mode == "managed" or (mode is None and password)):
-        forwardable = boolean(extras.get("kerberos_delegation", False))
-        _kinit(get("kerberos_command") or "kinit", _kinit_args(get("kinit_args"), forwardable), get, user, password)
-    known = {ours: convert(extras[name]) for name, (ours, convert) in _WINRM_EXTRAS.items() if name in extras}
+    known = {
+        ours: _converted(name, convert, extras[name])
+        for name, (ours, convert) in _WINRM_EXTRAS.items()
+        if name in extras
+    }
     if timeout := get("connection_timeout"):
         known |= {"operation_timeout": float(timeout), "read_timeout": float(timeout) + 10}
-    url = endpoint_url(scheme, get("remote_addr"), int(get("port")), get("path"))
-    return ConnectionOptions(endpoint=url, transport=transport, user=user, password=password, **known)
+    url = endpoint_url(scheme, _host(get), int(get("port")), get("path"))
+    options = ConnectionOptions(endpoint=url, user=user, password=password, **known)
+    mode = get("kerberos_mode")
+    ticket = _winrm_ticket(get, options) if mode == "managed" or (mode is None and password) else None
+    first, *others = (
+        _checked(
+            replace(options, transport=transport, ticket=ticket if transport == "kerberos" else None), _WINRM_VARIABLES
+        )
+        for transport in _winrm_transports(get("transport"), scheme, user, extras)
+    )
+    return replace(first, alternatives=tuple(others))
 
 
-def _winrm_transport(transports: list[str] | None, scheme: str, user: str, extras: Mapping[str, Any]) -> str:
-    """The transport as the winrm connection chooses it: the first listed, Kerberos for user@domain, else Basic."""
-    chosen = next(iter(transports or []), None)
-    if chosen is None:
-        chosen = "kerberos" if "@" in user else "ssl" if scheme == "https" else "plaintext"
-    if chosen == "ssl":
-        return "certificate" if extras.get("cert_pem") else "basic"
-    return "basic" if chosen == "plaintext" else chosen
+def _winrm_transports(transports: list[str] | None, scheme: str, user: str, extras: Mapping[str, Any]) -> list[str]:
+    """The transports as the winrm connection tries them: as listed, Kerberos for user@domain, else Basic."""
+    chosen = transports or ["kerberos" if "@" in user else "ssl" if scheme == "https" else "plaintext"]
+    ssl = "certificate" if extras.get("cert_pem") else "basic"
+    return list(dict.fromkeys({"ssl": ssl, "plaintext": "basic"}.get(transport, transport) for transport in chosen))
+
+
+def _winrm_ticket(get: Get, options: ConnectionOptions) -> Callable[[], None]:
+    args = get("kinit_args")
+    command = [
+        get("kerberos_command") or "kinit",
+        *(shlex.split(args) if args else ["-f"] if options.kerberos_delegation else []),
+    ]
+    names = ["PATH", *(get("kinit_env_vars") or [])]
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    return partial(get_ticket, command, environment, options.user, options.password)
 
 
 def _from_psrp(get: Get) -> ConnectionOptions:
@@ -91,10 +129,12 @@ def _from_psrp(get: Get) -> ConnectionOptions:
     scheme = get("protocol") or ("http" if port == 5985 else "https")
     port = port or (5986 if scheme == "https" else 5985)
     user, password = get("remote_user") or "", get("remote_password") or ""
+    ticket = None
     if get("auth") == "kerberos" and password:
-        _kinit("kinit", ["-f"] if get("negotiate_delegate") else [], get, user, password)
-    return ConnectionOptions(
-        endpoint=endpoint_url(scheme, get("remote_addr"), int(port), get("path")),
+        command = ["kinit", "-f"] if get("negotiate_delegate") else ["kinit"]
+        ticket = partial(get_ticket, command, dict(os.environ), user, password)  # pypsrp asks within this process
+    options = ConnectionOptions(
+        endpoint=endpoint_url(scheme, _host(get), int(port), get("path")),
         transport=get("auth"),
         user=user,
         password=password,
@@ -112,41 +152,58 @@ def _from_psrp(get: Get) -> ConnectionOptions:
         kerberos_service=get("negotiate_service"),
         credssp_disable_tlsv1_2=get("credssp_disable_tlsv1_2"),
         send_cbt=get("negotiate_send_cbt"),
+        ticket=ticket,
     )
+    return _checked(options, _PSRP_VARIABLES)
 
 
-def _kinit_args(args: str | None, forwardable: bool) -> list[str]:
-    return shlex.split(args) if args else ["-f"] if forwardable else []
-
-
-def _kinit(command: str, args: list[str], get: Get, principal: str, password: str) -> None:
-    """Get a Kerberos ticket into a cache of this process. Raises AnsibleConnectionFailure, never with the password."""
-    wanted = (command, *args, principal, password)
-    if wanted not in _tickets:
-        cache = tempfile.NamedTemporaryFile(prefix="nested_hyperv_krb5_")  # noqa: SIM115 (goes with the process)
-        _run_kinit([command, *args, principal], get, principal, password, f"FILE:{cache.name}")
-        _tickets[wanted] = cache
-    os.environ["KRB5CCNAME"] = f"FILE:{_tickets[wanted].name}"
-
-
-def _run_kinit(command: list[str], get: Get, principal: str, password: str, cache: str) -> None:
+def _host(get: Get) -> str:
+    """The host's name or address. Raises AnsibleError if it holds more than that."""
+    host = str(get("remote_addr") or "").strip()
     try:
-        passed = {name: os.environ[name] for name in get("kinit_env_vars") or [] if name in os.environ}
-    except KeyError:  # psrp has no such option
-        passed = {}
+        ip_address(host.removeprefix("[").removesuffix("]").partition("%")[0])
+    except ValueError:
+        name, _colon, port = host.rpartition(":")
+        if not host or "//" in host or any(character in "/\\@?#[]" or character.isspace() for character in host):
+            raise AnsibleError(f"ansible_host is '{host}', which is neither a host name nor an IP address") from None
+        if name:
+            raise AnsibleError(
+                f"ansible_host is '{host}', which is neither a host name nor an IP address; write the port of host "
+                f"'{name}' as ansible_port: {port}"
+            ) from None
+    return host
+
+
+def _converted(name: str, convert: Callable[[Any], Any], value: Any) -> Any:
     try:
-        done = subprocess.run(
-            command,
-            input=password.encode() + b"\n",
-            capture_output=True,
-            env={**passed, "PATH": os.environ["PATH"], "KRB5CCNAME": cache},
-            start_new_session=True,  # without a terminal kinit reads the password from standard input
-            check=False,
-        )
-    except OSError as error:
-        reason = f"can't run '{command[0]}': {error}"
-        raise AnsibleConnectionFailure(f"no Kerberos ticket for {principal}: {reason}") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().replace(password or "\0", "<redacted>")
-        said = said or f"'{command[0]}' ended with exit code {done.returncode}"
-        raise AnsibleConnectionFailure(f"no Kerberos ticket for {principal}: {said}")
+        return convert(value)
+    except (TypeError, ValueError):
+        kind = "a number of seconds" if convert is _seconds else "a boolean"
+        raise AnsibleError(f"ansible_winrm_{name} is '{value}', which is not {kind}") from None
+
+
+def _checked(options: ConnectionOptions, variables: Mapping[str, str]) -> ConnectionOptions:
+    """The same options. Raises AnsibleError, with the name of the variable, if one cannot work."""
+
+    def require(name: str, holds: bool, text: str) -> None:
+        if not holds:
+            raise AnsibleError(f"{variables[name]} is '{getattr(options, name)}', {text}")
+
+    def choose(name: str, *choices: str) -> None:
+        require(name, getattr(options, name) in choices, f"which is none of {', '.join(choices)}")
+
+    choose("transport", *AUTHENTICATION)
+    choose("server_cert_validation", "validate", "ignore")
+    choose("message_encryption", "auto", "always", "never")
+    require("operation_timeout", options.operation_timeout >= 1, "which is below 1 second")
+    require(
+        "read_timeout",
+        options.read_timeout > options.operation_timeout,
+        f"which must be longer than {variables['operation_timeout']} ({options.operation_timeout:g})",
+    )
+    files = ["certificate_pem", "certificate_key_pem"] if options.transport == "certificate" else []
+    if options.endpoint.startswith("https:") and options.server_cert_validation == "validate":
+        files += ["ca_trust_path"] if options.ca_trust_path not in (None, "legacy_requests") else []
+    for name in files:
+        require(name, os.path.exists(getattr(options, name) or ""), "and no such file exists on the control node")
+    return options

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 
@@ -16,6 +13,9 @@ from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import
 from ansible_collections.nested.hyperv.plugins.plugin_utils._connection import connection_options
 
 PASSWORD = "s3cr3t&$(rm)"
+FILE = __file__  # of which only its existence matters here
+WINRM_CERTIFICATE = {"ansible_winrm_cert_pem": FILE, "ansible_winrm_cert_key_pem": FILE}
+PSRP_CERTIFICATE = {"ansible_psrp_certificate_pem": FILE, "ansible_psrp_certificate_key_pem": FILE}
 
 
 def options(kind: str, **variables: Any) -> ConnectionOptions:
@@ -59,12 +59,12 @@ def test_endpoint(kind: str, variables: dict[str, Any], endpoint: str) -> None:
         ("winrm", {"ansible_winrm_transport": ["credssp", "ntlm"]}, "credssp"),
         ("winrm", {"ansible_winrm_transport": "plaintext"}, "basic"),
         ("winrm", {"ansible_winrm_transport": "ssl"}, "basic"),
-        ("winrm", {"ansible_winrm_transport": "ssl", "ansible_winrm_cert_pem": "/c.pem"}, "certificate"),
-        ("winrm", {"ansible_winrm_transport": "certificate"}, "certificate"),
+        ("winrm", {"ansible_winrm_transport": "ssl", **WINRM_CERTIFICATE}, "certificate"),
+        ("winrm", {"ansible_winrm_transport": "certificate", **WINRM_CERTIFICATE}, "certificate"),
         ("psrp", {}, "negotiate"),
         ("psrp", {"ansible_psrp_auth": "basic"}, "basic"),
         ("psrp", {"ansible_psrp_auth": "credssp"}, "credssp"),
-        ("psrp", {"ansible_psrp_auth": "certificate"}, "certificate"),
+        ("psrp", {"ansible_psrp_auth": "certificate", **PSRP_CERTIFICATE}, "certificate"),
     ],
 )
 def test_transport(kind: str, variables: dict[str, Any], transport: str) -> None:
@@ -83,9 +83,7 @@ def test_credentials(kind: str, variable: str) -> None:
     ("variable", "value", "field", "expected"),
     [
         ("ansible_winrm_server_cert_validation", "ignore", "server_cert_validation", "ignore"),
-        ("ansible_winrm_ca_trust_path", "/ca.pem", "ca_trust_path", "/ca.pem"),
-        ("ansible_winrm_cert_pem", "/c.pem", "certificate_pem", "/c.pem"),
-        ("ansible_winrm_cert_key_pem", "/k.pem", "certificate_key_pem", "/k.pem"),
+        ("ansible_winrm_ca_trust_path", FILE, "ca_trust_path", FILE),
         ("ansible_winrm_message_encryption", "never", "message_encryption", "never"),
         ("ansible_winrm_proxy", "http://proxy:3128", "proxy", "http://proxy:3128"),
         ("ansible_winrm_proxy", None, "proxy", None),
@@ -113,7 +111,7 @@ def test_winrm_extras(variable: str, value: Any, field: str, expected: Any) -> N
     ("variable", "value", "field", "expected"),
     [
         ("ansible_psrp_cert_validation", "ignore", "server_cert_validation", "ignore"),
-        ("ansible_psrp_ca_cert", "/ca.pem", "ca_trust_path", "/ca.pem"),
+        ("ansible_psrp_ca_cert", FILE, "ca_trust_path", FILE),
         ("ansible_psrp_certificate_pem", "/c.pem", "certificate_pem", "/c.pem"),
         ("ansible_psrp_certificate_key_pem", "/k.pem", "certificate_key_pem", "/k.pem"),
         ("ansible_psrp_message_encryption", "always", "message_encryption", "always"),
@@ -149,121 +147,72 @@ def test_another_kind_of_connection(kind: str) -> None:
     assert "'ansible_connection: winrm' or 'psrp'" in caught.value.message
 
 
-Kinit = Callable[..., str]
-
-
-@pytest.fixture
-def kinit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kinit:
-    """A kinit that notes what it is given, and ends as told; the path of its script."""
-    monkeypatch.setenv("KRB5CCNAME", "FILE:/tmp/the-user's-own")
-    monkeypatch.setenv("KRB5_TRACE", "/tmp/trace")
-
-    def script(ending: str = "exit 0") -> str:
-        path = tmp_path / "kinit"
-        path.write_text(f"#!/bin/sh\ncd {tmp_path}\nprintf '%s\\n' \"$@\" >arguments\ncat >input\nenv >env\n{ending}\n")
-        path.chmod(0o755)
-        return str(path)
-
-    return script
-
-
-def test_kinit_gets_the_password_and_a_cache_of_its_own(kinit: Kinit, tmp_path: Path) -> None:
-    found = options(
-        "winrm",
-        ansible_user="ops@EXAMPLE.COM",
-        ansible_password=PASSWORD,
-        ansible_winrm_kinit_cmd=kinit(),
-        ansible_winrm_kerberos_delegation=True,
-        ansible_winrm_kinit_env_vars=["KRB5_TRACE", "NOT_SET"],
-    )
-    assert found.transport == "kerberos"
-    assert (tmp_path / "arguments").read_text().split() == ["-f", "ops@EXAMPLE.COM"]
-    assert (tmp_path / "input").read_text() == PASSWORD + "\n"
-    seen = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
-    assert seen["KRB5CCNAME"] == os.environ["KRB5CCNAME"] != "FILE:/tmp/the-user's-own"
-    assert seen["KRB5_TRACE"] == "/tmp/trace"
-    assert seen.keys() - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "KRB5CCNAME", "KRB5_TRACE"}
-
-
-def test_kinit_arguments_replace_the_default_ones(kinit: Kinit, tmp_path: Path) -> None:
-    options(
-        "winrm",
-        ansible_user="ops@EXAMPLE.COM",
-        ansible_password=PASSWORD,
-        ansible_winrm_kinit_cmd=kinit(),
-        ansible_winrm_kerberos_delegation=True,
-        ansible_winrm_kinit_args="-l '1 h'",
-    )
-    assert (tmp_path / "arguments").read_text().splitlines() == ["-l", "1 h", "ops@EXAMPLE.COM"]
+def test_client_certificates_of_winrm() -> None:
+    found = options("winrm", **WINRM_CERTIFICATE)
+    assert (found.transport, found.certificate_pem, found.certificate_key_pem) == ("certificate", FILE, FILE)
 
 
 @pytest.mark.parametrize(
-    "variables",
+    ("chosen", "transports"),
     [
-        {"ansible_user": "ops@EXAMPLE.COM"},
-        {"ansible_user": "ops@EXAMPLE.COM", "ansible_password": PASSWORD, "ansible_winrm_kinit_mode": "manual"},
-        {"ansible_user": "ops@EXAMPLE.COM", "ansible_password": PASSWORD, "ansible_winrm_transport": "ntlm"},
+        (["kerberos", "ntlm"], ["kerberos", "ntlm"]),
+        (["ssl", "ntlm", "plaintext"], ["basic", "ntlm"]),
+        (["credssp"], ["credssp"]),
     ],
 )
-def test_tickets_at_hand_are_used_as_they_are(kinit: Kinit, tmp_path: Path, variables: dict[str, Any]) -> None:
-    options("winrm", ansible_winrm_kinit_cmd=kinit(), **variables)
-    assert not (tmp_path / "arguments").exists()
-    assert os.environ["KRB5CCNAME"] == "FILE:/tmp/the-user's-own"
-
-
-def test_psrp_with_kerberos_and_a_password(kinit: Kinit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{Path(kinit()).parent}:{os.environ['PATH']}")
-    found = options(
-        "psrp",
-        ansible_user="ops@EXAMPLE.COM",
-        ansible_password=PASSWORD,
-        ansible_psrp_auth="kerberos",
-        ansible_psrp_negotiate_delegate=True,
-    )
-    assert found.transport == "kerberos"
-    assert (tmp_path / "arguments").read_text().split() == ["-f", "ops@EXAMPLE.COM"]
-
-
-def test_one_ticket_serves_all_tasks_of_a_loop(kinit: Kinit, tmp_path: Path) -> None:
-    command = kinit(f"echo called >> {tmp_path}/calls")
-    variables = {
-        "ansible_password": PASSWORD,
-        "ansible_winrm_kinit_cmd": command,
-        "ansible_winrm_transport": "kerberos",
-    }
-    caches = set()
-    for user in ("one@EXAMPLE.COM", "two@EXAMPLE.COM", "one@EXAMPLE.COM"):
-        options("winrm", ansible_user=user, **variables)
-        caches.add((user, os.environ["KRB5CCNAME"]))
-    assert (tmp_path / "calls").read_text().count("called") == 2
-    assert len(caches) == 2
+def test_all_listed_transports_are_tried(chosen: list[str], transports: list[str]) -> None:
+    found = options("winrm", ansible_winrm_transport=chosen, ansible_password=PASSWORD)
+    assert [found.transport, *(other.transport for other in found.alternatives)] == transports
+    assert [bool(entry.ticket) for entry in (found, *found.alternatives)] == [
+        transport == "kerberos" for transport in transports
+    ]
 
 
 @pytest.mark.parametrize(
-    ("ending", "words"),
+    ("kind", "variables", "variable"),
     [
-        ('echo "kinit: Password incorrect ($(cat $(dirname $0)/input))" >&2; exit 1', "Password incorrect (<redacted>"),
-        ("exit 3", "no Kerberos ticket for ops@EXAMPLE.COM: '"),
+        ("winrm", {"ansible_host": "hv01:5985"}, "ansible_host"),
+        ("psrp", {"ansible_host": "hv01:5985"}, "ansible_host"),
+        ("winrm", {"ansible_host": "http://hv01"}, "ansible_host"),
+        ("winrm", {"ansible_host": "hv01/wsman"}, "ansible_host"),
+        ("winrm", {"ansible_host": "hv 01"}, "ansible_host"),
+        ("winrm", {"ansible_winrm_ca_trust_path": "/no/ca.pem"}, "ansible_winrm_ca_trust_path"),
+        ("psrp", {"ansible_psrp_ca_cert": "/no/ca.pem"}, "ansible_psrp_ca_cert"),
+        ("winrm", {"ansible_winrm_message_encryption": "sometimes"}, "ansible_winrm_message_encryption"),
+        ("winrm", {"ansible_winrm_server_cert_validation": "maybe"}, "ansible_winrm_server_cert_validation"),
+        ("winrm", {"ansible_winrm_operation_timeout_sec": "long"}, "ansible_winrm_operation_timeout_sec"),
+        ("winrm", {"ansible_winrm_read_timeout_sec": "long"}, "ansible_winrm_read_timeout_sec"),
+        ("winrm", {"ansible_winrm_read_timeout_sec": "nan"}, "ansible_winrm_read_timeout_sec"),
+        ("winrm", {"ansible_winrm_read_timeout_sec": 60}, "ansible_winrm_read_timeout_sec"),
+        ("winrm", {"ansible_winrm_operation_timeout_sec": 0}, "ansible_winrm_operation_timeout_sec"),
+        ("winrm", {"ansible_winrm_kerberos_delegation": "perhaps"}, "ansible_winrm_kerberos_delegation"),
+        ("winrm", {"ansible_winrm_transport": "smoke"}, "ansible_winrm_transport"),
+        ("winrm", {"ansible_winrm_transport": ["ntlm", "smoke"]}, "ansible_winrm_transport"),
+        ("winrm", {"ansible_winrm_transport": "certificate"}, "ansible_winrm_cert_pem"),
+        (
+            "winrm",
+            {"ansible_winrm_transport": "certificate", **WINRM_CERTIFICATE, "ansible_winrm_cert_key_pem": "/no/k"},
+            "ansible_winrm_cert_key_pem",
+        ),
+        ("psrp", {"ansible_psrp_auth": "certificate"}, "ansible_psrp_certificate_pem"),
+        ("psrp", {"ansible_psrp_operation_timeout": 0}, "ansible_psrp_operation_timeout"),
     ],
 )
-def test_a_failing_kinit_never_shows_the_password(kinit: Kinit, ending: str, words: str) -> None:
-    with pytest.raises(AnsibleConnectionFailure) as caught:
-        options(
-            "winrm",
-            ansible_user="ops@EXAMPLE.COM",
-            ansible_password=PASSWORD,
-            ansible_winrm_kinit_cmd=kinit(ending),
-        )
-    assert words in str(caught.value)
-    assert PASSWORD not in str(caught.value)
+def test_a_value_that_cannot_work_is_named_with_its_variable(
+    kind: str, variables: dict[str, Any], variable: str
+) -> None:
+    with pytest.raises(AnsibleError) as caught:
+        options(kind, ansible_password=PASSWORD, **variables)
+    assert caught.value.message.startswith(f"{variable} is ")
+    assert PASSWORD not in caught.value.message
 
 
-def test_no_kinit() -> None:
-    with pytest.raises(AnsibleConnectionFailure, match="can't run '/nowhere/kinit'") as caught:
-        options(
-            "winrm",
-            ansible_user="ops@EXAMPLE.COM",
-            ansible_password=PASSWORD,
-            ansible_winrm_kinit_cmd="/nowhere/kinit",
-        )
-    assert PASSWORD not in str(caught.value)
+def test_the_port_belongs_into_a_variable_of_its_own() -> None:
+    with pytest.raises(AnsibleError, match="write the port of host 'hv01' as ansible_port: 5985"):
+        options("winrm", ansible_host="hv01:5985")
+
+
+def test_a_ca_that_is_not_needed_need_not_exist() -> None:
+    options("winrm", ansible_winrm_ca_trust_path="/no/ca.pem", ansible_winrm_server_cert_validation="ignore")
+    options("winrm", ansible_winrm_ca_trust_path="/no/ca.pem", ansible_port=5985)
+    options("winrm", ansible_winrm_ca_trust_path="legacy_requests")
