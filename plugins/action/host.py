@@ -9,12 +9,24 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._run import run_module
 from ..module_utils._task.session import Task
 from ..plugin_utils._connection import connection_options
+
+
+class Unreachable(AnsibleConnectionFailure):
+    """The host of a task that has changed nothing cannot be talked to; `facts` are part of the task's result."""
+
+    def __init__(self, message: str, facts: dict[str, Any]) -> None:
+        super().__init__(message)
+        self._facts = facts
+
+    @property
+    def result_contribution(self) -> dict[str, Any]:
+        return {**self._facts, **super().result_contribution}
 
 
 class ActionModule(ActionBase):
@@ -46,6 +58,10 @@ class ActionModule(ActionBase):
                 predictions=predictions,
                 may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
             )
+        if result.pop("unreachable", False):
+            # Raised, as connection plugins do: then Ansible doesn't go on with `until`.
+            result.pop("failed")
+            raise Unreachable(result["msg"], result)
         if not self._task.diff:
             result.pop("diff", None)
         return result

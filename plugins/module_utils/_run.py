@@ -16,11 +16,15 @@ from ._task.session import Target, Task, silent
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
     AuthenticationFailed,
+    BadAnswer,
     CertificateInvalid,
     ConnectionFailed,
+    Fault,
+    HostBusy,
     HostError,
     NotWSMan,
     OperationTimeout,
+    WSManError,
 )
 
 Run = Callable[[Target, Task], dict[str, Any]]
@@ -67,7 +71,17 @@ def run_module(
             warn(f"{name}: {line}")
         return result
     except HostError as error:
-        return {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
+        result = {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
+        return {**result, "unreachable": True} if is_unreachable(error) else result
+
+
+def is_unreachable(error: HostError) -> bool:
+    """Whether the host cannot be talked to, and nothing was or may have been changed."""
+    if isinstance(error, (Fault, BadAnswer)) or not isinstance(error, WSManError) or error.details.get("changed"):
+        return False
+    if error.sent and error.writes:
+        return False
+    return isinstance(error, (ConnectionFailed, AuthenticationFailed, OperationTimeout, NotWSMan, HostBusy))
 
 
 def _foresee(run: Run, host: Target, task: Task, predictions: Any) -> dict[str, Any]:
@@ -83,6 +97,7 @@ _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
         "See ansible_winrm_ca_trust_path and ansible_winrm_server_cert_validation, "
         "or ansible_psrp_ca_cert and ansible_psrp_cert_validation",
     ),
+    (BadAnswer, "Look for a proxy or another device between the control node and the host, and run the task again"),
     (NotWSMan, "See ansible_host, ansible_port, and ansible_winrm_scheme or ansible_psrp_protocol"),
     (ConnectionFailed, "See ansible_host, ansible_port, and ansible_winrm_scheme or ansible_psrp_protocol"),
     (OperationTimeout, "Run the task again, with a longer ansible_winrm_connection_timeout if need be"),
@@ -97,6 +112,8 @@ def sentence(error: HostError) -> str:
         return explained
     message = error.message.rstrip(".")
     way_out = next((text for kind, text in _WAYS_OUT if isinstance(error, kind)), "")
+    if isinstance(error, ConnectionFailed) and error.sent:  # host and port are right: the connection was there
+        way_out = "Run the task again"
     return f"{message}{'' if message.endswith('?') else '.'} {way_out}" if way_out else message
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
 from ansible.playbook.play_context import PlayContext
@@ -72,6 +72,8 @@ def run_task(
     )
     try:
         result = plugin.run(task_vars={"inventory_hostname": host, **host_vars})
+    except AnsibleConnectionFailure as error:
+        result = {"failed": True, **error.result_contribution}
     except AnsibleError as error:
         result = {"failed": True, "changed": False, "msg": error.message}
     check_result(module, result, str(host_vars.get("ansible_password", "")))
