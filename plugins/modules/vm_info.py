@@ -12,6 +12,8 @@ description:
   - Returns state, nested virtualization, processors, memory, network adapters and guest information of all VMs of a
     host, or of the VMs in O(name) and O(id).
   - Each CIM class of the host is read once, regardless of the number of VMs.
+  - If the host cannot send a row because it is larger than C(MaxEnvelopeSizekb) of its WinRM service, a warning names
+    the row, and the facts in it are null or empty.
 options:
   name:
     description:
@@ -238,12 +240,6 @@ vms:
             - Path of the disk file on the host. With checkpoints, this is the C(.avhdx) file that the VM uses. Null for
               a drive without a disk.
           type: str
-          sample: C:\VMs\lab01\os_6E3D2B1A-5F4C-4E8B-9A7D-0C1B2A3F4E5D.avhdx
-        base:
-          description:
-            - Path of the disk below the C(.avhdx) files of checkpoints, which identifies the disk in
-              M(nested.hyperv.vm_disk).
-          type: str
           sample: C:\VMs\lab01\os.vhdx
         controller_type:
           description: Type of the controller, C(scsi) or C(ide).
@@ -324,6 +320,7 @@ vms:
           sample: ["disk:0:0", "network:Network Adapter"]
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -348,7 +345,14 @@ SPEC: dict[str, Any] = {
 }
 
 
+_UNREADABLE = (
+    "The host cannot send the row {}, which is larger than the MaxEnvelopeSizekb of its WinRM service; the facts in it "
+    "are null or empty"
+)
+
+
 def run(host: Target, task: Task) -> dict[str, Any]:
+    host = replace(host, client=host.client.tolerant(lambda row: host.warn(f"{host.name}: {_UNREADABLE.format(row)}")))
     ids = task.params["id"] if task.params["id"] is None else [vm_id(id) for id in task.params["id"]]
     return {"changed": False, "vms": facts.fetch(host, task.params["name"], ids, task.params["include"])}
 

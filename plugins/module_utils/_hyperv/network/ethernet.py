@@ -77,7 +77,9 @@ def format_vlans(ids: Iterable[int]) -> list[str]:
 
 def describe_vlan(row: Mapping[str, Any]) -> dict[str, Any]:
     """The value of the option ``vlan`` for a port's VLAN settings: the mode, and the ids that apply to it."""
-    mode = VLAN_MODES.get(row["OperationMode"] or 0, "untagged")
+    if row["OperationMode"] is None:  # a row that the host cannot send
+        return {"mode": None}
+    mode = VLAN_MODES.get(row["OperationMode"], "untagged")
     if mode == "access":
         return {"mode": mode, "id": row["AccessVlanId"]}
     if mode == "trunk":

@@ -54,6 +54,11 @@ class Shadow:
         self._warn = warn
         self.used = False  # whether an answer contained a prediction
 
+    def tolerant(self, on_unreadable: Callable[[str], None]) -> Shadow:
+        """The same shadow, over a client that tolerates rows larger than the host can send."""
+        self._host = self._host.tolerant(on_unreadable)
+        return self
+
     @cached_property
     def target(self) -> Target:
         """The shadow as a target, for functions that read."""

@@ -14,7 +14,7 @@ from ..._task.errors import Missing
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
-from ..._wsman.faults import FilterRefused, InvalidClass, NotSupported
+from ..._wsman.faults import EncodingLimit, FilterRefused, InvalidClass, NotSupported
 from ..network import adapter
 from ..network.adapter import Adapter, Slot
 from ..schema import (
@@ -48,7 +48,8 @@ CLASSES = (
     *INTEGRATION_SERVICES.values(),
 )
 _ANY_FEATURE = "Msvm_EthernetSwitchPortFeatureSettingData"
-_REFUSALS = (FilterRefused, InvalidClass, NotSupported)
+# The host doesn't take the query, or has a row that must be read alone.
+_REFUSALS = (FilterRefused, InvalidClass, NotSupported, EncodingLimit)
 
 # VMs of configuration versions below 8.0 have no security settings at all.
 NO_SECURITY: Row = {"TpmEnabled": False, "InstanceID": None}
