@@ -9,11 +9,15 @@ from ._options import suboptions, top_level
 _DISK = r"""
 path:
   description:
-    - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd), compared without case.
+    - Full path of the disk file on the host, ending in C(.vhdx) or C(.vhd). All spellings of a path that Windows takes
+      for the same file are the same (slashes, doubled backslashes, C(..), upper and lower case). If a share or an 8.3
+      name hides whether two paths are the same file, the ID of the disk decides. Paths that begin with C(\\?\) are
+      errors.
     - A missing file is created. Its folder must exist, unless it is the folder that M(nested.hyperv.vm) creates for a
       new VM in O(nested.hyperv.vm#module:path).
-    - An existing file is attached as it is. A file that is attached to another VM, that another program has open, or
-      whose parent is missing or was changed, is an error.
+    - An existing file is attached as it is. A file that is attached to another VM, that is a parent of an attached
+      disk, that another program has open, or whose parent is attached to a VM, missing or changed, is an error.
+    - A disk with checkpoints cannot be detached, because it could not be attached again.
     - A disk with checkpoints is identified by the path of its first file, not of the C(.avhdx) file that the VM uses.
     - Corresponds to C(New-VHD -Path) and C(Add-VMHardDiskDrive -Path).
   type: str
@@ -22,9 +26,10 @@ size:
   description:
     - Size of the disk, as the guest sees it. A number with C(MB), C(GB) or C(TB) (powers of 1024), such as C(127GB), or
       a number of bytes. It must be a multiple of 4 KB, at least 3 MB and at most 64 TB (2040 GB for C(.vhd) files).
-    - Required to create a disk, except for a differencing disk, which has the size of its parent.
+    - Required to create a disk, unless O(.parent) or O(.source) is given. The disk then has the size of that disk if
+      this option is omitted, and can be larger, except for differencing C(.vhd) disks.
     - A smaller disk is expanded to this size, also while the VM is running. A C(.vhd) file and a disk on an IDE
-      controller require the VM to be off.
+      controller require the VM to be off, and so does the disk of a saved VM.
     - A larger disk is an error, because shrinking a disk can lose data. A disk with child disks or checkpoints cannot
       be expanded.
     - Corresponds to C(New-VHD -SizeBytes) and C(Resize-VHD -SizeBytes).
@@ -46,10 +51,19 @@ parent:
       a disk is created. An existing disk with another parent is an error too.
     - Corresponds to C(New-VHD -ParentPath).
   type: str
+source:
+  description:
+    - Full path of a disk to copy, in the format of O(.path). A missing file is created as a copy of it that does not
+      depend on it, with the content of all parents of the source. Mutually exclusive with O(.parent).
+    - The copy gets the O(.type) (V(dynamic) if omitted), the O(.size) and the format of the task, so a copy also
+      converts a C(.vhd) disk to C(.vhdx), or a dynamic disk to a fixed one. It gets a new disk ID.
+    - A source that is in use, as by a running VM, is an error. The content of an existing file is not compared.
+    - Corresponds to C(Convert-VHD -Path).
+  type: str
 block_size:
   description:
-    - Block size of a new dynamic or differencing disk, in the format of O(.size). A power of two from 1 MB to 256 MB
-      for C(.vhdx) files, 512 KB or 2 MB for C(.vhd) files.
+    - Block size of a new dynamic or differencing disk, or of a copy, in the format of O(.size). A power of two from
+      1 MB to 256 MB for C(.vhdx) files, 512 KB or 2 MB for C(.vhd) files.
     - The host chooses the block size if this option is omitted. Corresponds to C(New-VHD -BlockSizeBytes).
   type: str
 """
@@ -57,7 +71,10 @@ block_size:
 _DVD_DRIVE = r"""
 path:
   description:
-    - Full path of the ISO image on the host, compared without case. A missing image is an error.
+    - Full path of the ISO image on the host or on a share, compared as the path of a disk. A missing image is an error,
+      as is a virtual hard disk. Whether an image exists on a share is not checked before the change.
+    - Without a controller location, the drive that holds the image is used, otherwise the first empty drive, otherwise
+      the only one. If several drives remain, the task fails with a list of them.
     - An empty string removes the image from the drive.
     - If omitted, the image in the drive is not changed, and a new drive is created without an image.
     - Can be changed while the VM is running. Corresponds to C(Set-VMDvdDrive -Path).

@@ -112,12 +112,15 @@ options:
       boot_order:
         description:
           - Boot devices in their order. Devices that are not in the list follow in their present order.
-          - An entry is V(disk), V(dvd) or V(network), which stands for the first device of this kind. For generation 2
-            VMs, an entry can also name a device by its controller number and location (C(disk:0:1) for location 1 of
-            SCSI controller 0), by its file (C(disk:C:\VMs\os.vhdx)), or by the name of the network adapter
-            (C(network:Management)).
+          - An entry is V(disk), V(dvd) or V(network), which stands for the first device of this kind that no other
+            entry names. The first disk or DVD drive is that with the lowest controller location, the first network
+            adapter that which comes first in the present boot order, or in the task if the task adds it.
+          - For generation 2 VMs, an entry can also name a device by its controller number and location (C(disk:0:1) for
+            location 1 of SCSI controller 0), by its file (C(disk:C:\VMs\os.vhdx)), or by the name of the network
+            adapter (C(network:Management)).
           - For generation 1 VMs, entries are V(disk), V(dvd), V(network) and V(floppy) only.
-          - A device that is not attached to the VM, and that the task does not attach, is an error.
+          - A device that is not attached to the VM, and that the task does not attach, is an error, as is a device that
+            two entries name.
           - Corresponds to C(Set-VMFirmware -BootOrder) and, for generation 1 VMs, to C(Set-VMBios -StartupOrder).
         type: list
         elements: str

@@ -9,7 +9,8 @@ module: vm_disk
 short_description: Create, expand, attach and detach virtual hard disks
 version_added: 0.1.0
 description:
-  - Creates a virtual hard disk file on the host, expands it and attaches it to a VM, as far as each step is required.
+  - Creates a virtual hard disk file on the host, empty or as a copy of another disk, expands it and attaches it to a
+    VM, as far as each step is required.
   - If both O(vm) and O(vm_id) are omitted, the module manages the file only.
   - The disk is checked before any change. A disk is not attached if it is attached to another VM, if another program
     has it open, or if its parent is missing or was changed. A disk with child disks or checkpoints cannot be expanded.
@@ -62,6 +63,12 @@ EXAMPLES = r"""
     path: C:\VMs\spare.vhdx
     size: 40GB
 
+- name: Create a VM's disk as a copy of an image that is larger than the image
+  nested.hyperv.vm_disk:
+    path: C:\VMs\copy.vhdx
+    source: C:\Images\server2025.vhdx
+    size: 80GB
+
 - name: Detach a disk and delete its file
   nested.hyperv.vm_disk:
     vm: lab01
@@ -76,6 +83,31 @@ path:
   returned: success
   type: str
   sample: C:\VMs\lab01\data.vhdx
+drive:
+  description: Drive of the VM that holds the disk after the task; null if no drive does, or without a VM.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: Path of the file that the VM uses, which is an C(.avhdx) file if the VM has checkpoints.
+      type: str
+      sample: C:\VMs\lab01\data.vhdx
+    base:
+      description: Path of the disk below the C(.avhdx) files of checkpoints.
+      type: str
+      sample: C:\VMs\lab01\data.vhdx
+    controller_type:
+      description: Type of the controller, C(scsi) or C(ide).
+      type: str
+      sample: scsi
+    controller_number:
+      description: Number of the controller, counted from 0.
+      type: int
+      sample: 0
+    controller_location:
+      description: Location on the controller.
+      type: int
+      sample: 1
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
   returned: success, or when the task fails during the changes or is refused because the VM is not off
@@ -101,7 +133,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._hyperv.storage import drive
 from ..module_utils._hyperv.storage.drive import WantedDisk
 from ..module_utils._hyperv.vm import find, power
-from ..module_utils._hyperv.vm.find import VM
 from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
@@ -126,19 +157,22 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     wanted = drive.parse_disk(params)
     path = wanted.file.path
     vm = find.fetch_of_part(host, params) if params["vm"] or params["vm_id"] else None
+    parts = Parts(host, vm) if vm else None
     present = params["state"] == "present"
-    steps = _present(host, vm, wanted) if present else _absent(host, vm, path, params["delete_file"])
+    steps = _present(host, parts, wanted) if present else _absent(host, parts, wanted, params["delete_file"])
     result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
-    return {**result, "path": path}
+    held = drive.fetch_holder(host, parts.planned_layout, path) if parts else None
+    return {**result, "path": path, "drive": drive.describe(host, held) if held else None}
 
 
-def _present(host: Target, vm: VM | None, wanted: WantedDisk) -> list[Step]:
-    return drive.plan_disk(Parts(host, vm), wanted) if vm else drive.plan_file(host, wanted.file)
+def _present(host: Target, parts: Parts | None, wanted: WantedDisk) -> list[Step]:
+    return drive.plan_disk(parts, wanted) if parts else drive.plan_file(host, wanted.file)
 
 
-def _absent(host: Target, vm: VM | None, path: str, delete_file: bool) -> list[Step]:
-    steps = drive.plan_detach(Parts(host, vm), path) if vm else []
-    return [*steps, *(drive.plan_delete(host, path, vm if steps else None) if delete_file else ())]
+def _absent(host: Target, parts: Parts | None, wanted: WantedDisk, delete_file: bool) -> list[Step]:
+    steps = drive.plan_detach(parts, wanted) if parts else []
+    leaving = parts.vm if parts and steps else None
+    return [*steps, *(drive.plan_delete(host, wanted.file.path, leaving) if delete_file else ())]
 
 
 def main() -> None:

@@ -10,11 +10,13 @@ short_description: Manage the virtual DVD drives of a VM
 version_added: 0.1.0
 description:
   - Adds and removes a DVD drive of a VM, and inserts and removes ISO images. Images are not changed or deleted.
-  - The options for the controller identify the drive. The first DVD drive that matches them is used. If none matches, a
-    drive is added at the first free location that they allow.
+  - The options for the controller and O(path) identify the drive. If no DVD drive matches them, a drive is added at the
+    first free location that they allow. If several match, the task fails with a list of them.
 options:
   state:
-    description: Whether the VM has the drive.
+    description:
+      - Whether the VM has the drive.
+      - With V(absent) and O(path), only the drive that holds this image is removed.
     type: str
     choices: [present, absent]
     default: present
@@ -36,6 +38,12 @@ EXAMPLES = r"""
     vm: lab01
     path: C:\ISO\server.iso
 
+- name: Remove the drive that holds an image
+  nested.hyperv.vm_dvd_drive:
+    vm: lab01
+    path: C:\ISO\server.iso
+    state: absent
+
 - name: Remove the image from the drive
   nested.hyperv.vm_dvd_drive:
     vm: web01
@@ -48,6 +56,27 @@ id:
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
+drive:
+  description: The DVD drive after the task, null if it was removed or did not exist.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: Path of the image in the drive, null if the drive is empty.
+      type: str
+      sample: C:\ISO\server.iso
+    controller_type:
+      description: Type of the controller, C(scsi) or C(ide).
+      type: str
+      sample: scsi
+    controller_number:
+      description: Number of the controller, counted from 0.
+      type: int
+      sample: 0
+    controller_location:
+      description: Location on the controller.
+      type: int
+      sample: 1
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
   returned: success, or when the task fails during the changes or is refused because the VM is not off
@@ -71,6 +100,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv.storage import drive
+from ..module_utils._hyperv.storage.drive import WantedDvd
 from ..module_utils._hyperv.vm import find, power
 from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
@@ -97,9 +127,16 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     wanted = drive.parse_dvd(task.params)
     vm = find.fetch_of_part(host, task.params)
     plan = drive.plan_dvd_removal if task.params["state"] == "absent" else drive.plan_dvd
-    steps = plan(Parts(host, vm), wanted)
+    parts = Parts(host, vm)
+    steps = plan(parts, wanted)
     result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
-    return {**result, "id": vm.id}
+    return {**result, "id": vm.id, "drive": _drive(parts, wanted, task.params["state"])}
+
+
+def _drive(parts: Parts, wanted: WantedDvd, state: str) -> dict[str, Any] | None:
+    """The drive that the task was about, as it is after the task."""
+    held = drive.choose_dvd(parts.vm, parts.planned_layout, wanted) if state == "present" else None
+    return drive.describe(parts.host, held) if held else None
 
 
 def main() -> None:

@@ -240,6 +240,12 @@ vms:
             - Path of the disk file on the host. With checkpoints, this is the C(.avhdx) file that the VM uses. Null for
               a drive without a disk.
           type: str
+          sample: C:\VMs\lab01\os_6E3D2B1A-5F4C-4E8B-9A7D-0C1B2A3F4E5D.avhdx
+        base:
+          description:
+            - Path of the disk below the C(.avhdx) files of checkpoints, which identifies the disk in
+              M(nested.hyperv.vm_disk).
+          type: str
           sample: C:\VMs\lab01\os.vhdx
         controller_type:
           description: Type of the controller, C(scsi) or C(ide).

@@ -297,9 +297,9 @@ DISK_SETTINGS = _class(
     "Msvm_VirtualHardDiskSettingData",
     "InstanceID",
     uint16="Type Format",
-    string="Path ParentPath",
+    string="Path ParentPath VirtualDiskId",
     uint64="MaxInternalSize",
-    uint32="BlockSize",
+    uint32="BlockSize LogicalSectorSize",
 )
 DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
 LOGICAL_DISK = _class(CIMV2, "Win32_LogicalDisk", "DeviceID", string="DeviceID", uint64="Size FreeSpace")

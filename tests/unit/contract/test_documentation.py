@@ -74,6 +74,7 @@ CMDLETS: Mapping[str, str] = {
     "Enable-VMTPM": "",
     "New-NetIPAddress": "IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
+    "Convert-VHD": "Path",
     "New-VHD": "BlockSizeBytes Differencing Dynamic Fixed ParentPath Path SizeBytes",
     "New-VM": "Generation Path Version",
     "New-VMSwitch": "AllowManagementOS EnableEmbeddedTeaming EnableIov MinimumBandwidthMode Name NetAdapterName Notes "
@@ -127,6 +128,7 @@ DIFFERENT_RETURNS = {
     ("vm_network_adapter", "id"): "an adapter",
     ("vm_network_adapter", "name"): "an adapter",
     ("virtual_switch", "vms"): "names of VMs",
+    ("vm_disk", "drive"): "of a disk",
     ("vm", "id"): "a VM that may not exist yet",
 }
 

@@ -218,7 +218,7 @@ def fetch(
     features: Iterable[CimClass] = (PORT_SECURITY,),
     rows_of: Callable[[CimClass], list[dict[str, Any]]] | None = None,
 ) -> list[Adapter]:
-    """The adapters of these VMs, sorted by id; one query for each class, regardless of the number of VMs.
+    """The adapters of these VMs in the order in which the host lists them; one query for each class.
 
     ``rows_of`` returns the rows of a class if they were read already.
     """
@@ -240,7 +240,10 @@ def arrange(
     connections: Iterable[Mapping[str, Any]],
     features: Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> list[Adapter]:
-    """The adapters that these rows describe: ports with their class, connections, and features by class name."""
+    """The adapters that these rows describe: ports with their class, connections, and features by class name.
+
+    They stay in the order of the ports, in which hosts list them as they were added (VM-27).
+    """
     connection_of = {_port(row["InstanceID"]): row for row in connections}
     feature_of = {name: {_port(row["InstanceID"]): row for row in rows} for name, rows in features.items()}
     return [
@@ -251,7 +254,7 @@ def arrange(
             connection_of.get(port := _port(row["InstanceID"])),
             {name: rows[port] for name, rows in feature_of.items() if port in rows},
         )
-        for cls, row in sorted(ports, key=lambda port: port[1]["InstanceID"].lower())
+        for cls, row in ports
     ]
 
 

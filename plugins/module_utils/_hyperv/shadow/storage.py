@@ -143,6 +143,16 @@ def add_child(shadow: Shadow, path: str, on: str, given: Mapping[str, Any] | Non
     _add(shadow, {"Format": base.get("Format"), "MaxInternalSize": base.get("MaxInternalSize"), **(given or {}), **own})
 
 
+def convert(shadow: Shadow, call: Call) -> Mapping[str, Any]:
+    """A copy has the size of its source, and no parent."""
+    given = embedded(call.arguments["VirtualDiskSettingData"])
+    size = (settings_of(shadow, call.arguments["SourcePath"]) or {}).get("MaxInternalSize")
+    _add(shadow, {**given, "MaxInternalSize": size})
+    if given["Type"] == _FIXED and size:
+        _take_space(shadow, given["Path"], size)
+    return {}
+
+
 def _take_space(shadow: Shadow, path: str, size: int) -> None:
     """A fixed disk takes its whole size from the drive."""
     keys = {"DeviceID": path[:2].upper()}
@@ -173,6 +183,7 @@ METHODS = {
     (IMAGE_SERVICE.name, "GetVirtualHardDiskState"): get_state,
     (IMAGE_SERVICE.name, "ValidateVirtualHardDisk"): validate,
     (IMAGE_SERVICE.name, "CreateVirtualHardDisk"): create,
+    (IMAGE_SERVICE.name, "ConvertVirtualHardDisk"): convert,
     (IMAGE_SERVICE.name, "ResizeVirtualHardDisk"): resize,
     (DATA_FILE.name, "Delete"): delete_file,
 }

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +16,8 @@ from ..._wsman import cim
 from .. import jobs
 from ..schema import DATA_FILE, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
 from ..vm.find import owner
+from . import paths
+from .paths import suffix
 
 TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
 _SECTOR = 4096
@@ -50,6 +51,17 @@ class WantedFile(NamedTuple):
     type: str | None = None
     parent: str | None = None
     block_size: int | None = None
+    source: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type of the file if it is created."""
+        return "differencing" if self.parent else self.type or "dynamic"
+
+    @property
+    def origin(self) -> str | None:
+        """The disk that the content of a new file comes from: its parent, or the disk that it is a copy of."""
+        return self.parent or self.source
 
 
 def describe(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,30 +74,15 @@ def describe(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def normal(path: str) -> str:
-    """A path as hosts write it, with backslashes."""
-    return path.replace("/", "\\")
-
-
-def suffix(path: str) -> str:
-    """``.vhdx`` of a path, in lower case; empty if the name of the file has none."""
-    _dot, dot, tail = path.rpartition("\\")[2].rpartition(".")
-    return f"{dot}{tail}".lower()
-
-
 def is_disk(path: str) -> bool:
     """Whether a path is that of a virtual disk file, judging by its name."""
     return suffix(path) in _FORMATS
 
 
-def check_path(option: str, path: str) -> None:
-    """Raise Invalid if this is not the full path of a file on a Windows host."""
-    if not re.match(r"[A-Za-z]:\\.|\\\\[^\\]+\\[^\\]+\\.", path):
-        raise Invalid(f"'{path}' is not a full path on the host, such as C:\\VMs\\data.vhdx", option=option, path=path)
-
-
 def query_exists(host: Target, path: str) -> bool:
-    """Whether the host has a file of this path (compared without case)."""
+    """Whether the host has a file of this path. It doesn't show files on shares, which are taken to exist."""
+    if paths.is_share(path):
+        return True
     return bool(host.client.query(DATA_FILE, columns=("Name",), where=f"Name = {cim.quote(path)}"))
 
 
@@ -110,9 +107,11 @@ def fetch(host: Target, path: str) -> dict[str, Any] | None:
         codes = (error.details.get("return_value"), error.details.get("error_code"))
         if _FILE_NOT_FOUND in codes or not query_exists(host, path):
             return None
+        what = "is a file, but none that the host can read as a virtual disk"
+        if paths.is_share(path):
+            what = "can't be read by the host, whose computer account needs rights on the share"
         raise Refused(
-            f"'{path}' is a file, but none that the host can read as a virtual disk ({error.message}). "
-            "Choose another path, or remove the file",
+            f"'{path}' {what} ({error.message}). Choose another path, or remove the file",
             option="path",
             **error.details | {"path": path},
         ) from error
@@ -123,19 +122,37 @@ def fetch(host: Target, path: str) -> dict[str, Any] | None:
 
 def fetch_known(host: Target, path: str) -> dict[str, Any] | None:
     """The same, asked for once in a task; for plans."""
-    return host.once(("disk", path.lower()), lambda: fetch(host, path))
+    return host.once(("disk", paths.key(path)), lambda: fetch(host, path))
+
+
+def same(host: Target, one: str, other: str) -> bool:
+    """Whether two paths are those of one file; where their spelling can't decide, the id of the disk does."""
+    if paths.key(one) == paths.key(other):
+        return True
+    if not paths.may_be_same(one, other):
+        return False
+    disk_id = _fetch_id(host, one)
+    return disk_id is not None and disk_id == _fetch_id(host, other)
+
+
+def _fetch_id(host: Target, path: str) -> str | None:
+    try:
+        settings = fetch_known(host, path)
+    except Refused:  # a file that is no disk
+        return None
+    return (settings or {}).get("VirtualDiskId") or None
 
 
 def fetch_chain(host: Target, path: str) -> list[str]:
     """The path and those of its parents, child first: a VM with checkpoints runs on the last .avhdx of a chain."""
-    paths: list[str] = []
-    while path and path.lower() not in (file.lower() for file in paths):
-        paths.append(path)
+    chain: list[str] = []
+    while path and paths.key(path) not in map(paths.key, chain):
+        chain.append(path)
         try:
             path = (fetch_known(host, path) or {}).get("ParentPath") or ""
         except Refused:  # a file that is no disk has no parent
             break
-    return paths
+    return chain
 
 
 def fetch_base(host: Target, path: str) -> str:
@@ -146,9 +163,15 @@ def fetch_base(host: Target, path: str) -> str:
 
 def query_attached(host: Target) -> list[tuple[str, str]]:
     """Every attached disk file of the host with the id of the VM or checkpoint that it is attached to."""
-    media = host.once("media", lambda: host.client.query(MEDIUM, columns=("InstanceID", "HostResource")))
-    found = [(owner(row["InstanceID"]), (row["HostResource"] or [""])[0]) for row in media]
-    return [(who, path) for who, path in found if is_disk(path)]
+    media = host.once("media", lambda: query_media(host))
+    return [(owner(medium_id), path) for medium_id, path in media]
+
+
+def query_media(host: Target) -> list[tuple[str, str]]:
+    """Every attached disk file with the InstanceID of its medium, as it is now."""
+    media = host.client.query(MEDIUM, columns=("InstanceID", "HostResource"))
+    found = [(row["InstanceID"], (row["HostResource"] or [""])[0]) for row in media]
+    return [(medium_id, path) for medium_id, path in found if is_disk(path)]
 
 
 def check_wanted(wanted: WantedFile) -> None:
@@ -157,7 +180,6 @@ def check_wanted(wanted: WantedFile) -> None:
     kind = _FORMATS.get(suffix(path))
     if kind is None:
         raise Invalid(f"'{path}' is not a virtual disk; its name must end in .vhdx or .vhd", option="path", path=path)
-    check_path("path", path)
     if wanted.size is not None and (not _LEAST <= wanted.size <= kind.most or wanted.size % _SECTOR):
         raise Invalid(
             f"{format_size(wanted.size)} for '{path}' is not a multiple of 4KB between 3MB and "
@@ -172,39 +194,89 @@ def check_wanted(wanted: WantedFile) -> None:
             option="block_size",
             path=path,
         )
+    if wanted.source:
+        _check_source_options(wanted)
     if wanted.parent and wanted.type not in (None, "differencing"):
         raise Invalid(
             f"'{path}' can't be {wanted.type} and have a parent; leave one of them out", option="parent", path=path
         )
     if wanted.type == "differencing" and not wanted.parent:
         raise Invalid(f"'{path}' can't be differencing without a 'parent'; add it", option="type", path=path)
-    if wanted.parent:
-        check_path("parent", wanted.parent)
-        if _FORMATS.get(suffix(wanted.parent)) is not kind:
-            raise Invalid(
-                f"'{path}' and '{wanted.parent}' differ in their format; a disk and its parent are both VHDX "
-                "or both VHD. Choose another ending, or another parent",
-                option="parent",
-                path=path,
-            )
+    if wanted.parent and _FORMATS.get(suffix(wanted.parent)) is not kind:
+        raise Invalid(
+            f"'{path}' and '{wanted.parent}' differ in their format; a disk and its parent are both VHDX or both VHD. "
+            "Choose another ending, or another parent",
+            option="parent",
+            path=path,
+        )
+
+
+def _check_source_options(wanted: WantedFile) -> None:
+    path = wanted.path
+    if not is_disk(wanted.source or ""):
+        text = f"'{wanted.source}' is not a virtual disk; its name must end in .vhdx or .vhd"
+        raise Invalid(text, option="source", path=path)
+    if wanted.parent or wanted.type == "differencing":
+        text = f"'{path}' can't be a copy of '{wanted.source}' and have a parent; leave one of them out"
+        raise Invalid(text, option="source", path=path)
+    if paths.key(wanted.source or "") == paths.key(path):
+        raise Invalid(f"'{path}' can't be a copy of itself; choose another path", option="source", path=path)
 
 
 def check_new(host: Target, wanted: WantedFile) -> None:
-    """Raise if the missing file can't be created: no size, or no parent that may have children."""
+    """Raise if the missing file can't be created: no size, no parent that may have children, no source to copy."""
     path = wanted.path
     if suffix(path) in ON_CHECKPOINT:
         raise Missing(f"there is no file '{path}', and only a checkpoint creates such a file", option="path", path=path)
-    if wanted.parent:
-        if wanted.size is not None:
-            raise Invalid(
-                f"a differencing disk takes its size from its parent; leave it out for '{path}'",
-                option="size",
-                path=path,
+    if wanted.origin is None:
+        if wanted.size is None:
+            raise Missing(
+                f"there is no file '{path}'; set 'size' to create it, or correct the path", option="path", path=path
             )
+        return
+    if wanted.parent:
         check_parent(host, wanted.parent, path)
-    elif wanted.size is None:
-        raise Missing(
-            f"there is no file '{path}'; set 'size' to create it, or correct the path", option="path", path=path
+    else:
+        check_source(host, wanted)
+    _check_origin_size(wanted, (fetch_known(host, wanted.origin) or {})["MaxInternalSize"])
+
+
+def _check_origin_size(wanted: WantedFile, size: int) -> None:
+    """Raise if a new disk can't have the wanted size, because of the size of its parent or source."""
+    if wanted.size is None or wanted.size == size:
+        return
+    whose = "parent" if wanted.parent else "source"
+    if wanted.size < size:
+        raise Invalid(
+            f"{format_size(wanted.size)} for '{wanted.path}' is smaller than its {whose} '{wanted.origin}', which has "
+            f"{format_size(size)}. Set at least that size, or omit it",
+            option="size",
+            path=wanted.path,
+        )
+    if wanted.parent and suffix(wanted.path) == ".vhd":
+        raise Refused(
+            f"'{wanted.path}' can't be larger than its parent '{wanted.parent}', because a differencing .vhd disk "
+            "can't be expanded. Omit the size, or use .vhdx disks",
+            option="size",
+            path=wanted.path,
+        )
+
+
+def check_source(host: Target, wanted: WantedFile) -> None:
+    """Raise if the disk can't be copied, because it is missing, open or has a broken chain."""
+    source, path = wanted.source or "", wanted.path
+    settings = fetch_known(host, source)
+    if settings is None:
+        raise Missing(f"there is no file '{source}', so '{path}' can't be copied from it", option="source", path=path)
+    if settings["ParentPath"]:
+        check_chain(host, source, "source")
+    if query_in_use(host, source):
+        raise Refused(
+            f"'{source}' is in use, by a running VM or something else on the host, so a copy of it would be "
+            "inconsistent. Turn off the VM or wait for it, or choose another disk",
+            option="source",
+            path=path,
+            source=source,
         )
 
 
@@ -216,22 +288,10 @@ def check_parent(host: Target, parent: str, path: str) -> None:
     settings = fetch_known(host, parent)
     if settings is None:
         raise Missing(f"there is no file '{parent}', so '{path}' can't be created from it", option="parent", path=path)
-    parents = [file.lower() for file in fetch_chain(host, parent)]
-    for who, used in query_attached(host):
-        below = fetch_base(host, used)
-        if below.lower() in parents:
-            which = f"'{parent}'" if below.lower() == parent.lower() else f"'{below}', a parent of '{parent}',"
-            raise Refused(
-                f"{which} is attached to {fetch_holder_name(host, who)}, which could write to it and so corrupt "
-                f"'{path}'. Detach it there first, or use a copy of it",
-                option="parent",
-                path=path,
-                parent=parent,
-            )
+    _check_unattached(host, fetch_chain(host, parent), path, "parent")
     if settings["ParentPath"]:
         check_chain(host, parent, "parent")
-    in_chains = (file.lower() for _who, used in query_attached(host) for file in fetch_chain(host, used))
-    if query_in_use(host, parent) and parent.lower() not in in_chains:
+    if query_in_use(host, parent) and not any(_stands_on(host, used, parent) for _who, used in query_attached(host)):
         raise Refused(
             f"'{parent}' is in use by something that is no VM, such as a mount or a copy that isn't complete. "
             "Wait for it, or choose another parent",
@@ -239,6 +299,26 @@ def check_parent(host: Target, parent: str, path: str) -> None:
             path=path,
             parent=parent,
         )
+
+
+def _check_unattached(host: Target, parents: Collection[str], path: str, option: str) -> None:
+    """Raise Refused if a VM or checkpoint has one of these parents attached, and so could write below their child."""
+    for who, used in query_attached(host):
+        below = fetch_base(host, used)
+        if parent := next((file for file in parents if same(host, file, below)), None):
+            raise Refused(
+                f"'{parent}' is attached to {fetch_holder_name(host, who)}, which could write to it and so corrupt "
+                f"'{path}', which is based on it. Detach it there first, or use a copy of it",
+                option=option,
+                path=path,
+                parent=parent,
+                holder=who,
+            )
+
+
+def _stands_on(host: Target, used: str, path: str) -> bool:
+    """Whether an attached disk is this file or a descendant of it."""
+    return any(same(host, file, path) for file in fetch_chain(host, used))
 
 
 def check_chain(host: Target, path: str, option: str = "path") -> None:
@@ -257,15 +337,29 @@ def check_chain(host: Target, path: str, option: str = "path") -> None:
 
 
 def check_attachable(host: Target, path: str, settings: Mapping[str, Any]) -> None:
-    """Raise Refused if a VM couldn't start with this disk: attached to another VM, open, or with a broken chain."""
+    """Raise Refused if VMs couldn't start with this disk attached.
+
+    It is attached to another VM, or a parent or a descendant of it is, it is open, or its chain is broken.
+    """
     for who, used in query_attached(host):
-        if used.lower() == path.lower():
+        if same(host, used, path):
             raise Refused(
                 f"'{path}' is attached to {fetch_holder_name(host, who)} already. Detach it there first, or give "
                 "each VM a differencing disk of its own",
                 option="path",
                 path=path,
+                holder=who,
             )
+        if _stands_on(host, used, path):
+            raise Refused(
+                f"'{path}' is a parent of '{used}', which is attached to {fetch_holder_name(host, who)} and can't be "
+                "used any more once a VM has written to its parent. Attach a differencing disk of it ('parent') or a "
+                "copy of it ('source') instead",
+                option="path",
+                path=path,
+                holder=who,
+            )
+    _check_unattached(host, fetch_chain(host, path)[1:], path, "path")
     if query_in_use(host, path):
         raise Refused(
             f"'{path}' is in use by something else on the host, such as a mount, a backup or a running VM that "
@@ -280,8 +374,8 @@ def check_attachable(host: Target, path: str, settings: Mapping[str, Any]) -> No
 def check_childless(host: Target, path: str, leaving: Collection[str], option: str = "path") -> None:
     """Raise Refused if a VM or checkpoint other than those with these ids uses the disk, directly or as a parent."""
     for who, used in query_attached(host):
-        if who not in leaving and path.lower() in (file.lower() for file in fetch_chain(host, used)):
-            how = "" if used.lower() == path.lower() else f" as a parent of '{used}'"
+        if who not in leaving and _stands_on(host, used, path):
+            how = "" if same(host, used, path) else f" as a parent of '{used}'"
             raise Refused(
                 f"'{path}' is in use by {fetch_holder_name(host, who)}{how}. Detach it there first, or leave the "
                 "file as it is",
@@ -306,13 +400,13 @@ def fetch_holder_name(host: Target, who: str) -> str:
 
 def check_folder(host: Target, path: str, created: str | None = None) -> None:
     """Raise Missing if the folder of a new file doesn't exist; ``created`` is one that the task creates."""
-    folder = path.rpartition("\\")[0]
-    if len(folder) <= 2 or folder.startswith("\\\\"):
+    folder = paths.parent_folder(path)
+    if len(folder) <= 2 or paths.is_share(path):
         return  # a drive, and a share, which this class of the host doesn't show
-    if created and f"{created}\\".lower().startswith(f"{folder}\\".lower()):
+    if created and paths.key(f"{created}\\x").startswith(paths.key(f"{folder}\\x")[:-1]):
         return
     where = f"Name = {cim.quote(folder)}"
-    if not host.once(("folder", folder.lower()), lambda: host.client.query(FOLDER, columns=("Name",), where=where)):
+    if not host.once(("folder", paths.key(folder)), lambda: host.client.query(FOLDER, columns=("Name",), where=where)):
         raise Missing(
             f"there is no folder '{folder}' on the host for '{path}'. Create it first, or choose an existing one; "
             "the vm module's 'path' creates a folder for the VM",
@@ -321,7 +415,7 @@ def check_folder(host: Target, path: str, created: str | None = None) -> None:
         )
 
 
-def check_kept(current: Mapping[str, Any], wanted: WantedFile) -> None:
+def check_kept(host: Target, current: Mapping[str, Any], wanted: WantedFile) -> None:
     """Raise Refused if an existing disk would have to be recreated, which would lose its data."""
     now = describe(current)
     if wanted.size is not None and wanted.size < (now["size"] or 0):
@@ -339,7 +433,7 @@ def check_kept(current: Mapping[str, Any], wanted: WantedFile) -> None:
             option="type",
             path=wanted.path,
         )
-    if wanted.parent and (now["parent"] or "").lower() != wanted.parent.lower():
+    if wanted.parent and not same(host, now["parent"] or "", wanted.parent):
         raise Refused(
             f"'{wanted.path}' is a child of '{now['parent']}', not of '{wanted.parent}'. Choose another path",
             option="parent",
@@ -348,23 +442,38 @@ def check_kept(current: Mapping[str, Any], wanted: WantedFile) -> None:
 
 
 def create(host: Target, wanted: WantedFile) -> None:
-    """Create the file: differencing if it has a parent, otherwise dynamic by default."""
+    """Create the file, empty or from its parent or source, whose size it is expanded from."""
     path = wanted.path
-    kind = "differencing" if wanted.parent else wanted.type or "dynamic"
-    values: dict[str, Any] = {"Type": TYPES[kind], "Format": _FORMATS[suffix(path)].number, "Path": path}
+    values: dict[str, Any] = {"Type": TYPES[wanted.kind], "Format": _FORMATS[suffix(path)].number, "Path": path}
     if wanted.parent:
         values["ParentPath"] = wanted.parent
-    else:
+    elif not wanted.source:
         values["MaxInternalSize"] = wanted.size
     if wanted.block_size:
         values["BlockSize"] = wanted.block_size
-    text = cim.embedded(DISK_SETTINGS, values)
+    if wanted.source:
+        _copy(host, wanted.source, values)
+    else:
+        jobs.call(
+            host,
+            IMAGE_SERVICE,
+            "CreateVirtualHardDisk",
+            {"VirtualDiskSettingData": cim.embedded(DISK_SETTINGS, values)},
+            what=f"create the virtual disk '{path}'",
+        )
+    if wanted.origin and wanted.size and wanted.size > (fetch(host, path) or {})["MaxInternalSize"]:
+        expand(host, path, wanted.size)
+
+
+def _copy(host: Target, source: str, values: Mapping[str, Any]) -> None:
+    """Copy a disk with its parents into one new file. The method wants every property; zero stands for its default."""
+    settings = {"ParentPath": "", "BlockSize": 0, "LogicalSectorSize": 0, **values}
     jobs.call(
         host,
         IMAGE_SERVICE,
-        "CreateVirtualHardDisk",
-        {"VirtualDiskSettingData": text},
-        what=f"create the virtual disk '{path}'",
+        "ConvertVirtualHardDisk",
+        {"SourcePath": source, "VirtualDiskSettingData": cim.embedded(DISK_SETTINGS, settings)},
+        what=f"copy the virtual disk '{source}' to '{values['Path']}'",
     )
 
 

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from ..._task.errors import Invalid, Missing, Refused, within
+from ..._task.errors import Ambiguous, Invalid, Missing, Refused, within
+from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.units import format_size, parse_size
+from ..._task.wait import LONGEST_PAUSE, pauses
+from ..vm import find
 from ..vm.find import OFF, SAVED, VM
 from ..vm.parts import Parts
-from . import disk_file, layout
+from . import disk_file, layout, paths
 from .disk_file import WantedFile
 from .layout import DISK, DVD, IDE, PLACE_OPTIONS, Drive, Layout, Place, WantedPlace
 
@@ -23,6 +28,7 @@ DISK_OPTIONS: dict[str, Any] = {
     "size": {"type": "str"},
     "type": {"type": "str", "choices": list(disk_file.TYPES)},
     "parent": {"type": "str"},
+    "source": {"type": "str"},
     "block_size": {"type": "str"},
     **PLACE_OPTIONS,
 }
@@ -48,9 +54,11 @@ class WantedDvd(NamedTuple):
 
 def parse_disk(params: Mapping[str, Any]) -> WantedDisk:
     """The disk that the options describe. Raises Invalid."""
-    path, parent = disk_file.normal(params["path"]), params["parent"] and disk_file.normal(params["parent"])
+    files = {
+        option: paths.canonical(params[option], option) for option in ("path", "parent", "source") if params[option]
+    }
     sizes = {option: _size(option, params[option]) for option in ("size", "block_size")}
-    wanted = WantedFile(path, type=params["type"], parent=parent, **sizes)
+    wanted = WantedFile(**files, type=params["type"], **sizes)
     disk_file.check_wanted(wanted)
     return WantedDisk(wanted, WantedPlace.of(params))
 
@@ -80,8 +88,14 @@ def parse_dvd(params: Mapping[str, Any]) -> WantedDvd:
     """The DVD drive that the options describe. Raises Invalid."""
     path = params["path"]
     if path:
-        path = disk_file.normal(path)
-        disk_file.check_path("path", path)
+        path = paths.canonical(path)
+        if disk_file.is_disk(path):
+            raise Invalid(
+                f"'{path}' is a virtual hard disk, and a DVD drive takes an ISO image; attach it with the options of "
+                "a disk",
+                option="path",
+                path=path,
+            )
     return WantedDvd(path, WantedPlace.of(params))
 
 
@@ -95,17 +109,17 @@ def parse_dvds(entries: Iterable[Mapping[str, Any]]) -> list[WantedDvd]:
 
 
 def plan_file(
-    host: Target, wanted: WantedFile, new_folder: str | None = None, held: Drive | None = None, running: bool = False
+    host: Target, wanted: WantedFile, new_folder: str | None = None, held: Drive | None = None, vm: VM | None = None
 ) -> list[Step]:
     """The step that creates or expands the file. Raises Refused for a change that would lose data.
 
-    ``new_folder`` is one that an earlier step of the task creates, ``held`` the drive of a VM that has the disk.
+    ``new_folder`` is one that an earlier step of the task creates, ``held`` the drive of the VM that has the disk.
     """
     path = wanted.path
     current = disk_file.fetch_known(host, path)
     if current is None:
         return _plan_new_file(host, wanted, new_folder)
-    disk_file.check_kept(current, wanted)
+    disk_file.check_kept(host, current, wanted)
     size = current["MaxInternalSize"]
     if wanted.size is None or wanted.size <= size:
         return []
@@ -116,14 +130,17 @@ def plan_file(
             {"disks": {path: {"size": format_size(size)}}},
             {"disks": {path: {"size": format_size(wanted.size)}}},
             lambda: disk_file.expand(host, path, wanted.size),
-            ("size",) if running and held and not _expands_online(held, path) else (),
+            ("size",) if vm and held and not _expands_in_state(vm, held, path) else (),
         )
     ]
 
 
-def _expands_online(held: Drive, path: str) -> bool:
-    """Whether a disk can be expanded while its VM runs: a VHDX on a SCSI controller (Resize-VHD docs)."""
-    return held.place.controller != IDE and disk_file.suffix(path) != ".vhd"
+def _expands_in_state(vm: VM, held: Drive, path: str) -> bool:
+    """Whether a disk can be expanded while its VM isn't off: a VHDX on a SCSI controller (Resize-VHD docs).
+
+    Never that of a saved VM, whose memory knows the old size.
+    """
+    return vm.state == OFF or (vm.state != SAVED and held.place.controller != IDE and paths.suffix(path) != ".vhd")
 
 
 def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> list[Step]:
@@ -131,25 +148,37 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     disk_file.check_new(host, wanted)
     disk_file.check_folder(host, path, new_folder)
     after = {
-        "type": "differencing" if wanted.parent else wanted.type or "dynamic",
+        "type": wanted.kind,
         **({"size": format_size(wanted.size)} if wanted.size else {}),
         **({"parent": wanted.parent} if wanted.parent else {}),
+        **({"source": wanted.source} if wanted.source else {}),
     }
     what = f"create the virtual disk '{path}'"
+    if wanted.source:
+        what = f"copy the virtual disk '{wanted.source}' to '{path}'"
     return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk_file.create(host, wanted))]
 
 
 def _check_expandable(host: Target, path: str, held: Drive | None) -> None:
     """Raise Refused if a disk has children, which no longer fit an expanded parent (0xC03A0017)."""
-    if held and (held.path or "").lower() != path.lower():
+    if held and not disk_file.same(host, held.path or "", path):
         raise Refused(
             f"'{path}' can't be expanded because it has checkpoints. Delete them with vm_checkpoint first, or leave "
             "the size as it is",
             option="size",
             path=path,
         )
-    users = {owner for owner, used in disk_file.query_attached(host) if used.lower() == path.lower()}
+    users = {owner for owner, used in disk_file.query_attached(host) if disk_file.same(host, used, path)}
     disk_file.check_childless(host, path, users, "size")
+    for vm in find.query(host, ids=sorted(users)) if held is None else ():
+        if vm.state != OFF:
+            raise Refused(
+                f"'{path}' is attached to {vm}, which is {vm.state}. Name the VM in the task, which then knows what "
+                "its state allows, or turn it off first",
+                option="size",
+                path=path,
+                vm=vm.name,
+            )
     if held is None and disk_file.query_in_use(host, path):
         text = f"'{path}' is in use by something else on the host. Wait for it, or try later"
         raise Refused(text, option="size", path=path)
@@ -172,6 +201,13 @@ def plan_delete(
             option=option,
             path=path,
         )
+    if paths.is_share(path):
+        raise Refused(
+            f"'{path}' is on a share, and a host deletes only files on its own drives. Delete it on the file server, "
+            "and leave the file as it is here",
+            option=option,
+            path=path,
+        )
     before, after = {"disks": {path: {"exists": True}}}, {"disks": {path: {"exists": False}}}
     return [Step(f"delete '{path}'", before, after, lambda: disk_file.delete(host, path))]
 
@@ -188,7 +224,7 @@ def plan_disk(parts: Parts, wanted: WantedDisk) -> list[Step]:
     """The steps to a disk file that exists and is attached. Raises Invalid, Missing, Refused."""
     host, vm, path = parts.host, parts.vm, wanted.file.path
     held = fetch_holder(host, parts.planned_layout, path)
-    steps = plan_file(host, wanted.file, parts.folder, held, vm.state != OFF)
+    steps = plan_file(host, wanted.file, parts.folder, held, vm)
     if held is None:
         if current := disk_file.fetch_known(host, path):
             disk_file.check_attachable(host, path, current)
@@ -210,12 +246,16 @@ def fetch_holder(host: Target, drives: Layout, path: str) -> Drive | None:
     """The drive that holds this disk, also through the .avhdx files of checkpoints."""
     if drive := drives.holding(path):
         return drive
-    return next((drive for drive in drives.drives if drive.path and _stands_on(host, drive.path, path)), None)
+    disks = [drive for drive in drives.drives if drive.kind == DISK and drive.path]
+    return next((drive for drive in disks if holds(host, drive, path)), None)
 
 
-def _stands_on(host: Target, leaf: str, path: str) -> bool:
-    on_checkpoint = disk_file.suffix(leaf) in disk_file.ON_CHECKPOINT
-    return on_checkpoint and disk_file.fetch_base(host, leaf).lower() == path.lower()
+def holds(host: Target, drive: Drive, path: str) -> bool:
+    """Whether a drive holds this disk, also through the .avhdx files of checkpoints, or this image."""
+    used = drive.path or ""
+    if drive.kind == DVD:
+        return _contains(drive, path)
+    return disk_file.same(host, used, path) or disk_file.same(host, disk_file.fetch_base(host, used), path)
 
 
 def _plan_attach(
@@ -232,7 +272,10 @@ def _plan_attach(
     def apply() -> None:
         if moved_from:
             layout.detach(host, vm, parts.layout, moved_from)
+        before = position()
         layout.attach(host, vm, parts.layout, kind, place, path)
+        if kind == DISK and path and not moved_from:
+            _check_alone(parts, place, path, before)
 
     what = f"{'move' if moved_from else 'attach'} {path or f'an empty {kind} drive'} to {vm} at {place}"
     if kind == DISK:
@@ -265,12 +308,55 @@ def _needs_off(vm: VM, place: Place, moved_from: Drive | None = None) -> tuple[s
     return ("controller_type",) if place.controller == IDE else ("controller_location",) if moved_from else ()
 
 
-def plan_detach(parts: Parts, path: str) -> list[Step]:
-    """The step that detaches a disk from the VM."""
-    host, vm = parts.host, parts.vm
+def _check_alone(parts: Parts, place: Place, path: str, before: int) -> None:
+    """Detach a disk that was just attached, if another task attached it elsewhere at the same time.
+
+    Of two tasks that see each other, the one with the smaller id waits for the other one to detach its disk.
+    """
+    host, vm, mine = parts.host, parts.vm, parts.layout.at(place)
+    for pause in pauses():
+        others = _query_others(host, vm, (mine and mine.medium_id) or "", path)
+        if not others:
+            return
+        if ((mine and mine.medium_id) or "") > min(others) or pause >= LONGEST_PAUSE:
+            break
+        time.sleep(pause)
+    with taken_back(lambda: layout.detach(host, vm, parts.layout, mine), f"'{path}' stays attached to {vm}", before):
+        raise Refused(
+            f"another task attached '{path}' to {disk_file.fetch_holder_name(host, find.owner(others[0]))} at the same "
+            f"time, so it was detached from {vm} again. Choose another disk, or detach it there first",
+            option="path",
+            path=path,
+            holder=find.owner(others[0]),
+        )
+
+
+def _query_others(host: Target, vm: VM, medium_id: str, path: str) -> list[str]:
+    """The InstanceIDs of the media other than this one, or than those of the VM, that are this disk."""
+    media = [(other, used) for other, used in disk_file.query_media(host) if disk_file.same(host, used, path)]
+    if medium_id.lower() in (other.lower() for other, _used in media):
+        return [other for other, _used in media if other.lower() != medium_id.lower()]
+    return [other for other, _used in media if find.owner(other) != vm.id]
+
+
+def plan_detach(parts: Parts, wanted: WantedDisk) -> list[Step]:
+    """The step that detaches a disk from the VM; or the step that removes an empty drive, if only that is left of it.
+
+    Raises Refused if the VM runs on a file of its checkpoints, without which the disk couldn't be attached again.
+    """
+    host, vm, path = parts.host, parts.vm, wanted.file.path
     held = fetch_holder(host, parts.planned_layout, path)
     if held is None:
-        return []
+        return _plan_leftovers(parts, wanted.place)
+    if paths.suffix(held.path or "") in disk_file.ON_CHECKPOINT:
+        raise Refused(
+            f"'{path}' has checkpoints of {vm}, which runs on '{held.path}': if it were detached, it could not be "
+            "attached again. Delete the checkpoints with vm_checkpoint first (a host's automatic checkpoint goes when "
+            "the VM is turned off)",
+            option="path",
+            path=path,
+            vm=vm.name,
+        )
     parts.planned_layout = parts.planned_layout.without(held)
     return [
         Step(
@@ -283,46 +369,101 @@ def plan_detach(parts: Parts, path: str) -> list[Step]:
     ]
 
 
+def _plan_leftovers(parts: Parts, wanted: WantedPlace) -> list[Step]:
+    """The steps that remove disk drives without a disk, which a task leaves that is interrupted in the middle."""
+    host, vm = parts.host, parts.vm
+    empty = [
+        drive
+        for drive in parts.planned_layout.drives
+        if drive.kind == DISK and drive.path is None and wanted.fits(drive.place)
+    ]
+    return [
+        Step(
+            f"remove the empty disk drive at {drive.place} from {vm}",
+            {"disks": {"": {"attached": str(drive.place)}}},
+            {"disks": {}},
+            partial(layout.detach, host, vm, parts.layout, drive),
+            _needs_off(vm, drive.place),
+        )
+        for drive in empty
+    ]
+
+
+def describe(host: Target, drive: Drive) -> dict[str, Any]:
+    """A drive as results show it; that of a disk with the file below those of checkpoints."""
+    base = {"base": drive.path and disk_file.fetch_base(host, drive.path)} if drive.kind == DISK else {}
+    return {"path": drive.path, **base, **drive.place.options()}
+
+
 # ---- DVD drives of a VM ----
 
 
-def choose_dvd(drives: Layout, wanted: WantedDvd, taken: Collection[Place] = (), by_path: bool = False) -> Drive | None:
-    """The DVD drive at the wanted place that isn't ``taken``; ``by_path`` prefers the one that holds the medium."""
+def choose_dvd(
+    vm: VM, drives: Layout, wanted: WantedDvd, taken: Collection[Place] = (), any_will_do: bool = False
+) -> Drive | None:
+    """The DVD drive that a task means, which isn't ``taken``; None if there is none.
+
+    At the wanted place, it is the one that holds the image; else the first empty one; else the only one. Raises
+    Ambiguous if several remain, unless ``any_will_do``.
+    """
     fitting = [
         drive
         for drive in drives.drives
         if drive.kind == DVD and drive.place not in taken and wanted.place.fits(drive.place)
     ]
-    path = (wanted.path or "").lower()
-    holding = (drive for drive in fitting if by_path and path and (drive.path or "").lower() == path)
-    return next(holding, fitting[0] if fitting else None)
+    if wanted.path:
+        holding = [drive for drive in fitting if _contains(drive, wanted.path)]
+        empty = [drive for drive in fitting if drive.path is None]
+        fitting = holding[:1] or empty[:1] or fitting
+    if len(fitting) > 1 and not any_will_do:
+        raise _which_dvd(vm, fitting)
+    return fitting[0] if fitting else None
+
+
+def _which_dvd(vm: VM, drives: Iterable[Drive]) -> Ambiguous:
+    which = ", ".join(f"{drive.place} ({drive.path or 'empty'})" for drive in drives)
+    text = f"{vm} has several DVD drives that fit: {which}. Choose one by its controller_number and controller_location"
+    return Ambiguous(text, option="controller_location", vm=vm.name)
+
+
+def _contains(drive: Drive, path: str) -> bool:
+    return drive.path is not None and paths.key(drive.path) == paths.key(path)
 
 
 def plan_dvds(parts: Parts, wanted: Iterable[WantedDvd]) -> list[Step]:
-    """The steps to several DVD drives, each entry for another drive."""
+    """The steps to several DVD drives, each entry for another drive: first those whose image is in a drive already."""
+    wanted = list(wanted)
+    drives = [drive for drive in parts.planned_layout.drives if drive.kind == DVD]
+
+    def is_in_place(dvd: WantedDvd) -> bool:
+        return any(dvd.path and dvd.place.fits(drive.place) and _contains(drive, dvd.path) for drive in drives)
+
     taken: set[Place] = set()
-    return [step for dvd in wanted for step in plan_dvd(parts, dvd, taken, by_path=True)]
+    in_order = sorted(wanted, key=lambda dvd: not is_in_place(dvd))
+    return [step for dvd in in_order for step in plan_dvd(parts, dvd, taken)]
 
 
-def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None, by_path: bool = False) -> list[Step]:
-    """The step to a DVD drive with this medium. Raises Missing, Refused.
+def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None) -> list[Step]:
+    """The step to a DVD drive with this medium. Raises Missing, Refused, Ambiguous.
 
     When several are planned, drives that are ``taken`` are passed over, and the chosen one is added to them.
     """
     host, vm, path = parts.host, parts.vm, wanted.path
+    of_several = taken is not None
     taken = set() if taken is None else taken
     if path and not disk_file.query_exists(host, path):
         text = f"there is no file '{path}' on the host; copy the image there first"
         raise Missing(text, option="path", path=path)
-    drive = choose_dvd(parts.planned_layout, wanted, taken, by_path)
+    drive = choose_dvd(vm, parts.planned_layout, wanted, taken, any_will_do=of_several and path is None)
     if drive is None:
         before = {drive.place for drive in parts.planned_layout.drives}
         steps = _plan_attach(parts, DVD, wanted.place, path or None)
         taken |= {drive.place for drive in parts.planned_layout.drives} - before
         return steps
     taken.add(drive.place)
-    if path is None or path.lower() == (drive.path or "").lower():
+    if path is None or (_contains(drive, path) if path else drive.path is None):
         return []
+    parts.planned_layout = parts.planned_layout.with_medium(drive, path or None)
     return [
         Step(
             f"change the medium of the DVD drive at {drive.place} of {vm}",
@@ -335,10 +476,16 @@ def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None, b
 
 
 def plan_dvd_removal(parts: Parts, wanted: WantedDvd) -> list[Step]:
-    """The step that removes a DVD drive together with its medium."""
-    drive = choose_dvd(parts.planned_layout, wanted)
+    """The step that removes a DVD drive together with its medium. Raises Invalid, Ambiguous, Refused.
+
+    With an image, it is the drive that holds it, and no other.
+    """
+    if wanted.path == "":
+        raise Invalid("is empty, which chooses no drive to remove; omit it, or set the image", option="path")
+    drive = _choose_dvd_to_remove(parts, wanted)
     if drive is None:
         return []
+    parts.planned_layout = parts.planned_layout.without(drive)
     return [
         Step(
             f"remove the DVD drive at {drive.place} from {parts.vm}",
@@ -348,3 +495,23 @@ def plan_dvd_removal(parts: Parts, wanted: WantedDvd) -> list[Step]:
             _needs_off(parts.vm, drive.place),
         )
     ]
+
+
+def _choose_dvd_to_remove(parts: Parts, wanted: WantedDvd) -> Drive | None:
+    vm, drives = parts.vm, parts.planned_layout
+    if not wanted.path:
+        return choose_dvd(vm, drives, wanted)
+    holding = [drive for drive in drives.drives if drive.kind == DVD and _contains(drive, wanted.path)]
+    fitting = [drive for drive in holding if wanted.place.fits(drive.place)]
+    if len(fitting) > 1:
+        raise _which_dvd(vm, fitting)
+    at_place = next((drive for drive in drives.drives if tuple(drive.place) == tuple(wanted.place)), None)
+    if not fitting and at_place and at_place.kind == DVD and at_place.path:
+        raise Refused(
+            f"the DVD drive at {at_place.place} of {vm} holds '{at_place.path}', not '{wanted.path}'. Omit the path to "
+            "remove this drive, or correct the controller location",
+            option="path",
+            path=wanted.path,
+            vm=vm.name,
+        )
+    return fitting[0] if fitting else None

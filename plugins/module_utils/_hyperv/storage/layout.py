@@ -18,6 +18,7 @@ from ..._wsman.cim import Reference
 from ..schema import MEDIUM, RESOURCE, V2
 from ..vm import resources as vm_resources
 from ..vm.find import VM, of_vms
+from . import paths
 
 IDE, SCSI = "ide", "scsi"
 DISK, DVD = "disk", "dvd"
@@ -114,7 +115,7 @@ class Layout:
         return occupant is None or (occupant.kind == kind == DISK and occupant.path is None)
 
     def holding(self, path: str) -> Drive | None:
-        return next((drive for drive in self.drives if (drive.path or "").lower() == path.lower()), None)
+        return next((drive for drive in self.drives if drive.path and paths.key(drive.path) == paths.key(path)), None)
 
     def copy(self) -> Layout:
         return Layout(copy(self.controllers), copy(self.drives))
@@ -126,6 +127,12 @@ class Layout:
         occupant = self.at(place)
         layout.drives.append(Drive(kind, place, occupant.id if occupant else "", None, path))
         layout.drives.sort(key=lambda drive: drive.place)
+        return layout
+
+    def with_medium(self, drive: Drive, path: str | None) -> Layout:
+        """A copy in which a drive holds another medium."""
+        layout = self.copy()
+        layout.drives = [other._replace(path=path) if other is drive else other for other in self.drives]
         return layout
 
     def without(self, drive: Drive | None) -> Layout:
@@ -264,11 +271,12 @@ def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: 
     """Add a drive with a medium, and note it in the layout; a drive whose medium is refused is removed again."""
     occupant = layout.at(place)
     if occupant:  # an empty disk drive
-        insert(host, vm, kind, occupant.id, path)
-        layout.drives = [other._replace(path=path) if other is occupant else other for other in layout.drives]
+        medium_id = insert(host, vm, kind, occupant.id, path)
+        now = occupant._replace(medium_id=medium_id, path=path)
+        layout.drives = [now if other is occupant else other for other in layout.drives]
         return
     before = position()
-    drive_id = _add_drive(host, vm, layout, kind, place)
+    drive_id, medium_id = _add_drive(host, vm, layout, kind, place), None
     if path is not None:
         what = f"remove the empty drive at {place} from {vm}"
         with taken_back(
@@ -276,8 +284,8 @@ def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: 
             f"an empty {kind} drive remains at {place}",
             before,
         ):
-            insert(host, vm, kind, drive_id, path)
-    layout.drives.append(Drive(kind, place, drive_id, None, path))
+            medium_id = insert(host, vm, kind, drive_id, path)
+    layout.drives.append(Drive(kind, place, drive_id, medium_id, path))
     layout.drives.sort(key=lambda drive: drive.place)
 
 
@@ -289,11 +297,12 @@ def _add_drive(host: Target, vm: VM, layout: Layout, kind: str, place: Place) ->
     return added[0] if added else f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
 
 
-def insert(host: Target, vm: VM, kind: str, drive_id: str, path: str | None) -> None:
-    """Insert a medium into a drive."""
+def insert(host: Target, vm: VM, kind: str, drive_id: str, path: str | None) -> str:
+    """Insert a medium into a drive; returns the id of the medium."""
     parent = Reference(V2, RESOURCE.name, {"InstanceID": drive_id})
     text = cim.embedded(MEDIUM, {**_NEW_MEDIUM[kind], "Parent": parent.path(), "HostResource": [path]})
-    vm_resources.add(host, vm, [text], f"attach '{path}' to {vm}")
+    added = vm_resources.add(host, vm, [text], f"attach '{path}' to {vm}")
+    return added[0] if added else f"{drive_id.removesuffix('D')}L"  # the id that hosts give to its medium
 
 
 def change(host: Target, vm: VM, drive: Drive, path: str | None) -> None:

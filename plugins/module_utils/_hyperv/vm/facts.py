@@ -37,6 +37,7 @@ from ..schema import (
     VM_SETTINGS,
 )
 from ..storage import layout as layouts
+from ..storage.drive import describe as describe_drive
 from ..storage.layout import DISK, DVD, Layout
 from . import checkpoint, find, firmware, memory, processor
 from .find import OFF, VM, of_vms, owner, state_word
@@ -335,7 +336,7 @@ def _drives(reading: Reading, facts: Facts) -> None:
     for vm, layout in reading.layouts.items():
         for group, kind in (("disks", DISK), ("dvd_drives", DVD)):
             drives = [drive for drive in layout.drives if drive.kind == kind]
-            facts[vm][group] = [{"path": drive.path, **drive.place.options()} for drive in drives]
+            facts[vm][group] = [describe_drive(reading.host, drive) for drive in drives]
 
 
 def _checkpoints(reading: Reading, facts: Facts) -> None:

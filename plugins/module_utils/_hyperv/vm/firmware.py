@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._task.errors import Invalid, Refused
 from ..._task.session import Target
@@ -14,7 +14,8 @@ from ..._task.step import Step
 from ..._task.table import Kind, Property
 from ..._wsman import cim
 from ..schema import VM_SETTINGS
-from ..storage.layout import DISK, DVD, SCSI, Layout, Place
+from ..storage.drive import holds
+from ..storage.layout import DISK, DVD, SCSI, Drive, Layout, Place
 from . import resources
 from .find import VM
 from .parts import Parts, generation
@@ -40,6 +41,8 @@ PROPERTIES = (
     Property("secure_boot", "SecureBootEnabled", needs_off=True),
     Property("secure_boot_template", "SecureBootTemplateId", TEMPLATE, needs_off=True),
 )
+
+NETWORK = "network"
 
 # Generation 1: the devices that Msvm_VirtualSystemSettingData.BootOrder numbers.
 _BIOS_DEVICES = {"floppy": 0, "dvd": 1, "disk": 2, "network": 3}
@@ -89,37 +92,86 @@ def query_templates(host: Target) -> set[str]:
 # ---- boot order ----
 
 
-def boot_devices(order: Iterable[str], layout: Layout, adapters: Mapping[str, str], vm: VM) -> list[str]:
-    """InstanceIDs of the devices that the entries of boot_order name. Raises Invalid, Refused.
+class Device(NamedTuple):
+    """A device of a VM that it can boot from; the id of a planned one is empty. ``drive`` is None for an adapter."""
 
-    Entries are ``disk``, ``dvd`` or ``network``, alone for the first one of the VM, or with ``:`` and a place such as
-    ``scsi 0:1`` (or ``0:1``), the path of a disk, or the name of an adapter. ``adapters`` are ids by name.
+    kind: str
+    id: str
+    name: str
+    drive: Drive | None = None
+
+
+def boot_devices(order: Iterable[str], devices: list[Device], vm: VM, host: Target) -> list[Device]:
+    """The devices that the entries of boot_order name, each another one. Raises Invalid, Refused.
+
+    Entries are ``disk``, ``dvd`` or ``network``, alone for the first one that no other entry names, or with ``:`` and a
+    place such as ``scsi 0:1`` (or ``0:1``), the path of a disk, or the name of an adapter.
     """
-    return [_boot_device(entry, layout, adapters, vm) for entry in order]
+    entries = [_entry(text, vm) for text in order]
+    named = {index: _named(entry, devices, vm, host) for index, entry in enumerate(entries) if entry.which}
+    for index, entry in enumerate(entries):
+        if not entry.which:
+            named[index] = _first(entry, [device for device in devices if device not in named.values()], vm)
+    chosen = [named[index] for index in range(len(entries))]
+    for index, device in enumerate(chosen):
+        if device in chosen[:index]:
+            raise Invalid(
+                f"'{entries[index].text}' is listed twice for {vm}; merge both entries into one",
+                option="boot_order",
+                vm=vm.name,
+            )
+    return chosen
 
 
-def _boot_device(entry: str, layout: Layout, adapters: Mapping[str, str], vm: VM) -> str:
-    kind, _colon, which = entry.partition(":")
-    kind, which = kind.strip().lower(), which.strip()
-    if kind == "network":
-        devices = [adapter for name, adapter in adapters.items() if not which or name.lower() == which.lower()]
-    elif kind in (DISK, DVD):
-        place = _place(which)
-        devices = [
-            drive.id
-            for drive in layout.drives
-            if drive.kind == kind and (not which or drive.place == place or (drive.path or "").lower() == which.lower())
-        ]
-    else:
+class _Entry(NamedTuple):
+    text: str
+    kind: str
+    which: str
+
+
+def _entry(text: str, vm: VM) -> _Entry:
+    kind, _colon, which = text.partition(":")
+    entry = _Entry(text, kind.strip().lower(), which.strip())
+    if entry.kind not in (DISK, DVD, NETWORK):
         raise Invalid(
-            f"'{entry}' names no device of {vm}; write disk, dvd or network, "
+            f"'{text}' names no device of {vm}; write disk, dvd or network, "
             "or one of them such as 'disk:0:1', 'disk:C:\\vms\\os.vhdx' or 'network:Network Adapter'",
             option="boot_order",
             vm=vm.name,
         )
-    if not devices:
-        raise Refused(f"'{entry}' is not attached to {vm}; attach it, or leave it out", option="boot_order", vm=vm.name)
-    return devices[0]
+    return entry
+
+
+def _named(entry: _Entry, devices: list[Device], vm: VM, host: Target) -> Device:
+    place = _place(entry.which)
+    found = [
+        device
+        for device in devices
+        if device.kind == entry.kind
+        and (
+            (device.drive.place == place or holds(host, device.drive, entry.which))
+            if device.drive
+            else device.name.lower() == entry.which.lower()
+        )
+    ]
+    if not found:
+        raise _not_attached(entry, vm)
+    if len(found) > 1:
+        text = f"'{entry.text}' names {len(found)} devices of {vm}; give them different names first"
+        raise Refused(text, option="boot_order", vm=vm.name)
+    return found[0]
+
+
+def _first(entry: _Entry, devices: list[Device], vm: VM) -> Device:
+    found = next((device for device in devices if device.kind == entry.kind), None)
+    if found is None:
+        raise _not_attached(entry, vm)
+    return found
+
+
+def _not_attached(entry: _Entry, vm: VM) -> Refused:
+    text = f"'{entry.text}' is not attached to {vm}, or another entry names it; attach it, or leave it out"
+    return Refused(text, option="boot_order", vm=vm.name)
 
 
 def _place(text: str) -> Place | None:
@@ -151,6 +203,9 @@ def bios_order(order: Iterable[str], vm: VM) -> list[int]:
                 option="boot_order",
                 vm=vm.name,
             )
+        if _BIOS_DEVICES[entry.lower()] in numbers:
+            text = f"'{entry}' is listed twice for {vm}; a generation 1 VM boots from kinds of devices"
+            raise Invalid(text, option="boot_order", vm=vm.name)
         numbers.append(_BIOS_DEVICES[entry.lower()])
     return numbers + [number for number in _BIOS_DEVICES.values() if number not in numbers]
 
@@ -172,24 +227,37 @@ def plan_boot_order(parts: Parts, order: list[str] | None) -> list[Step]:
         wanted = bios_order(order, vm)
         before, after = _bios_words(parts.settings["BootOrder"]), _bios_words(wanted)
         return [_boot_step(vm, before, after, lambda: resources.modify_settings(parts.host, vm, {"BootOrder": wanted}))]
-    layout = parts.planned_layout
-    devices = [device.lower() for device in boot_devices(order, layout, _adapter_ids(parts), vm)]
     now = [_device(path) for path in parts.settings["BootSourceOrder"]]
-    if devices == now[: len(devices)]:
+    devices = _devices(parts, parts.planned_layout, now)
+    wanted = [device.id.lower() for device in boot_devices(order, devices, vm, parts.host)]
+    if wanted == now[: len(wanted)]:
         return []
-    words = _device_words(layout, {instance_id: name for name, instance_id in _adapter_ids(parts).items()})
+    words = _device_words(parts.planned_layout, {device.id: device.name for device in devices if not device.drive})
 
     def apply() -> None:
-        devices = boot_devices(order, parts.layout, _adapter_ids(parts), vm)
         current = parts.host.client.get(VM_SETTINGS, {"InstanceID": f"Microsoft:{vm.id}"})["BootSourceOrder"]
-        resources.modify_settings(parts.host, vm, {"BootSourceOrder": boot_source_order(current, devices)})
+        devices = _devices(parts, parts.layout, [_device(path) for path in current])
+        first = [device.id for device in boot_devices(order, devices, vm, parts.host)]
+        resources.modify_settings(parts.host, vm, {"BootSourceOrder": boot_source_order(current, first)})
 
     return [_boot_step(vm, [words.get(device, "file") for device in now], order, apply)]
 
 
-def _adapter_ids(parts: Parts) -> dict[str, str]:
-    """Ids of the adapters by name; one that is still to be added has none."""
-    return {name: slot.adapter.id if slot.adapter else "" for name, slot in parts.slots.items()}
+def _devices(parts: Parts, layout: Layout, now: list[str]) -> list[Device]:
+    """The VM's devices: drives by their places; adapters in the current boot order, then in the task's order.
+
+    Ids of adapters look random, so that an order by them would change from run to run.
+    """
+    adapters = [(adapter.name, adapter.id) for adapter in parts.adapters]
+    known = {instance_id for _name, instance_id in adapters}
+    added = [(name, slot.adapter.id if slot.adapter else "") for name, slot in parts.slots.items()]
+    adapters += [(name, instance_id) for name, instance_id in added if instance_id not in known]
+    position = {instance_id: index for index, instance_id in enumerate(now)}
+    adapters.sort(key=lambda adapter: position.get(adapter[1].lower(), len(now)))
+    return [
+        *(Device(drive.kind, drive.id, str(drive.place), drive) for drive in layout.drives),
+        *(Device(NETWORK, instance_id, name) for name, instance_id in adapters),
+    ]
 
 
 def describe(

@@ -18,7 +18,7 @@ from ..._wsman.cim import CimClass
 from .. import jobs
 from ..network import adapter
 from ..schema import MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
-from ..storage import disk_file, drive
+from ..storage import disk_file, drive, paths
 from ..storage import layout as layouts
 from ..storage.layout import DISK, IDE, Layout
 from . import (
@@ -108,7 +108,7 @@ Wanted = Mapping[str, Any]  # parsed options by name of the section
 def parse(params: Mapping[str, Any]) -> Wanted:
     """What the options ask for, by section. Raises Invalid before anything is read."""
     if params["path"]:
-        disk_file.check_path("path", disk_file.normal(params["path"]))
+        paths.canonical(params["path"])
     wanted = {section.name: _parse(section, params) for section in (*INNATE, *ADDED)}
     nested, adapters = wanted["nesting"], wanted["adapters"]
     if nested is None:
@@ -150,7 +150,11 @@ def features(wanted: Wanted) -> list[CimClass]:
 
 def folder(name: str, params: Mapping[str, Any]) -> str | None:
     """The folder that a new VM gets for its files, if the option ``path`` is given."""
-    return disk_file.normal(params["path"]).rstrip("\\") + "\\" + name if params["path"] else None
+    if not params["path"]:
+        return None
+    home = f"{paths.canonical(params['path'])}\\{name}"
+    paths.check_name(name, home, "name")
+    return home
 
 
 # ---- planning ----

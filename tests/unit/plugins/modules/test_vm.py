@@ -344,6 +344,31 @@ def test_boot_order_of_generation_2(lab: Lab, order: list[str], first: list[str]
 
 
 @real_host
+def test_the_first_adapter_is_the_first_of_the_boot_order(lab: Lab) -> None:
+    """Not that with the smallest id, which is random; so a second run has nothing to do."""
+    adapters = [{"name": name} for name in ("M", "A", "Z")]
+    task = {"name": "new01", "network_adapters": adapters, "firmware": {"boot_order": ["network"]}}
+    lab.apply("vm", **task)
+    lab.apply("vm", name="new01", firmware={"boot_order": ["network:Z", "network"]})
+    assert lab.info("new01", "firmware")["firmware"]["boot_order"] == ["network:Z", "network:M", "network:A"]
+    lab.leaves_alone("vm", name="new01", firmware={"boot_order": ["network", "network"]})
+    more = [*adapters, {"name": "B"}]
+    lab.apply("vm", name="new01", network_adapters=more, firmware={"boot_order": ["network:B", "network"]})
+    assert lab.info("new01", "firmware")["firmware"]["boot_order"][:2] == ["network:B", "network:Z"]
+
+
+@real_host
+def test_adapters_are_listed_as_they_were_added(lab: Lab) -> None:
+    names = [f"{letter}{number}" for letter in "MAZ" for number in range(3)]
+    lab.apply("vm", name="new01", network_adapters=[{"name": name} for name in names])
+    groups = (["network_adapters"], ["nesting"], ["processor", "memory", "network_adapters"])
+    for include in groups:
+        (vm,) = lab.succeeds("vm_info", name=["new01"], include=include)["vms"]
+        listed = vm.get("network_adapters") or vm["nesting"]["adapters"]
+        assert [adapter["name"] for adapter in listed] == names
+
+
+@real_host
 def test_boot_entries_without_a_device_stay(lab: Lab) -> None:
     vm = lab.vm("off01")
     vm.boot_files = {"Windows Boot Manager": "0F6C2D4E-96A5-4C5E-8D2B-B1F50B5D7A10"}
@@ -492,6 +517,12 @@ def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
             {"name": "off01", "dvd_drives": [{"controller_type": "ide"}, {"controller_type": "ide"}]},
             ("dvd_drives.controller_type: VM 'off01' is a generation 2 VM",),
         ),
+        (
+            {"name": "off01", "firmware": {"boot_order": ["disk", "disk"]}},
+            ("firmware.boot_order: 'disk' is not attached to VM 'off01', or another entry names it",),
+        ),
+        ({"name": "off01", "firmware": {"boot_order": ["dvd:0:1", "dvd:0:1"]}}, ("is listed twice for VM 'off01'",)),
+        ({"name": "bios01", "firmware": {"boot_order": ["disk", "DISK"]}}, ("is listed twice for VM 'bios01'",)),
         ({"name": "off01", "firmware": {"boot_order": ["floppy"]}}, ("'floppy' names no device of VM 'off01'",)),
         ({"name": "off01", "generation": 1}, ("generation: VM 'off01' is a generation 2 VM", "Create another VM")),
         ({"name": "off01", "version": "9.0"}, ("version: VM 'off01' has configuration version 10.0", "Leave it out")),

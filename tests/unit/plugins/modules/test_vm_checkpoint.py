@@ -183,7 +183,7 @@ def test_a_name_that_several_share(lab: Lab) -> None:
         ),
         ({"vm": "off01", "name": "nosuch", "state": "applied"}, ("VM 'off01' has no checkpoint", "it has none")),
         ({"vm": "never01", "name": "clean"}, ("checkpoints of VM 'never01' are disabled", "type: production")),
-        ({"vm": "off01", "name": "  "}, ("name: '  ' is not a name for a checkpoint of VM 'off01'",)),
+        ({"vm": "off01", "name": "  "}, ("name: is empty",)),
         ({"vm": "off01", "name": "n" * 101}, ("name: 'nnn", "1 to 100 characters")),
         ({"vm": "nosuch", "name": "clean"}, ("no VM has the name 'nosuch'",)),
         ({"vm": "off01"}, ("missing required arguments: name",)),

@@ -11,6 +11,8 @@ from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
 GB = 1 << 30
 FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
+NEW = r"C:\VMs\new.vhdx"
+GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
 
 
 def place(number: int, location: int, controller: str = "scsi") -> dict[str, Any]:
@@ -234,6 +236,21 @@ def test_detached(lab: Lab) -> None:
     lab.apply("vm_disk", vm="off01", path=path)
 
 
+def test_the_drive_is_returned(lab: Lab) -> None:
+    path = r"C:\VMs\off.vhdx"
+    at = {"controller_type": "scsi", "controller_number": 0, "controller_location": 0}
+    expected = {"path": path, "base": path, **at}
+    assert lab.leaves_alone("vm_disk", vm="off01", path=path)["drive"] == expected
+    moved = lab.apply("vm_disk", vm="off01", path=path, controller_location=7)["drive"]
+    assert moved == {**expected, "controller_location": 7}
+    assert lab.apply("vm_disk", vm="off01", path=path, state="absent")["drive"] is None
+    assert lab.leaves_alone("vm_disk", path=path)["drive"] is None
+    (leaf,) = where(lab, "grown01")
+    found = lab.leaves_alone("vm_disk", vm="grown01", path=r"C:\VMs\grown.vhdx")["drive"]
+    assert found == {"path": leaf, "base": r"C:\VMs\grown.vhdx", **at}
+    assert lab.info("grown01", "disks")["disks"] == [found]
+
+
 @real_host
 def test_detached_and_deleted(lab: Lab) -> None:
     for vm, path in (("off01", r"C:\VMs\off.vhdx"), ("run01", r"C:\VMs\run.vhdx")):
@@ -268,15 +285,135 @@ def test_what_checkpoints_stand_on_is_kept(lab: Lab) -> None:
     words = (f"size: '{path}' can't be expanded because it has checkpoints", "vm_checkpoint")
     lab.refuses("vm_disk", *words, vm="grown01", path=path, size="60GB")
     lab.refuses("vm_disk", f"size: '{path}' is in use by VM 'grown01' as a parent of", path=path, size="60GB")
-    held = (f"path: '{path}' is in use by the checkpoint 'first' of VM 'grown01'", "leave the file as it is")
-    lab.refuses("vm_disk", *held, vm="grown01", path=path, state="absent", delete_file=True)
+    held = (f"path: '{path}' is in use by VM 'grown01' as a parent of", "leave the file as it is")
+    lab.refuses("vm_disk", *held, path=path, state="absent", delete_file=True)
     lab.refuses("vm_disk", f"parent: '{path}' is attached to", path=r"C:\VMs\x.vhdx", parent=path)
 
 
-# ---- bad input ----
+@real_host
+def test_a_disk_with_checkpoints_is_not_detached(lab: Lab) -> None:
+    """It couldn't be attached again: its first file belongs to the checkpoint, and the rest to nobody."""
+    path = r"C:\VMs\grown.vhdx"
+    (leaf,) = where(lab, "grown01")
+    words = (f"path: '{path}' has checkpoints of VM 'grown01'", f"runs on '{leaf}'", "vm_checkpoint first")
+    for more in ({}, {"delete_file": True}):
+        lab.refuses("vm_disk", *words, vm="grown01", path=path, state="absent", **more)
+    lab.apply("vm_checkpoint", vm="grown01", name="first", state="absent")
+    lab.sim.advance(600)
+    lab.apply("vm_disk", vm="grown01", path=path, state="absent")
+    lab.apply("vm_disk", vm="grown01", path=path)
 
-NEW = r"C:\VMs\new.vhdx"
-GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
+
+# ---- disks that others stand on ----
+
+
+@real_host
+def test_neither_a_parent_nor_a_child_is_attached_beside_the_other_one(lab: Lab) -> None:
+    lab.apply("vm_disk", vm="off01", path=CHILD)
+    words = (f"path: '{GOLDEN}' is a parent of '{CHILD}', which is attached to VM 'off01'", "'source'")
+    for vm in ("bare01", "off01"):
+        lab.refuses("vm_disk", *words, vm=vm, path=GOLDEN)
+    lab.apply("vm_disk", vm="off01", path=CHILD, state="absent")
+    lab.apply("vm_disk", vm="bare01", path=GOLDEN)
+    words = (f"path: '{GOLDEN}' is attached to VM 'bare01'", f"corrupt '{CHILD}', which is based on it")
+    lab.refuses("vm_disk", *words, vm="off01", path=CHILD)
+    lab.refuses("vm_disk", "parent: ", "attached to VM 'bare01'", path=NEW, parent=GOLDEN)
+
+
+@real_host
+def test_a_parent_of_a_checkpoint_of_a_child_is_not_attached(lab: Lab) -> None:
+    lab.apply("vm_disk", vm="off01", path=CHILD)
+    lab.apply("vm_checkpoint", vm="off01", name="before")
+    lab.refuses("vm_disk", f"path: '{GOLDEN}' is a parent of ", vm="bare01", path=GOLDEN)
+    lab.apply("vm", name="off01", state="running")
+
+
+@real_host
+def test_the_disk_of_a_saved_vm_does_not_grow(lab: Lab) -> None:
+    task = {"path": r"C:\VMs\saved.vhdx", "size": "60GB"}
+    words = ("VM 'saved01' is saved", "changing size", "'discard_saved_state: true'")
+    lab.refuses("vm_disk", *words, vm="saved01", **task)
+    lab.refuses("vm_disk", "size: ", "attached to VM 'saved01', which is saved", **task)
+    lab.refuses("vm_disk", "size: ", "attached to VM 'run01', which is running", path=r"C:\VMs\run.vhdx", size="60GB")
+    lab.apply("vm_disk", vm="saved01", **task, discard_saved_state=True)
+
+
+@real_host
+def test_a_differencing_disk_is_larger_than_its_parent(lab: Lab) -> None:
+    result = lab.apply("vm_disk", path=NEW, parent=GOLDEN, size="60GB")
+    expected = {"type": "differencing", "size": "60GB", "parent": GOLDEN}
+    assert result["diff"]["after"] == {"disks": {NEW: expected}}
+    assert lab.machine.files.get(NEW).disk.size == 60 * GB
+    lab.apply("vm_disk", path=r"C:\VMs\same.vhdx", parent=GOLDEN, size="40GB")
+    words = ("size: 30GB", f"is smaller than its parent '{GOLDEN}', which has 40GB")
+    lab.refuses("vm_disk", *words, path=r"C:\VMs\small.vhdx", parent=GOLDEN, size="30GB")
+    words = ("size: ", "differencing .vhd disk can't be expanded", "use .vhdx")
+    lab.refuses("vm_disk", *words, path=r"C:\VMs\new.vhd", parent=r"C:\Images\old.vhd", size="60GB")
+
+
+@real_host
+def test_a_differencing_disk_that_could_not_be_expanded_is_at_the_next_run(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="ResizeVirtualHardDisk", text="On fire."))
+    task = {"path": NEW, "parent": GOLDEN, "size": "60GB"}
+    result = lab.fails("vm_disk", "On fire.", **task)
+    assert (result["changed"], result["completed"]) == (True, [f"create the virtual disk '{NEW}'"])
+    lab.apply("vm_disk", **task)
+    assert lab.machine.files.get(NEW).disk.size == 60 * GB
+
+
+# ---- copies ----
+
+
+@real_host
+@pytest.mark.parametrize(
+    ("path", "args", "expected"),
+    [
+        (r"C:\VMs\copy.vhdx", {}, (DYNAMIC, 40, 3)),
+        (r"C:\VMs\copy.vhdx", {"size": "60GB"}, (DYNAMIC, 60, 3)),
+        (r"C:\VMs\copy.vhdx", {"type": "fixed"}, (FIXED, 40, 3)),
+        (r"C:\VMs\copy.vhd", {}, (DYNAMIC, 40, 2)),
+    ],
+)
+def test_a_copy(lab: Lab, path: str, args: dict[str, Any], expected: tuple[int, int, int]) -> None:
+    for source in (GOLDEN, CHILD):
+        result = lab.apply("vm_disk", path=path, source=source, **args)
+        assert result["diff"]["after"]["disks"][path]["source"] == source
+        disk = lab.machine.files.get(path).disk
+        assert (disk.type, disk.size // GB, disk.format, disk.parent) == (*expected, "")
+        assert disk.id != lab.machine.files.get(source).disk.id
+        lab.apply("vm_disk", path=path, state="absent", delete_file=True)
+
+
+@real_host
+def test_a_copy_is_attached_and_later_runs_leave_its_content_alone(lab: Lab) -> None:
+    lab.apply("vm_disk", vm="bare01", path=NEW, source=r"C:\VMs\off.vhdx", size="60GB")
+    lab.apply("vm", name="bare01", state="running")
+    lab.leaves_alone("vm_disk", vm="bare01", path=NEW, source=r"C:\VMs\off.vhdx")
+    lab.machine.files.delete(r"C:\Images\old.vhd")
+    lab.leaves_alone("vm_disk", path=NEW, source=r"C:\Images\old.vhd")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"source": r"C:\Images\gone.vhdx"}, ("source: there is no file", "can't be copied")),
+        ({"source": r"C:\VMs\run.vhdx"}, ("source: ", "is in use, by a running VM", "Turn off the VM")),
+        ({"source": r"C:\Images\stale.vhdx"}, ("source: ", "can't be used, because its parent")),
+        ({"source": r"C:\ISO\x.iso"}, ("source: ", "is not a virtual disk")),
+        ({"source": r"c:/vms/.\new.vhdx"}, ("source: ", "can't be a copy of itself")),
+        ({"source": r"C:\Images\golden.vhdx", "size": "10GB"}, ("size: 10GB", "is smaller than its source")),
+        (
+            {"source": r"C:\Images\golden.vhdx", "parent": r"C:\Images\golden.vhdx"},
+            ("source: ", "leave one of them out"),
+        ),
+        ({"source": r"C:\Images\golden.vhdx", "type": "differencing"}, ("source: ", "leave one of them out")),
+    ],
+)
+def test_a_copy_that_cannot_be_made(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm_disk", *words, path=r"C:\VMs\new.vhdx", **args)
+
+
+# ---- bad input ----
 
 
 @pytest.mark.parametrize(
@@ -298,8 +435,9 @@ GOLDEN, CHILD = r"C:\Images\golden.vhdx", r"C:\Images\child.vhdx"
         ({"path": CHILD, "parent": r"C:\Images\fixed.vhdx"}, (f"parent: '{CHILD}' is a child of '{GOLDEN}'",)),
         ({"path": NEW, "parent": r"C:\Images\gone.vhdx"}, (r"parent: there is no file 'C:\Images\gone.vhdx'",)),
         ({"path": NEW, "parent": r"C:\Images\old.vhd"}, ("parent: ", "differ in their format")),
-        ({"path": NEW, "parent": GOLDEN, "size": "60GB"}, ("size: a differencing disk takes its size", "leave it out")),
         ({"path": NEW, "parent": GOLDEN, "type": "dynamic"}, ("parent: ", "can't be dynamic and have a parent")),
+        ({"path": "\\\\?\\C:\\VMs\\x.vhdx", "size": "4GB"}, ("path: ", "names a device")),
+        ({"path": r"C:\VMs\x?.vhdx", "size": "4GB"}, ("path: ", "is not a name for a file on Windows")),
         ({"path": NEW, "type": "differencing"}, ("type: ", "without a 'parent'")),
         (
             {"path": NEW, "parent": r"C:\VMs\off.vhdx"},

@@ -49,14 +49,16 @@ MODEL: dict[str, Any] = {
 def test_drives(shared_lab: Lab) -> None:
     found = shared_lab.info("uefi01", "disks")
     place = {"controller_type": "scsi", "controller_number": 0}
-    assert found["disks"] == [{"path": r"C:\VMs\uefi.vhdx", **place, "controller_location": 0}]
+    path = r"C:\VMs\uefi.vhdx"
+    assert found["disks"] == [{"path": path, "base": path, **place, "controller_location": 0}]
     assert found["dvd_drives"] == [{"path": ISO, **place, "controller_location": 9}]
     found = shared_lab.info("bios01", "disks")
     assert [one["controller_type"] for one in (*found["disks"], *found["dvd_drives"])] == ["ide", "ide"]
     assert found["dvd_drives"][0]["path"] is None
     leaf, empty = shared_lab.info("tree01", "disks")["disks"]
     assert leaf["path"].endswith(".avhdx")
-    assert empty["path"] is None
+    assert leaf["base"].endswith(".vhdx"), "the disk that people created"
+    assert empty["path"] is empty["base"] is None
 
 
 def test_checkpoints(shared_lab: Lab) -> None:
