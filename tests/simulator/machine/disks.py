@@ -19,6 +19,9 @@ from .files import (
     HostFile,
     amount,
     check_keys,
+    normal,
+    parent_folder,
+    root_of,
     times,
 )
 
@@ -186,7 +189,7 @@ def merge(files: Files, source: HostFile, target: HostFile) -> None:
     assert source.disk is not None
     if target.disk.type != FIXED:
         more = min(sum(file.disk.used for file in merged if file.disk), target.disk.size - target.disk.used)
-        if more > files.free(target.path[0]):
+        if more > files.free(root_of(target.path)):
             raise FileError(DISK_FULL, target.path)
         target.disk.used += max(0, more)
     target.disk.size = max(target.disk.size, source.disk.size)
@@ -223,6 +226,8 @@ DISK_ROOT = r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks"
 def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
     """The `drives`, `folders` and `files` of a machine's model; parents before children, whatever their order."""
     files = Files(clock)
+    files.host = str(spec.get("name") or "")
+    files.shares = {root_of(normal(path)) for path in _paths(spec) if path.startswith("\\\\")}
     for number, drive in enumerate(spec.get("drives") or [{"letter": "C", "size": "2TB", "used": "60GB"}]):
         check_keys(drive, DRIVE_KEYS, "drives")
         files.add_drive(
@@ -248,6 +253,11 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
     return files
 
 
+def _paths(spec: dict[str, Any]) -> list[str]:
+    """The folders and files of the model: a share exists because something is on it."""
+    return [*(spec.get("folders") or ()), *(entry["path"] for entry in spec.get("files") or ())]
+
+
 def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:
     """A file of the model's `files` list: a disk if its extension or `format` says so."""
     check_keys(spec, FILE_KEYS, str(spec.get("path")))
@@ -257,7 +267,7 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
     )
     if kind:
         type_ = TYPES[spec.get("type") or ("differencing" if spec.get("parent") else "dynamic")]
-        files.make_folder(path.rsplit("\\", 1)[0])
+        files.make_folder(parent_folder(path))
         disk = Disk(
             FORMATS[kind],
             type_,

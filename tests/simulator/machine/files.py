@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ DISK_FULL, INVALID_NAME, NOT_EMPTY = 0x80070070, 0x8007007B, 0x80070091
 
 MB = 1 << 20
 GB = 1 << 30
+SHARE_SPACE = 1 << 50
 
 
 class FileError(Exception):
@@ -70,25 +72,68 @@ class Drive:
     serial: str = ""
 
 
-_VALID = re.compile(r'^[A-Za-z]:\\[^<>:"/|?*\x00-\x1f]*$')
+# A drive's root, or that of a share; what follows it.
+_ROOT = re.compile(r"([A-Za-z]:\\|\\\\[^\\]+\\[^\\]+)(?:\\|$)?(.*)", re.DOTALL)
+_WRONG = re.compile(r'[<>:"|?*\x00-\x1f]')
+# A drive of this machine as its administrators reach it over the network.
+_ADMIN_SHARE = re.compile(r"\\\\([^\\]+)\\([A-Za-z])\$(?:\\|$)(.*)", re.DOTALL)
+LOCAL = ("localhost", "127.0.0.1", ".")
+# What NTFS makes of a name that isn't 8.3 (fsutil 8dot3name docs): of what remains, six characters and a number.
+_SHORT = re.compile(r"[^\s.+,;=\[\]]{1,8}(\.[^\s.+,;=\[\]]{1,3})?")
 
 
 def normal(path: str) -> str:
-    r"""An absolute Windows path in one spelling of its separators; FileError where it is none.
+    r"""An absolute Windows path, of a drive or of a share, in one spelling; FileError where it is none.
 
-    Network paths (\\server\share) are not simulated: they answer "path not found".
+    Separators, `.` and `..` are resolved as GetFullPathName does; nothing leads above a root.
     """
     text = re.sub(r"(?<!^)\\+", r"\\", (path or "").strip().replace("/", "\\"))
-    if text.startswith("\\\\"):
-        raise FileError(PATH_NOT_FOUND, path)
-    if not _VALID.match(text) or any(part.endswith((" ", ".")) for part in text.split("\\")[1:] if part):
+    match = _ROOT.fullmatch(text)
+    if not match or _WRONG.search(match[1].replace(":\\", "")) or match[1].startswith("\\\\?"):
         raise FileError(INVALID_NAME, path)
-    return text.rstrip("\\") if len(text) > 3 else text
+    parts: list[str] = []
+    for part in match[2].split("\\"):
+        if part == "..":
+            del parts[-1:]
+        elif (part.endswith((" ", ".")) and part != ".") or _WRONG.search(part):
+            raise FileError(INVALID_NAME, path)
+        elif part not in ("", "."):
+            parts.append(part)
+    return "\\".join((match[1].rstrip("\\"), *parts)) if parts else match[1]
+
+
+def root_of(path: str) -> str:
+    """The drive letter of a normal path, or its share, in lower case."""
+    if path.startswith("\\\\"):
+        return "\\".join(path.split("\\")[:4]).lower()
+    return path[0].lower()
 
 
 def parent_folder(path: str) -> str:
+    """The folder that a normal path lies in; a root lies in itself."""
+    if path.startswith("\\\\") and path.count("\\") <= 3:
+        return path
     folder = path.rsplit("\\", 1)[0]
     return folder + "\\" if folder.endswith(":") else folder
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """8.3 names by the names of a folder in the order of their creation; those that need none are left out."""
+    found: dict[str, str] = {}
+    taken = {name.lower() for name in names if _SHORT.fullmatch(name)}
+    for name in names:
+        if _SHORT.fullmatch(name):
+            continue
+        stem, dot, extension = name.rpartition(".")
+        bare = re.sub(r"[\s.]", "", stem if dot else name)
+        bare, tail = (re.sub(r"[+,;=\[\]]", "_", text) for text in (bare[:6], extension[:3] if dot else ""))
+        for number in itertools.count(1):
+            short = f"{bare}~{number}{'.' if tail else ''}{tail}".upper()
+            if short.lower() not in taken:
+                break
+        taken.add(short.lower())
+        found[name] = short
+    return found
 
 
 class Files:
@@ -96,7 +141,9 @@ class Files:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.host = ""  # the name that its own shares have
         self.drives: dict[str, Drive] = {}
+        self.shares: set[str] = set()  # of other machines, without a limit of space
         self._files: dict[str, HostFile] = {}
         self._folders: dict[str, str] = {}
         self._held: dict[str, set[str]] = {}
@@ -109,15 +156,48 @@ class Files:
     def folders(self) -> list[str]:
         return sorted(self._folders.values(), key=str.lower)
 
+    def resolve(self, path: str) -> str:
+        r"""The normal path that a file is listed under: 8.3 names and \\localhost\C$ lead to the same one."""
+        where = normal(path)
+        if (share := _ADMIN_SHARE.fullmatch(where)) and share[1].lower() in (*LOCAL, self.host.lower()):
+            where = normal(f"{share[2]}:\\{share[3]}")
+        if "~" not in where or where.startswith("\\\\"):
+            return where
+        folder, *parts = where.split("\\")
+        for part in parts:
+            long = {short.lower(): name for name, short in short_names(self._names_in(folder)).items()}
+            folder = f"{folder}\\{long.get(part.lower(), part)}"
+        return folder
+
+    def short_path(self, path: str) -> str:
+        """CIM_DataFile.EightDotThreeFileName: the path with the 8.3 name of each part that has one."""
+        folder, *parts = path.split("\\")
+        short = [folder]
+        for part in parts:
+            known = {name.lower(): short_name for name, short_name in short_names(self._names_in(folder)).items()}
+            short.append(known.get(part.lower(), part))
+            folder = f"{folder}\\{part}"
+        return "\\".join(short).lower()
+
+    def _names_in(self, folder: str) -> list[str]:
+        """The names directly below a folder, `C:` being a drive's root, in the order of their creation."""
+        prefix = folder.lower() + "\\"
+        below = [
+            path[len(prefix) :]
+            for path in (*self._folders.values(), *(file.path for file in self))
+            if path.lower().startswith(prefix)
+        ]
+        return [name for name in below if "\\" not in name]
+
     def get(self, path: str) -> HostFile | None:
         try:
-            return self._files.get(normal(path).lower())
+            return self._files.get(self.resolve(path).lower())
         except FileError:
             return None
 
     def need(self, path: str) -> HostFile:
         """The file, or FileError: path not found where its folder is missing, else file not found."""
-        where = normal(path)
+        where = self.resolve(path)
         found = self._files.get(where.lower())
         if found is None:
             raise FileError(FILE_NOT_FOUND if self.has_folder(parent_folder(where)) else PATH_NOT_FOUND, path)
@@ -125,17 +205,20 @@ class Files:
 
     def has_folder(self, path: str) -> bool:
         text = path.lower()
-        if len(text) == 3 and text.endswith(":\\"):
-            return text[0] in self.drives
+        if parent_folder(text) == text:
+            return root_of(text) in (*self.drives, *self.shares)
         return text in self._folders
 
     def within(self, folder: str) -> list[HostFile]:
         prefix = folder.lower().rstrip("\\") + "\\"
         return [file for path, file in self._files.items() if path.startswith(prefix)]
 
-    def free(self, letter: str) -> int:
-        drive = self.drives[letter.lower()]
-        taken = sum(file.size for path, file in self._files.items() if path[0] == letter.lower())
+    def free(self, root: str) -> int:
+        """Bytes that are free on a drive, by its letter, or on a share (root_of)."""
+        drive = self.drives.get(root.lower())
+        if drive is None:
+            return SHARE_SPACE
+        taken = sum(file.size for path, file in self._files.items() if path[0] == root.lower())
         return max(0, drive.size - drive.used - taken)
 
     # --- changing
@@ -145,18 +228,19 @@ class Files:
 
     def make_folder(self, path: str) -> None:
         """Create a directory with all that lead to it."""
-        where = normal(path)
-        if where[0].lower() not in self.drives:
+        where = self.resolve(path)
+        if root_of(where) not in (*self.drives, *self.shares):
             raise FileError(PATH_NOT_FOUND, path)
-        parts = where.split("\\")
-        for count in range(2, len(parts) + 1):
-            folder = "\\".join(parts[:count])
-            if folder and len(folder) > 3:
-                self._folders.setdefault(folder.lower(), folder)
+        missing = []
+        while not self.has_folder(where):
+            missing.append(where)
+            where = parent_folder(where)
+        for folder in reversed(missing):
+            self._folders[folder.lower()] = folder
 
     def create(self, path: str, *, bytes: int = 0, disk: Disk | None = None, folders: bool = False) -> HostFile:
         """A new file. FileError for a name that is taken, a folder that is missing (unless `folders`), a full drive."""
-        where = normal(path)
+        where = self.resolve(path)
         if where.lower() in self._files or self.has_folder(where):
             raise FileError(FILE_EXISTS, path)
         if folders:
@@ -188,7 +272,7 @@ class Files:
         return file
 
     def check_space(self, path: str, more: int) -> None:
-        if more > self.free(path[0]):
+        if more > self.free(root_of(path)):
             raise FileError(DISK_FULL, path)
 
     def delete(self, path: str) -> None:
@@ -200,7 +284,7 @@ class Files:
         del self._files[file.path.lower()]
 
     def move(self, path: str, new_path: str) -> HostFile:
-        file, where = self.need(path), normal(new_path)
+        file, where = self.need(path), self.resolve(new_path)
         if file.in_use:
             raise FileError(SHARING_VIOLATION, path)
         if where.lower() in self._files and where.lower() != file.path.lower():
@@ -214,7 +298,7 @@ class Files:
 
     def delete_folder(self, path: str) -> None:
         """Delete a directory with everything in it; nothing is deleted while one of its files is open."""
-        where = normal(path)
+        where = self.resolve(path)
         if not self.has_folder(where):
             raise FileError(PATH_NOT_FOUND, path)
         inside = self.within(where)

@@ -395,7 +395,7 @@ def _check_file(vm: Vm, medium: Instance, path: str) -> None:
         file = disks.need_disk(files, path)
         disks.chain(files, path)
         others = (row for row in media(vm) if row["InstanceID"] != medium["InstanceID"])
-        if any(path_of(row).lower() == file.path.lower() for row in others):
+        if any(files.get(path_of(row)) is file for row in others):
             raise vm.refusal(
                 "error_connected", FAILED, in_job=True, device=vm.machine.text("hard_disk"), path=file.path
             )

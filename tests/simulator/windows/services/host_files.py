@@ -46,8 +46,15 @@ class HostFiles(Service):
 
     def install(self, machine: Machine) -> None:
         provide = machine.repository.provide
-        provide("CIM_DataFile", lambda: (_file(machine, file) for file in machine.files), CIMV2)
-        provide("Win32_Directory", lambda: (_folder(machine, path) for path in machine.files.folders()), CIMV2)
+        provide("CIM_DataFile", lambda: (_file(machine, file) for file in machine.files if _local(file.path)), CIMV2)
+        machine.repository.live(
+            "CIM_DataFile", "EightDotThreeFileName", lambda row: machine.files.short_path(row["Name"]), CIMV2
+        )
+        provide(
+            "Win32_Directory",
+            lambda: (_folder(machine, path) for path in machine.files.folders() if _local(path)),
+            CIMV2,
+        )
         provide("Win32_LogicalDisk", lambda: map(partial(_drive, machine), machine.files.drives.values()), CIMV2)
         provide("Win32_Volume", lambda: map(partial(_volume, machine), machine.files.drives.values()), CIMV2)
 
@@ -93,6 +100,11 @@ class HostFiles(Service):
         except FileError as error:
             return UNSPECIFIED if error.hresult == DISK_FULL else CODES.get(error.hresult, UNSPECIFIED)
         return 0
+
+
+def _local(path: str) -> bool:
+    """Shares aren't among a machine's files."""
+    return not path.startswith("\\\\")
 
 
 def _common(machine: Machine, path: str, file_name: str, extension: str) -> dict[str, Any]:

@@ -77,14 +77,21 @@ def test_drives_of_the_model() -> None:
     assert create(machine, r"D:\y.vhdx", Type=2, MaxInternalSize=600 * GB)[0] == 32768
 
 
-@pytest.mark.parametrize("path", ["", "x", r"C:x", r"\\server\share\x", r"C:\a?b", "C:\\a. \\b", r"C:\a|b"])
+@pytest.mark.parametrize("path", ["", "x", r"C:x", r"\\server", r"\\?\C:\x", r"C:\a?b", "C:\\a. \\b", r"C:\a|b"])
 def test_paths_that_are_none(path: str) -> None:
     with pytest.raises(FileError):
         files.normal(path)
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("c:/a/b", r"c:\a\b"), (r"C:\\a\\b", r"C:\a\b"), ("C:\\", "C:\\"), (r"C:\a b", r"C:\a b")]
+    ("given", "expected"),
+    [
+        ("c:/a/b", r"c:\a\b"),
+        (r"C:\\a\\b", r"C:\a\b"),
+        ("C:\\", "C:\\"),
+        (r"C:\a b", r"C:\a b"),
+        (r"\\nas\iso\\", r"\\nas\iso"),
+    ],
 )
 def test_paths_in_one_spelling(given: str, expected: str) -> None:
     assert files.normal(given) == expected
@@ -93,3 +100,55 @@ def test_paths_in_one_spelling(given: str, expected: str) -> None:
 @pytest.mark.parametrize(("given", "size"), [("40GB", 40 << 30), ("1 tb", 1 << 40), (5, 5), (None, 0)])
 def test_sizes(given: Any, size: int) -> None:
     assert files.amount(given) == size
+
+
+# --- spellings of one path
+
+
+SPELLINGS = [
+    r"C:\lab\disks\web01 data.vhdx",
+    "c:/LAB/disks/web01 data.vhdx",
+    r"C:\lab\\disks\web01 data.vhdx",
+    r"C:\lab\.\disks\..\disks\web01 data.vhdx",
+    r"C:\..\lab\disks\web01 data.vhdx",
+    r"C:\lab\disks\WEB01D~1.VHD",
+    r"\\localhost\C$\lab\disks\web01 data.vhdx",
+    r"\\hv01\c$\lab\disks\web01d~1.vhd",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_all_spellings_lead_to_the_same_file(path: str) -> None:
+    machine = host(files=[{"path": SPELLINGS[0], "size": "1GB"}])
+    assert machine.files.need(path).path == SPELLINGS[0]
+    with pytest.raises(FileError):
+        machine.files.create(path)
+
+
+def test_short_names_are_numbered_in_the_order_of_creation() -> None:
+    assert files.short_names(["long name.vhdx", "longname.vhdx", "short.iso", "a+b.txt"]) == {
+        "long name.vhdx": "LONGNA~1.VHD",
+        "longname.vhdx": "LONGNA~2.VHD",
+        "a+b.txt": "A_B~1.TXT",
+    }
+
+
+def test_the_short_name_of_a_file_and_its_folders() -> None:
+    machine = host(files=[{"path": r"C:\virtual machines\golden image.vhdx", "size": "1GB"}])
+    (row,) = (row for row in rows(machine, "CIM_DataFile", CIMV2) if row["FileName"] == "golden image")
+    assert row["EightDotThreeFileName"] == r"c:\virtua~1\golden~1.vhd"
+
+
+def test_files_in_the_root_of_a_drive() -> None:
+    machine = host({"disks": [{"path": r"C:\root.vhdx"}]}, files=[{"path": r"C:\setup.iso", "size": "1GB"}])
+    found = {row["FileName"]: row["Path"] for row in rows(machine, "CIM_DataFile", CIMV2)}
+    assert (found["root"], found["setup"]) == ("\\", "\\")
+
+
+def test_files_on_a_share_exist_but_are_not_the_machines() -> None:
+    iso = r"\\nas\iso\win\setup.iso"
+    machine = host({"dvd_drives": [{"path": iso}]}, files=[{"path": iso, "size": "5GB"}])
+    assert machine.files.need(r"\\NAS\iso\win\.\setup.iso").size == 5 * GB
+    assert "setup" not in {row["FileName"] for row in rows(machine, "CIM_DataFile", CIMV2)}
+    assert create(machine, r"\\nas\iso\new.vhdx", MaxInternalSize=GB)[0] == 0
+    assert create(machine, r"\\other\share\new.vhdx", MaxInternalSize=GB)[0] == 32779
