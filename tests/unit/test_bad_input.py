@@ -39,6 +39,7 @@ MODEL = {
             ],
         },
         {"name": "bare", "hyperv": False, "users": USERS},
+        {"name": "stopped", "services": {"vmms": "Stopped"}, "users": USERS, "vms": [{"name": "web01"}]},
         {"name": "strict", "without_rights": "denied", "users": USERS, "vms": [{"name": "web01"}]},
     ]
 }
@@ -211,6 +212,7 @@ def test_options_are_checked_before_the_host_is_queried(
         ("hv01", {"ansible_winrm_scheme": "https"}, ("does not speak TLS", "ansible_winrm_scheme")),
         ("hv01", {"ansible_winrm_path": "/other"}, ("/other is not a WinRM endpoint", "HTTP 404", "path")),
         ("bare", {}, ("Hyper-V is not installed on this host", "vmms")),
+        ("stopped", {}, ("management service (vmms) doesn't run", "start it")),
         ("hv01", {"ansible_user": "reader"}, ("sees nothing of Hyper-V", "'Hyper-V Administrators' group")),
         ("hv01", {"ansible_user": "nobody"}, ("not allowed", "'Hyper-V Administrators' group")),
         ("strict", {"ansible_user": "reader"}, ("not allowed", "'Hyper-V Administrators' group")),

@@ -69,7 +69,7 @@ class Checkpoint:
 
     @property
     def automatic(self) -> bool:
-        return bool(self.system["IsAutomaticSnapshot"])
+        return bool(self.system.get("IsAutomaticSnapshot"))
 
 
 def at(vm: Vm, path: str | None) -> Checkpoint | None:
@@ -142,10 +142,11 @@ def take(
             "ConfigurationID": guid,
             "ConfigurationFile": f"Snapshots\\{guid}.vmcx",
             "CreationTime": now,
-            "IsAutomaticSnapshot": automatic,
             "Parent": vm.system["Parent"],
         }
     )
+    if automatic:
+        system["IsAutomaticSnapshot"] = True
     checkpoint = Checkpoint(guid, vm, system, saved)
     _branch_disks(vm)
     for row in copies:
@@ -265,7 +266,7 @@ def before_start(vm: Vm) -> None:
 
     A VM without disks gets none: ASSUMPTIONS VM-12.
     """
-    if vm.system["AutomaticSnapshotsEnabled"] and storage.media(vm) and not why_not(vm, FULL):
+    if vm.system.get("AutomaticSnapshotsEnabled") and storage.media(vm) and not why_not(vm, FULL):
         after_stop(vm)
         take(vm, saved=False, automatic=True)
 

@@ -17,6 +17,7 @@ from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
 from ..windows import services as windows_services
 from ..windows.restart import Restart
+from ..windows.software import RUNNING as SERVICE_RUNNING
 from ..windows.software import Software
 from .accounts import User
 from .disks import load_files
@@ -225,6 +226,12 @@ class Machine:
         """Hyper-V's provider shows its objects to Hyper-V Administrators and Administrators only."""
         return user is None or user.hyperv or cls.namespace != HYPERV
 
+    @property
+    def provider_runs(self) -> bool:
+        """Hyper-V's provider lives in its management service; VMs don't (HV-26)."""
+        service = self.software.find_service("vmms")
+        return service is None or service.state == SERVICE_RUNNING
+
     def instances(self, cls: CimClass, user: User | None = None) -> Iterator[Instance]:
         with self.turn():
             self._check_read(cls, user)
@@ -268,6 +275,7 @@ class Machine:
             signature = cls.find_method(method)
             if signature is None:
                 raise CimError(errors.INVALID_METHOD, operation="ExecMethod", parameter_info=f"{cls.name}::{method}")
+            self._check_provider(cls)
             if not self.may_read(cls, user):
                 raise CimError(errors.ACCESS_DENIED, operation="ExecMethod", parameter_info=_path(cls, keys or {}))
             row = None if signature.static else self._target(cls, keys)
@@ -308,7 +316,12 @@ class Machine:
         self.clock.settle()
         return self.clock.lock
 
+    def _check_provider(self, cls: CimClass) -> None:
+        if cls.namespace == HYPERV and not cls.name.startswith("__") and not self.provider_runs:
+            raise CimError(errors.PROVIDER_LOAD_FAILURE, parameter_info=cls.name)
+
     def _check_read(self, cls: CimClass, user: User | None) -> None:
+        self._check_provider(cls)
         if not self.may_read(cls, user) and self.options["without_rights"] == "denied":
             raise CimError(errors.ACCESS_DENIED, parameter_info=cls.name)
 

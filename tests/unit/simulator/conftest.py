@@ -98,6 +98,7 @@ class PlainMachine(Machine):
     """The machine's own protocol, without the state of a Hyper-V host behind it."""
 
     hyperv = True
+    provider_runs = True
 
     def __post_init__(self) -> None:
         self.os = {"build": 20348, "revision": 1}

@@ -72,14 +72,16 @@ def define_system(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 def _new_settings(shadow: Shadow, given: Instance) -> dict[str, Any]:
     """The settings that a host chooses for a new VM."""
     host = shadow.target
-    windows = host.client.query(OPERATING_SYSTEM, columns=("Name", "ProductType"))[0]
+    windows = host.client.query(OPERATING_SYSTEM, columns=("Name", "ProductType", "BuildNumber"))[0]
     generation_1 = given["VirtualSystemSubType"].endswith("1")
     versions = [] if given.get("Version") else host_facts.fetch_vm_versions(host)
     return {
         **settings.FRESH,
         **({"SecureBootEnabled": False} if generation_1 else {}),
         "Version": versions[-1] if versions else None,
-        "AutomaticSnapshotsEnabled": windows["ProductType"] == _CLIENT,
+        "AutomaticSnapshotsEnabled": windows["ProductType"] == _CLIENT
+        if int(windows["BuildNumber"]) >= settings.FIRST_AUTOMATIC
+        else None,
     }
 
 

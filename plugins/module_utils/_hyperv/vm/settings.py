@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from ..._task import table
-from ..._task.errors import within
+from ..._task.errors import Refused, within
 from ..._task.step import Step, merge
 from ..._task.table import Kind, Property, choice
+from ..schema import OPERATING_SYSTEM
 from . import firmware, resources
 from .parts import Parts
 
@@ -71,6 +72,9 @@ FRESH: dict[str, Any] = {
     **firmware.FRESH,
 }
 
+# The first build of Windows that has automatic checkpoints (Windows 10 1709).
+FIRST_AUTOMATIC = 16299
+
 Wanted = Mapping[str, Mapping[str, Any]]
 
 
@@ -86,19 +90,41 @@ def _parse(section: str, properties: tuple[Property, ...], params: Mapping[str, 
         return table.parse(properties, params[section] or {})
 
 
-def values(wanted: Wanted) -> dict[str, Any]:
+def values(parts: Parts, wanted: Wanted) -> dict[str, Any]:
     """The CIM properties of all these options, for a VM that is created."""
+    supported = _supported(parts, wanted)
     return {
-        row.cim: row.kind.write(wanted[section][row.option])
+        row.cim: row.kind.write(supported[section][row.option])
         for section, properties in SECTIONS.items()
         for row in properties
-        if row.option in wanted[section]
+        if row.option in supported[section]
     }
+
+
+def _supported(parts: Parts, wanted: Wanted) -> Wanted:
+    """The wanted options without those that are as wanted on any host that lacks them. Raises Refused."""
+    checkpoints = wanted["checkpoints"]
+    if "automatic" not in checkpoints or not _lacks_automatic(parts):
+        return wanted
+    if checkpoints["automatic"]:
+        text = "this host has no automatic checkpoints, which need Windows Server 2019 or Windows 10 1709; leave it out"
+        raise Refused(text, option="checkpoints.automatic", vm=parts.vm.name)
+    return {**wanted, "checkpoints": {key: value for key, value in checkpoints.items() if key != "automatic"}}
+
+
+def _lacks_automatic(parts: Parts) -> bool:
+    """Whether the host is too old for automatic checkpoints; costs a request for a VM that doesn't exist yet."""
+    if parts.vm.id:
+        return parts.settings.get("AutomaticSnapshotsEnabled") is None
+    query = parts.host.client.query
+    windows = parts.host.once("build", lambda: query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0])
+    return int(windows["BuildNumber"]) < FIRST_AUTOMATIC
 
 
 def plan(parts: Parts, wanted: Wanted) -> list[Step]:
     """One step for all sections, since one write carries all settings. Raises Invalid, Refused."""
     firmware.check(parts, wanted["firmware"])
+    wanted = _supported(parts, wanted)
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     written: dict[str, Any] = {}

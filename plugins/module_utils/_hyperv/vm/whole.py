@@ -250,7 +250,7 @@ def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) 
     values: dict[str, Any] = {
         "ElementName": parts.vm.name,
         "VirtualSystemSubType": _SUBTYPE.format(params["generation"] or 2),
-        **settings.values(wanted["settings"]),
+        **settings.values(parts, wanted["settings"]),
         **(dict.fromkeys(_ROOTS, parts.folder) if parts.folder else {}),
         **({"Version": params["version"]} if params["version"] else {}),
     }

@@ -165,7 +165,8 @@ def defaults(machine: Machine, generation: int) -> dict[str, Any]:
     }
     if generation == 1:
         values["BootOrder"] = [1, 2, 3, 0]
-    return values
+    known = machine.repository.cls(CLASS).properties
+    return {name: value for name, value in values.items() if name in known}
 
 
 def _needs_off(vm: Vm, values: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
+from ansible_collections.nested.hyperv.tests.simulator.cim.errors import PROVIDER_LOAD_FAILURE, CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import CIMV2, HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
@@ -50,6 +50,23 @@ def restart(machine: Machine) -> None:
 
 
 # --- features
+
+
+def test_hyperv_answers_only_while_its_management_service_runs():
+    machine = host({"state": "running"}, services={"vmms": {"state": "Stopped"}})
+    cls = machine.find_class(HYPERV, "Msvm_ComputerSystem")
+    for ask in (
+        lambda: list(machine.instances(cls)),
+        lambda: machine.get(cls, machine.vm("vm0").reference.keys),
+        lambda: machine.associators(machine.vm("vm0").reference),
+        lambda: machine.invoke(cls, machine.vm("vm0").reference.keys, "RequestStateChange", {"RequestedState": 3}),
+    ):
+        with pytest.raises(CimError) as caught:
+            ask()
+        assert caught.value.status == PROVIDER_LOAD_FAILURE
+    assert machine.vm("vm0").running
+    invoke(machine, "Win32_Service", "StartService", {"Name": "vmms"})
+    assert len(list(machine.instances(cls))) == 2
 
 
 def test_pending_features_change_at_the_restart() -> None:
