@@ -33,7 +33,7 @@ _SWITCH = {
     "notes": "",
     "teaming": None,
     "iov": False,
-    "bandwidth_mode": 0,
+    "bandwidth_mode": 2,
 }
 _NAT = {"name": None, "prefix": None, "external_prefix": None, "mappings": (), "external_addresses": ()}
 _MAPPING = {

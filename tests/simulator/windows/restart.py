@@ -43,6 +43,11 @@ class Restart:
         self._scheduled = None
         return 0
 
+    def at_once(self, seconds: float) -> None:
+        """Restart a host without warning, as an update or an administrator does; it is away for some seconds."""
+        with self.machine.turn():
+            self._go_down(True, seconds)
+
     def ended(self) -> None:
         """The machine went down, for whatever reason."""
         self.closing, self._scheduled = False, None
@@ -54,7 +59,7 @@ class Restart:
             self.seconds["closing"], lambda: self._go_down(restart) if self._scheduled is plan else None
         )
 
-    def _go_down(self, restart: bool) -> None:
+    def _go_down(self, restart: bool, away: float | None = None) -> None:
         if self.machine.inside:
             self.ended()
             self.machine.inside.guest.leave(reboot=restart)
@@ -62,4 +67,4 @@ class Restart:
         self.machine.stopped(graceful=True)
         self.machine.changed()
         if restart:
-            self.machine.clock.after(self.seconds["boot"], self.machine.started)
+            self.machine.clock.after(self.seconds["boot"] if away is None else away, self.machine.started)

@@ -14,7 +14,7 @@ from .faults import KINDS, fault
 if TYPE_CHECKING:
     from ..machine.machine import Machine
 
-ACTIONS = ("drop", "lose", "delay", "refuse", "fault", "fail_job")
+ACTIONS = ("drop", "lose", "delay", "refuse", "fault", "fail_job", "reboot")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Rule:
     drop: close the connection before anything is done; lose: do it and close the connection instead of answering;
     delay: wait `seconds` first (past the client's OperationTimeout that is a TimedOut fault); refuse: HTTP `status`
     without a body; fault: the fault named `fault`; fail_job: the job of this method call ends in an exception with
-    `code` and `text`. `at` is the number of the first matching request it applies to (1 is the first), `times` how
-    often it applies (0: for ever). Names are compared without case; None matches all.
+    `code` and `text`; reboot: do it, then the host restarts and is away for `seconds`. `at` is the number of the first
+    matching request it applies to (1 is the first), `times` how often it applies (0: for ever). Names are compared
+    without case; None matches all.
     """
 
     do: str

@@ -68,8 +68,11 @@ class WinRm:
                 exchange.text = self._dispatch(exchange.request, user, address, client)
             finally:
                 self._leave(user)
-            if any(rule.do == "lose" for rule in due):
-                raise Dropped
+            for rule in due:
+                if rule.do == "reboot":
+                    self.machine.restart.at_once(rule.seconds)
+                if rule.do in ("lose", "reboot"):
+                    raise Dropped
         except Fault as found:
             problem, exchange.status = found, 500
             if isinstance(found.cim, errors.NotModelled):

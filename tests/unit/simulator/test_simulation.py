@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import time
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.config import Settin
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import FaultRules
 from ansible_collections.nested.hyperv.tests.simulator.wire.wsman import WinRm
 
-from .talk import NS, SYSTEM, V2, WQL, Answer, envelope
+from .talk import NS, SYSTEM, V2, WQL, Answer, Talk, envelope
 
 VSMS = f"{V2}/Msvm_VirtualSystemManagementService"
 SINGLETON = {"CreationClassName": "Msvm_VirtualSystemManagementService"}
@@ -209,3 +210,35 @@ def test_a_host_that_is_down_does_not_listen():
             Client(sim.endpoints["hv01"]).session.run_cmd("hostname")
         sim.advance(60)
         assert Client(sim.endpoints["hv01"]).session.run_cmd("hostname").status_code == 0
+
+
+def test_a_rule_restarts_the_host_after_the_request():
+    """What was asked for is done; VMs follow their automatic actions, and the host is back after its time."""
+    model = {
+        "hosts": [
+            {
+                "name": "hv01",
+                "winrm": {"allow_unencrypted": True},
+                "users": [{"name": "Administrator", "password": "p:ss wörd"}],
+                "vms": [{"name": "off01"}, {"name": "web01", "state": "running"}],
+            }
+        ],
+        "faults": [{"do": "reboot", "method": "RequestStateChange", "seconds": 600}],
+    }
+    with simulator.start(model) as sim:
+        machine = sim.machines["hv01"]
+        keys = {"CreationClassName": "Msvm_ComputerSystem", "Name": machine.vm("web01").id}
+
+        class Endpoint:
+            url = sim.endpoints["hv01"].http
+
+        with pytest.raises((http.client.HTTPException, OSError)):
+            Talk(Endpoint).invoke(SYSTEM, "RequestStateChange", "<p:RequestedState>9</p:RequestedState>", keys)
+        assert not machine.running
+        with pytest.raises(ConnectionRefusedError):
+            Talk(Endpoint).transfer("Get", SYSTEM, keys)
+        sim.advance(601)
+        assert machine.running
+        assert machine.boots == 1
+        assert Talk(Endpoint).transfer("Get", SYSTEM, keys).status == 200
+        assert machine.vm("web01").running

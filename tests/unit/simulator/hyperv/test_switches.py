@@ -173,7 +173,7 @@ def test_another_adapter_for_an_external_port() -> None:
         ({"ElementName": ""}, INVALID_PARAMETER),
         ({"IOVPreferred": True}, INVALID_PARAMETER),
         ({"IOVPreferred": False}, OK),
-        ({"BandwidthReservationMode": 2}, INVALID_PARAMETER),
+        ({"BandwidthReservationMode": 1}, INVALID_PARAMETER),
         ({"TeamingEnabled": True}, INVALID_PARAMETER),
         ({"Notes": "scalar"}, WRONG_TYPE),
     ],
