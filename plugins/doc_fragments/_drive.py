@@ -37,7 +37,7 @@ size:
 type:
   description:
     - Type of the disk. V(dynamic) disks expand as data is written, V(fixed) disks are allocated in full when they are
-      created, V(differencing) disks store the differences from O(.parent).
+      created and are refused if the drive has less space, V(differencing) disks store the differences from O(.parent).
     - A new disk defaults to V(differencing) with O(.parent) and to V(dynamic) otherwise. An existing disk of another
       type is an error.
     - Corresponds to C(New-VHD -Fixed), C(New-VHD -Dynamic) and C(New-VHD -Differencing).

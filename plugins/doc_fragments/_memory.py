@@ -19,7 +19,7 @@ startup:
     - Memory that the VM is started with. With static memory, this is all memory of the VM.
     - A number with C(MB), C(GB) or C(TB) (powers of 1024), such as C(4GB), or a number of bytes. It must be a multiple
       of 2 MB and at least 32 MB.
-    - Defaults to 1 GB for a new VM.
+    - Defaults to 1 GB for a new VM. A VM is not started with more memory than the host has.
     - Can be changed while the VM is running if its memory is static. With dynamic memory, changing this option requires
       the VM to be off. Corresponds to C(Set-VMMemory -StartupBytes).
   type: str

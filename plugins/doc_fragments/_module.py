@@ -20,6 +20,13 @@ attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
     support: full
+    details:
+      - Later tasks of a C(--check) run find the host as earlier tasks would have left it. IDs of objects that do not
+        exist yet are not returned, and results that include predictions of earlier tasks have a warning if the task
+        only returns facts. A task with C(check_mode=true) in a real run predicts nothing for later tasks.
+      - Check mode cannot foresee whether a guest shuts down, boots or reports addresses, whether other VMs use the
+        memory that a VM needs to start, dynamic MAC addresses, and the progress of the host in merging disks of
+        deleted checkpoints.
   diff_mode:
     description: Returns details on what has changed (or would change in C(check_mode)), when in diff mode.
     support: full

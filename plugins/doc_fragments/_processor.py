@@ -32,8 +32,8 @@ weight:
   type: int
 threads_per_core:
   description:
-    - Number of hardware threads per virtual core, from 0 to 8. With V(0), the VM has as many threads per core as the
-      host, which Windows Server 2016 does not support.
+    - Number of hardware threads per virtual core, at most as many as the cores of the host have. With V(0), the VM has
+      as many threads per core as the host, which Windows Server 2016 does not support.
     - Defaults to 0 for a new VM.
     - Changing this option requires the VM to be off. Corresponds to C(Set-VMProcessor -HwThreadCountPerCore).
   type: int

@@ -51,7 +51,7 @@ options:
   path:
     description:
       - Folder on the host in which Hyper-V creates a folder with the name of the VM for its configuration, checkpoints
-        and saved state. Both folders are created if they do not exist.
+        and saved state. Both folders are created if they do not exist, on an existing drive.
       - Defaults to the VM folder in the Hyper-V settings of the host.
       - Only used when the VM is created. Existing VMs are not moved.
       - Corresponds to C(New-VM -Path).
@@ -369,7 +369,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._hyperv.vm import find, guest, power, whole
+from ..module_utils._hyperv.vm import find, guest, memory, power, whole
 from ..module_utils._hyperv.vm.find import VM
 from ..module_utils._hyperv.vm.parts import Parts, fetch_all
 from ..module_utils._hyperv.vm.power import Permission, VmCycle
@@ -426,6 +426,8 @@ def _change(host: Target, task: Task, vm: VM, wanted: whole.Wanted) -> dict[str,
     way = power.plan_state(host, vm, params["state"], permission)
     parts = fetch_all(Parts(host, way.vm, rules), whole.features(wanted))
     steps = [*way.first, *whole.plan(parts, params, wanted)]
+    if way.after and way.vm.state == find.OFF:
+        memory.check_start(parts, "state")
     plan = Plan(steps, way.after, outcome=guest.waiting(host, vm, params))
     result = ensure(plan, task.check_mode, VmCycle(host, way.vm, permission))
     return {**result, "id": vm.id, "name": vm.name}
@@ -438,6 +440,8 @@ def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:
     vm = parts.vm
     way = power.plan_state(host, vm, params["state"], permission)
     steps = whole.plan_new(parts, params, wanted)
+    if way.after:
+        memory.check_start(parts, "state")
     plan = Plan(steps, way.after, whole.summary(name, [*steps, *way.after]), guest.waiting(host, vm, params))
     result = ensure(plan, task.check_mode, VmCycle(host, vm, permission))
     return {**result, "id": vm.id, "name": name}

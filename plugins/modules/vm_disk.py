@@ -26,7 +26,7 @@ options:
   delete_file:
     description:
       - With O(state=absent), whether to delete the file. All data on the disk is lost.
-      - A disk that another VM or a checkpoint uses, directly or as a parent, is an error.
+      - A disk that another VM or a checkpoint uses, directly or as a parent, is an error. A read-only file is an error.
     type: bool
     default: false
 extends_documentation_fragment:

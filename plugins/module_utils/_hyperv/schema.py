@@ -302,8 +302,8 @@ DISK_SETTINGS = _class(
     uint32="BlockSize LogicalSectorSize",
 )
 DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
-LOGICAL_DISK = _class(CIMV2, "Win32_LogicalDisk", "DeviceID", string="DeviceID", uint64="Size FreeSpace")
-DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name")
+VOLUME = _class(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="FreeSpace")
+DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable")
 FOLDER = _class(CIMV2, "Win32_Directory", "Name", string="Name")
 CHECKPOINT_SERVICE = _class(
     V2,

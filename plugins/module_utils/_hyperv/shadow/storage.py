@@ -11,7 +11,7 @@ from typing import Any
 from ..._task.errors import Refused
 from ..._wsman import cim
 from ..._wsman.cim import Instance
-from ..schema import COMPUTER_SYSTEM, DATA_FILE, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, LOGICAL_DISK, MEDIUM
+from ..schema import COMPUTER_SYSTEM, DATA_FILE, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, MEDIUM, VOLUME
 from ..storage import disk_file
 from ..vm.find import RUNNING, owner, state_word
 from .client import Call, Shadow, embedded
@@ -36,7 +36,7 @@ def get_settings(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     if not change:
         return {"ReturnValue": _FILE_NOT_FOUND}
     if "row" in change:
-        return {"SettingData": cim.embedded(DISK, {**dict.fromkeys(DISK.properties), **change["row"]})}
+        return {"SettingData": cim.embedded(DISK, {name: change["row"].get(name) for name in DISK.properties})}
     answer = shadow.read(call)
     if answer.get("SettingData"):
         known = {name: value for name, value in _known(answer["SettingData"]).items() if name in DISK.properties}
@@ -132,7 +132,7 @@ def create(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 
 
 def _add(shadow: Shadow, disk: Mapping[str, Any]) -> None:
-    shadow.overlay.add(DISK, disk)
+    shadow.overlay.add(DISK, {**disk, "VirtualDiskId": shadow.overlay.new_id()})
     shadow.overlay.add(DATA_FILE, {"Name": disk["Path"]})
 
 
@@ -155,10 +155,13 @@ def convert(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 
 def _take_space(shadow: Shadow, path: str, size: int) -> None:
     """A fixed disk takes its whole size from the drive."""
-    keys = {"DeviceID": path[:2].upper()}
-    rows = shadow.query(LOGICAL_DISK, columns=("DeviceID", "FreeSpace"), where=f"DeviceID = {cim.quote(path[:2])}")
-    if rows and rows[0]["FreeSpace"] is not None:
-        shadow.overlay.set(LOGICAL_DISK, keys, {"FreeSpace": max(0, rows[0]["FreeSpace"] - size)})
+    for row in shadow.query(VOLUME, where=f"DriveLetter = {cim.quote(path[:2])}"):
+        shadow.overlay.set(VOLUME, row, {"FreeSpace": max(0, (row["FreeSpace"] or 0) - size)})
+
+
+def compact(shadow: Shadow, call: Call) -> Mapping[str, Any]:
+    """The file becomes smaller, which nothing here depends on."""
+    return {}
 
 
 def resize(shadow: Shadow, call: Call) -> Mapping[str, Any]:
@@ -184,6 +187,7 @@ METHODS = {
     (IMAGE_SERVICE.name, "ValidateVirtualHardDisk"): validate,
     (IMAGE_SERVICE.name, "CreateVirtualHardDisk"): create,
     (IMAGE_SERVICE.name, "ConvertVirtualHardDisk"): convert,
+    (IMAGE_SERVICE.name, "CompactVirtualHardDisk"): compact,
     (IMAGE_SERVICE.name, "ResizeVirtualHardDisk"): resize,
     (DATA_FILE.name, "Delete"): delete_file,
 }

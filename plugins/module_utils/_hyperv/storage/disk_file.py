@@ -501,6 +501,15 @@ def query_in_use(host: Target, path: str) -> bool:
     return bool(answer.get("State")) and bool(cim.from_embedded(answer["State"], DISK_STATE)["InUse"])
 
 
+def check_deletable(host: Target, path: str, option: str) -> None:
+    """Raise Refused if a file is read-only, which CIM can't change."""
+    where = f"Name = {cim.quote(path)}"
+    rows = host.client.query(DATA_FILE, columns=("Name", "Writeable"), where=where)
+    if rows and rows[0]["Writeable"] is False:
+        text = f"'{path}' is read-only; clear its read-only attribute on the host, or leave the file as it is"
+        raise Refused(text, option=option, path=path)
+
+
 def delete(host: Target, path: str) -> None:
     """Delete a file (CIM_DataFile.Delete; the virtualization services have no such method)."""
     answer = host.client.invoke(DATA_FILE, "Delete", keys={"Name": path})

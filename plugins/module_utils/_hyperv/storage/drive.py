@@ -16,6 +16,7 @@ from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.units import format_size, parse_size
 from ..._task.wait import LONGEST_PAUSE, pauses
+from ..host import capacity
 from ..vm import find
 from ..vm.find import OFF, SAVED, VM
 from ..vm.parts import Parts
@@ -147,6 +148,9 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     path = wanted.path
     disk_file.check_new(host, wanted)
     disk_file.check_folder(host, path, new_folder)
+    capacity.check_drive(host, path)
+    if wanted.type == "fixed" and wanted.size:
+        capacity.check_space(host, path, wanted.size)
     after = {
         "type": wanted.kind,
         **({"size": format_size(wanted.size)} if wanted.size else {}),
@@ -208,6 +212,7 @@ def plan_delete(
             option=option,
             path=path,
         )
+    disk_file.check_deletable(host, path, option)
     before, after = {"disks": {path: {"exists": True}}}, {"disks": {path: {"exists": False}}}
     return [Step(f"delete '{path}'", before, after, lambda: disk_file.delete(host, path))]
 

@@ -13,6 +13,7 @@ from ..._task.errors import Invalid
 from ..._task.step import Step, step
 from ..._task.table import MEGABYTES, PRIORITY, Change, Property
 from ..._task.units import format_size
+from ..host import capacity
 from ..schema import MEMORY
 from . import resources
 from .find import OFF, RUNNING, VM
@@ -141,7 +142,7 @@ def hypervisor_inside(parts: Parts, belief: str) -> bool:
 
 
 def plan(parts: Parts, wanted: Mapping[str, Any], belief: str = "auto") -> list[Step]:
-    """The step to the wanted (parsed) memory. Raises Invalid.
+    """The step to the wanted (parsed) memory. Raises Invalid, Refused.
 
     ``belief`` is the option hypervisor_in_guest: whether Hyper-V counts as running inside.
     """
@@ -152,6 +153,8 @@ def plan(parts: Parts, wanted: Mapping[str, Any], belief: str = "auto") -> list[
     changes = table.changes(PROPERTIES, row, wanted)
     inside = bool(changes) and hypervisor_inside(parts, belief)
     written = values(changes, row)
+    if vm.state != OFF and any(change.option == "startup" for change in changes):
+        capacity.check_memory(parts.host, wanted["startup"], str(vm), "startup")
     parts.planned_memory = {**row, **written}
     return [
         step(
@@ -162,6 +165,12 @@ def plan(parts: Parts, wanted: Mapping[str, Any], belief: str = "auto") -> list[
             parts.rules.MEMORY_WHILE_NESTED if inside else None,
         )
     ]
+
+
+def check_start(parts: Parts, option: str) -> None:
+    """Raise Refused if the VM couldn't start with the planned memory. A VM with power has its memory already."""
+    startup = (parts.planned_memory["VirtualQuantity"] or 0) * _MB
+    capacity.check_memory(parts.host, startup, str(parts.vm), option)
 
 
 def write(parts: Parts, written: Mapping[str, Any]) -> None:

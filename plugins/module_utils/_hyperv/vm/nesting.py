@@ -13,9 +13,10 @@ from ..._task.errors import Invalid, Refused, renamed
 from ..._task.session import Target
 from ..._task.step import Step, step
 from ..._task.table import MEGABYTES, Property
+from ..host import capacity
 from ..network import adapter, adapter_plan
 from ..network.adapter import Adapter
-from ..schema import CPU, OPERATING_SYSTEM, PORT_SECURITY
+from ..schema import PORT_SECURITY
 from . import memory, processor
 from .parts import Parts
 
@@ -100,9 +101,7 @@ def wanted_memory(row: Mapping[str, Any], static: bool, minimum: int | None) -> 
 
 def query_vendor_and_build(host: Target) -> tuple[str, int]:
     """Vendor of the host's processor and build of its Windows; two requests."""
-    vendor = host.client.query(CPU, columns=("DeviceID", "Manufacturer"))[0]["Manufacturer"] or ""
-    build = host.client.query(OPERATING_SYSTEM, columns=("Name", "BuildNumber"))[0]["BuildNumber"]
-    return vendor, int(build)
+    return capacity.query_processors(host)[0]["Manufacturer"] or "", int(capacity.query_windows(host)["BuildNumber"])
 
 
 def check_supported(parts: Parts) -> None:
@@ -110,7 +109,7 @@ def check_supported(parts: Parts) -> None:
 
     A VM that doesn't exist yet gets the host's latest version, which can nest if the host can.
     """
-    vendor, build = parts.host.once("nesting", lambda: query_vendor_and_build(parts.host))
+    vendor, build = query_vendor_and_build(parts.host)
     broken = parts.rules.lacks(vendor, build, parts.settings["Version"])
     if broken:
         raise Refused(

@@ -12,6 +12,7 @@ from ..._task import table
 from ..._task.errors import Invalid
 from ..._task.step import Step, step
 from ..._task.table import AS_IS, PERCENT, Property
+from ..host import capacity
 from ..schema import PROCESSOR
 from . import resources
 from .find import SAVED, VM
@@ -65,11 +66,20 @@ def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         )
 
 
+def _check_host(parts: Parts, changing: list[str], wanted: Mapping[str, Any]) -> None:
+    """Raise Refused if the host has fewer processors or threads; the host is asked only if these change."""
+    if "count" in changing:
+        capacity.check_count(parts.host, wanted["count"], str(parts.vm), "count")
+    if "threads_per_core" in changing:
+        capacity.check_threads(parts.host, wanted["threads_per_core"], str(parts.vm), "threads_per_core")
+
+
 def plan(parts: Parts, wanted: Mapping[str, Any]) -> list[Step]:
-    """The step to the wanted (parsed) processor. Raises Invalid."""
+    """The step to the wanted (parsed) processor. Raises Invalid, Refused."""
     vm, row = parts.vm, parts.processor
     check(vm, row, wanted)
     changes = table.changes(PROPERTIES, row, wanted)
+    _check_host(parts, [change.option for change in changes], wanted)
     # A saved VM takes no change of its processor, a running one takes those that the table doesn't mark.
     needs_off = [change.option for change in changes] if vm.state == SAVED else None
     return [step(f"set processor of {vm}", changes, lambda: write(parts, table.values(changes)), needs_off)]

@@ -16,6 +16,8 @@ from ..._task.units import format_size
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
 from .. import jobs
+from ..host import capacity
+from ..host import facts as host_facts
 from ..network import adapter
 from ..schema import MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
 from ..storage import disk_file, drive, paths
@@ -229,6 +231,7 @@ def fresh(host: Target, name: str, params: Mapping[str, Any], rules: Any) -> Par
 
 def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
     """The steps to a VM that doesn't exist yet: creating it, correcting values that the host adjusted, adding to it."""
+    _check_home(parts.host, params["path"])
     innate, name = _plan(parts, wanted, INNATE), parts.vm.name
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {option: params[option] for option in ("version", "path") if params[option] is not None}
@@ -237,6 +240,12 @@ def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[St
     create = Step(what, {"state": "absent"}, after, lambda: _create(parts, params, wanted, what))
     adjust = Step(f"adjust the settings of {parts.vm}", {}, {"state": "present"}, lambda: _adjust(parts, wanted))
     return [create, adjust, *_plan(parts, wanted, ADDED)]
+
+
+def _check_home(host: Target, path: str | None) -> None:
+    """Raise Missing if the drive of the VM's files doesn't exist: of ``path``, or of the host's default folder."""
+    default = "" if path else (host_facts.fetch_settings(host) or {}).get("DefaultExternalDataRoot")
+    capacity.check_drive(host, path or default or "")
 
 
 def summary(name: str, steps: Iterable[Step]) -> Step:

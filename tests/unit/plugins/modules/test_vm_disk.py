@@ -575,10 +575,9 @@ def test_an_empty_drive_that_a_failure_left_is_used(lab: Lab) -> None:
     assert where(lab, "off01")[GOLDEN] == "scsi 0:4"
 
 
-@real_host
 def test_a_drive_that_is_full(lab: Lab) -> None:
-    result = lab.fails("vm_disk", f"create the virtual disk '{NEW}'", "0x80070070", path=NEW, size="30TB", type="fixed")
-    assert result["changed"] is False
+    words = ("size: ", NEW, "of 30TB does not fit on C:\\", "MB left")
+    lab.refuses("vm_disk", *words, path=NEW, size="30TB", type="fixed")
 
 
 # ---- long work ----

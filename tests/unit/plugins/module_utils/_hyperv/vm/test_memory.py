@@ -151,7 +151,9 @@ def test_what_is_written(current: dict[str, Any], wanted: dict[str, Any], writte
 
 def static_parts(state: str, extensions: bool) -> Parts:
     """A VM with static memory whose parts are known, so that plans ask for nothing."""
-    parts = Parts(Target("hv01", Client(unreachable)), vm(state), rules)
+    host = Target("hv01", Client(unreachable))
+    host.once("windows", lambda: [{"TotalVisibleMemorySize": 64 << 20}])  # KB
+    parts = Parts(host, vm(state), rules)
     parts.processor = {"ExposeVirtualizationExtensions": extensions}
     parts.memory = instance(False)
     return parts

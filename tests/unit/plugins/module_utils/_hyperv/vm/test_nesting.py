@@ -55,7 +55,9 @@ class Planned:
     def __init__(self, state: str = OFF, extensions: bool = False, dynamic: bool = False, **more: Any) -> None:
         self.warnings: list[str] = []
         host = Target("hv01", Client(unreachable), warn=self.warnings.append)
-        host.once("nesting", lambda: (more.get("vendor", "GenuineIntel"), more.get("build", 20348)))
+        host.once("processors", lambda: [{"Manufacturer": more.get("vendor", "GenuineIntel")}])
+        build = str(more.get("build", 20348))
+        host.once("windows", lambda: [{"BuildNumber": build, "TotalVisibleMemorySize": 64 << 20}])
         self.parts = Parts(host, VM(ID, "lab01", state), rules)
         self.parts.processor = {"ExposeVirtualizationExtensions": extensions}
         self.parts.memory = memory_row(dynamic)
