@@ -31,9 +31,18 @@ mac_address:
       C(00155D010203).
     - V(dynamic) lets the host assign an address the next time the VM is started.
     - Defaults to V(dynamic) for a new adapter.
+    - A static address that another adapter of the host has is assigned with a warning that names the other adapter.
     - Changing this option requires the VM to be off. Corresponds to C(Set-VMNetworkAdapter -StaticMacAddress) and
       C(Set-VMNetworkAdapter -DynamicMacAddress).
   type: str
+legacy:
+  description:
+    - Whether the adapter is a legacy adapter (an emulated one), through which a generation 1 VM can boot from the
+      network (PXE). Generation 2 VMs have no legacy adapters.
+    - Defaults to V(false) for a new adapter. Fixed when the adapter is added, so the task is refused if an existing
+      adapter differs. Legacy adapters are added and removed while the VM is off. Corresponds to
+      C(Add-VMNetworkAdapter -IsLegacy).
+  type: bool
 mac_spoofing:
   description:
     - Whether the adapter is allowed to send packets with other source MAC addresses than its own. Nested guests require
@@ -88,13 +97,14 @@ vlan:
     native_id:
       description:
         - ID of the VLAN for untagged packets in mode V(trunk), from 1 to 4094. V(0) stands for no VLAN.
-        - Defaults to V(0). Corresponds to C(Set-VMNetworkAdapterVlan -NativeVlanId).
+        - Defaults to the ID that the adapter has, V(0) for a new adapter. Corresponds to
+          C(Set-VMNetworkAdapterVlan -NativeVlanId).
       type: int
     allowed_ids:
       description:
         - VLANs that are allowed in mode V(trunk), in which this option is required. IDs and ranges of IDs from 1 to
-          4094 in a list, or in a string such as V(1-10,20,711-719). Order, duplicates and the format of ranges make no
-          difference.
+          4094 in a list of strings, or in one string, such as V(1-10,20,711-719). Order, duplicates and the format of
+          ranges make no difference.
         - Corresponds to C(Set-VMNetworkAdapterVlan -AllowedVlanIdList).
       type: list
       elements: str

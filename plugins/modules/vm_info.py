@@ -172,6 +172,10 @@ vms:
           description: Whether the host assigns the MAC address.
           type: bool
           sample: true
+        legacy:
+          description: Whether the adapter is a legacy adapter (an emulated one) of a generation 1 VM.
+          type: bool
+          sample: false
         mac_spoofing:
           description: Whether the adapter is allowed to send packets with other source MAC addresses.
           type: bool

@@ -20,7 +20,7 @@ options:
       - Name of the adapter, taken literally and compared without case. The default name that Hyper-V gives to adapters,
         such as C(Network Adapter), depends on the language of the host.
       - If several adapters of the VM share the name, the task fails with a list of their IDs. Use O(id) in this case.
-      - With O(id), the adapter is renamed to this name.
+      - With O(id), the adapter is renamed to this name. A name that another adapter of the VM has is refused.
       - Corresponds to C(Add-VMNetworkAdapter -Name) and, with O(id), to C(Rename-VMNetworkAdapter -NewName).
     type: str
   id:
@@ -74,6 +74,14 @@ EXAMPLES = r"""
       mode: trunk
       native_id: 5
       allowed_ids: 1-10,20,711-719
+
+- name: Add a legacy adapter, through which a generation 1 VM can boot from the network
+  nested.hyperv.vm_network_adapter:
+    vm: old01
+    name: PXE
+    switch: External
+    legacy: true
+    allow_power_cycle: true
 
 - name: Assign a static MAC address, which requires the VM to be off
   nested.hyperv.vm_network_adapter:

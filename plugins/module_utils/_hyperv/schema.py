@@ -82,8 +82,9 @@ LEGACY_ADAPTER = _class(
     V2,
     "Msvm_EmulatedEthernetPortSettingData",
     "InstanceID",
-    string="InstanceID ElementName Address",
+    string="InstanceID ElementName Address ResourceSubType",
     boolean="StaticMacAddress",
+    uint16="ResourceType",
 )
 CONNECTION = _class(
     V2,

@@ -64,7 +64,7 @@ CMDLETS: Mapping[str, str] = {
     "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort Protocol",
     "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
     "Add-VMHardDiskDrive": "ControllerLocation ControllerNumber ControllerType Path",
-    "Add-VMNetworkAdapter": "Name",
+    "Add-VMNetworkAdapter": "IsLegacy Name",
     "Checkpoint-VM": "SnapshotName",
     "Connect-VMNetworkAdapter": "SwitchName",
     "Disable-VMIntegrationService": "Name",

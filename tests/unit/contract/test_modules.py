@@ -32,18 +32,21 @@ ADAPTER, PORT, DRIVE, MEDIUM = (
 )
 SYSTEM, MEMORY, SWITCH = (f"Msvm_{name}SettingData" for name in ("VirtualSystem", "Memory", "VirtualEthernetSwitch"))
 
+LEGACY = "Msvm_EmulatedEthernetPortSettingData"
+
 # An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
 # objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.).
 WRITES: Mapping[str, set[str]] = {
-    "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", "MSFT_NetNat."},
-    "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", "MSFT_NetNat."},
+    "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
+    "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
     "checkpoints": {"checkpoint."},
     "applied": {f"{SYSTEM}.Parent"},
     "disks": {"file.", f"{MEDIUM}."},
     "dvd_drives": {f"{DRIVE}.", f"{MEDIUM}."},
     "switch": {f"{PORT}.", f"{PORT}.EnabledState", f"{PORT}.HostResource", f"{SWITCH}."},
-    "mac_address": {f"{ADAPTER}.Address", f"{ADAPTER}.StaticMacAddress", f"{ADAPTER}."},
+    "legacy": {f"{LEGACY}."},
+    "mac_address": {f"{ADAPTER}.Address", f"{ADAPTER}.StaticMacAddress", f"{ADAPTER}.", f"{LEGACY}."},
     "mac_spoofing": {"Msvm_EthernetSwitchPortSecuritySettingData."},
     "allow_teaming": {"Msvm_EthernetSwitchPortSecuritySettingData."},
     "vlan": {"Msvm_EthernetSwitchPortVlanSettingData."},
@@ -85,6 +88,7 @@ FOLLOWS: Mapping[str, set[str]] = {
         "Msvm_EthernetSwitchPortVlanSettingData.",
         "Msvm_EthernetSwitchPortBandwidthSettingData.",
     },
+    f"{LEGACY}.": {f"{PORT}.", "Msvm_EthernetSwitchPortOffloadSettingData."},
     # A checkpoint takes the disks and leaves differencing ones; applying it brings its settings back.
     "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
     f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},

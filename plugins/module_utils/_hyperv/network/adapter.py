@@ -21,6 +21,7 @@ from ..._wsman.faults import Fault
 from ..schema import CONNECTION, LEGACY_ADAPTER, PORT_BANDWIDTH, PORT_SECURITY, PORT_VLAN, SYNTHETIC_ADAPTER, V2
 from ..vm.find import VM, of_vms, owner
 from .ethernet import describe_vlan, format_mac, parse_mac, parse_vlan
+from .names import check_name
 from .switch import CONNECTED
 
 # Words that are not the name of a switch or a MAC address.
@@ -29,6 +30,7 @@ NO_SWITCH, DYNAMIC = "disconnected", "dynamic"
 OPTIONS: dict[str, Any] = {
     "switch": {"type": "str"},
     "mac_address": {"type": "str"},
+    "legacy": {"type": "bool"},
     "device_naming": {"type": "bool"},
     "mac_spoofing": {"type": "bool"},
     "allow_teaming": {"type": "bool"},
@@ -57,10 +59,11 @@ SECURITY = (
     Property("dhcp_guard", "EnableDhcpGuard"),
     Property("router_guard", "EnableRouterGuard"),
 )
+_FASTEST = (1 << 63) - 8  # Set-VMNetworkAdapter takes an Int64, and Hyper-V multiples of 8
 BANDWIDTH = (
     Property("weight", "Weight", least=0, most=100),
-    Property("minimum", "Reservation", BIT_RATE),
-    Property("maximum", "Limit", BIT_RATE),
+    Property("minimum", "Reservation", BIT_RATE, least=0, most=_FASTEST),
+    Property("maximum", "Limit", BIT_RATE, least=0, most=_FASTEST),
 )
 
 # A feature has no row until one of its properties differs from its default.
@@ -133,6 +136,12 @@ class WantedAdapter(NamedTuple):
     security: Mapping[str, Any]
     vlan: Mapping[str, Any] | None
     bandwidth: Mapping[str, Any]
+    legacy: bool | None = None
+
+    @property
+    def cls(self) -> CimClass:
+        """The class of a new adapter with these options."""
+        return LEGACY_ADAPTER if self.legacy else SYNTHETIC_ADAPTER
 
     @property
     def features(self) -> tuple[CimClass, ...]:
@@ -176,6 +185,7 @@ NOTHING = WantedAdapter({}, None, None, {}, None, {})
 
 def parse(params: Mapping[str, Any]) -> WantedAdapter:
     """The options of OPTIONS, and ``name``, which renames the adapter if ``id`` identifies it. Raises Invalid."""
+    check_name(params.get("name"))
     mac = params.get("mac_address")
     if mac is not None:
         with within("mac_address"):
@@ -191,6 +201,7 @@ def parse(params: Mapping[str, Any]) -> WantedAdapter:
         table.parse(SECURITY, params),
         vlan,
         bandwidth,
+        params.get("legacy"),
     )
 
 
@@ -201,6 +212,7 @@ def describe(adapter: Adapter) -> dict[str, Any]:
         "name": adapter.name,
         "mac_address": format_mac(adapter.instance["Address"]),
         "dynamic_mac_address": not adapter.instance["StaticMacAddress"],
+        "legacy": adapter.cls is LEGACY_ADAPTER,
         "device_naming": bool(adapter.instance.get("DeviceNamingEnabled")),
         **table.read(SECURITY, adapter.feature(PORT_SECURITY)),
         "vlan": describe_vlan(adapter.feature(PORT_VLAN)),
@@ -279,17 +291,31 @@ def fetch_one(host: Target, vm: VM, name: str | None, id: str | None, wanted: Wa
 
 
 def _fetch_port(host: Target, vm: VM, name: str | None, id: str | None) -> dict[str, Any] | None:
-    prefix = f"Microsoft:{vm.id}\\"
     if id:
-        where = f"InstanceID = {cim.quote(prefix + port_id(vm, id))}"
+        rows = _query_ports(host, f"InstanceID = {cim.quote(f'Microsoft:{vm.id}{chr(92)}{port_id(vm, id)}')}")
     else:
-        where = f"InstanceID LIKE {cim.like_prefix(prefix)} AND ElementName = {cim.quote(name or '')}"
-    rows = _query_ports(host, where)
+        rows = query_named(host, vm, name or "")
     if len(rows) > 1:
         ids = sorted(row["InstanceID"] for row in rows)
         text = f"{len(rows)} network adapters of {vm} share the name '{name}'; choose one by 'id': {', '.join(ids)}"
         raise Ambiguous(text, option="name", vm=vm.name, adapter=name, ids=ids)
     return rows[0] if rows else None
+
+
+def query_named(host: Target, vm: VM, name: str) -> list[dict[str, Any]]:
+    """The port settings of the VM's adapters with this literal name."""
+    prefix = f"Microsoft:{vm.id}\\"
+    return _query_ports(host, f"InstanceID LIKE {cim.like_prefix(prefix)} AND ElementName = {cim.quote(name)}")
+
+
+def query_by_mac(host: Target, address: str) -> list[dict[str, Any]]:
+    """The port settings of adapters with this MAC address (as CIM stores it), of any VM or checkpoint; one request."""
+    text = f"SELECT * FROM CIM_EthernetPortAllocationSettingData WHERE Address = {cim.quote(address)}"
+    try:
+        rows = host.client.wql(V2, text, _KINDS)
+    except Fault:
+        return []
+    return [row for row in rows if row["__CLASS"] in _KINDS]
 
 
 def _query_ports(host: Target, where: str) -> list[dict[str, Any]]:

@@ -62,11 +62,13 @@ def _add(wanted: Mapping[str, WantedAdapter], slots: Slots) -> None:
     """Add the ports, and query their ids: a host need not answer in the order of the request."""
     host, vm = _owner(wanted, slots)
     values = {name: adapter_plan.new_values(options) for name, options in wanted.items()}
-    texts = [adapter_plan.adapter_text(name, values[name]) for name in wanted]
+    texts = [adapter_plan.adapter_text(name, values[name], options.cls) for name, options in wanted.items()]
     resources.add(host, vm, texts, f"add adapters to {vm}")
-    ids = adapter_plan.query_ids_by_name(host, vm)
-    for name in wanted:
-        slots[name].adapter = adapter_plan.added(vm, name, adapter_plan.id_by_name(vm, name, ids), values[name])
+    classes = {options.cls.name: options.cls for options in wanted.values()}
+    ids = adapter_plan.query_ids_by_name(host, vm, classes.values())
+    for name, options in wanted.items():
+        id = adapter_plan.id_by_name(vm, name, ids)
+        slots[name].adapter = adapter_plan.added(vm, name, id, values[name], options.cls)
 
 
 def _connect(plans: Plans, slots: Slots) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._task import table
@@ -31,7 +31,8 @@ from ..schema import (
     VM_SERVICE,
 )
 from ..vm import resources
-from ..vm.find import OFF, SAVED, VM
+from ..vm.find import OFF, SAVED, VM, owner
+from ..vm.find import query as query_vms
 from .adapter import (
     BANDWIDTH,
     DYNAMIC,
@@ -42,9 +43,11 @@ from .adapter import (
     Adapter,
     Slot,
     WantedAdapter,
+    query_by_mac,
+    query_named,
     query_rows,
 )
-from .ethernet import describe_vlan, parse_mac, vlan_values
+from .ethernet import complete_vlan, describe_vlan, parse_mac, vlan_values
 from .switch import (
     BY_BITS,
     BY_DEFAULT,
@@ -57,7 +60,11 @@ from .switch import (
     fetch_by_name,
 )
 
-_SYNTHETIC_PORT = {"ResourceType": 10, "ResourceSubType": "Microsoft:Hyper-V:Synthetic Ethernet Port"}
+_PORT = 10  # ResourceType
+_SUBTYPES = {
+    SYNTHETIC_ADAPTER.name: "Microsoft:Hyper-V:Synthetic Ethernet Port",
+    LEGACY_ADAPTER.name: "Microsoft:Hyper-V:Emulated Ethernet Port",
+}
 # Faults after which another method would fail as well, or might repeat a write.
 _FINAL = (AccessDenied, OperationTimedOut, QuotaExceeded)
 
@@ -96,7 +103,11 @@ def plan(slot: Slot, name: str, wanted: WantedAdapter) -> AdapterPlan:
 
     Fetches the switch, writes nothing. Raises Invalid, Missing, Ambiguous, Refused.
     """
-    adapter = slot.adapter or _added(name, "", {"DeviceNamingEnabled": False})
+    adapter = slot.adapter or _added(name, "", {"DeviceNamingEnabled": False}, wanted.cls)
+    _check_kind(slot, adapter, wanted)
+    _check_new_name(slot, adapter, wanted)
+    if wanted.mac_address not in (None, DYNAMIC, slot.adapter and adapter.mac_address):
+        _warn_of_duplicates(slot, adapter, wanted.mac_address)
     if adapter.cls is LEGACY_ADAPTER and wanted.port.get("device_naming") is not None:
         text = f"'{adapter.name}' of {slot.vm} is a legacy adapter, which has no such setting; omit it"
         raise Invalid(text, option="device_naming")
@@ -107,6 +118,57 @@ def plan(slot: Slot, name: str, wanted: WantedAdapter) -> AdapterPlan:
         connect, switch = _plan_switch(slot, adapter, target), target.id
     _check_bandwidth(slot.host, adapter, wanted, switch)
     return AdapterPlan(port, connect, switch, list(_plan_features(slot, adapter, wanted)))
+
+
+def _check_kind(slot: Slot, adapter: Adapter, wanted: WantedAdapter) -> None:
+    """Raise Refused for a legacy adapter in a VM that can't have one, and for another kind of an existing adapter."""
+    if slot.adapter is None:
+        if wanted.legacy and slot.generation() != 1:
+            text = f"{slot.vm} is a generation 2 VM, which has no legacy adapters; omit it, all its adapters do PXE"
+            raise Refused(text, option="legacy", vm=slot.vm.name)
+    elif wanted.legacy not in (None, adapter.cls is LEGACY_ADAPTER):
+        kind = "legacy" if adapter.cls is LEGACY_ADAPTER else "synthetic"
+        text = (
+            f"'{adapter.name}' of {slot.vm} is a {kind} adapter, which is fixed when an adapter is added. Omit it, or "
+            "remove the adapter first with 'state: absent'"
+        )
+        raise Refused(text, option="legacy", vm=slot.vm.name, adapter=adapter.name)
+
+
+def _check_new_name(slot: Slot, adapter: Adapter, wanted: WantedAdapter) -> None:
+    """Raise Refused if another adapter of the VM has the name: both could be chosen by id only, for ever."""
+    name = wanted.port.get("name")
+    if name is None or name.lower() == adapter.name.lower():
+        return
+    ids = [row["InstanceID"] for row in query_named(slot.host, slot.vm, name)]
+    if ids:
+        raise Refused(
+            f"another adapter of {slot.vm} has the name '{name}' already, its id is {ids[0]}. Choose another name",
+            option="name",
+            vm=slot.vm.name,
+            adapter=adapter.name,
+            ids=ids,
+        )
+
+
+def _warn_of_duplicates(slot: Slot, adapter: Adapter, address: str) -> None:
+    """Warn of other adapters on this host with the MAC address, which may be on purpose, as in a copy that is off."""
+    rows = [row for row in query_by_mac(slot.host, parse_mac(address)) if row["InstanceID"] != adapter.id]
+    ids = sorted({owner(row["InstanceID"]) for row in rows})
+    if not ids:
+        return
+    names = {vm.id: str(vm) for vm in query_vms(slot.host, [], ids)}  # the others are checkpoints
+    for row in rows:
+        if vm := names.get(owner(row["InstanceID"])):
+            warn_of_duplicate(slot, adapter.name, address, f"adapter '{row['ElementName']}' of {vm}")
+
+
+def warn_of_duplicate(slot: Slot, name: str, address: str, other: str) -> None:
+    """Warn that two adapters have one MAC address."""
+    slot.host.warn(
+        f"{slot.host.name}: {other} has the MAC address {address} as well, which adapter '{name}' of {slot.vm} gets; "
+        "both can't work in one network"
+    )
 
 
 def plan_removal(slot: Slot) -> list[Step]:
@@ -165,15 +227,22 @@ def _needs_off(slot: Slot, cls: CimClass) -> tuple[str, ...]:
 def _plan_new(slot: Slot, name: str, wanted: WantedAdapter) -> Step:
     def add(host: Target, vm: VM, _absent: Adapter | None) -> Adapter:
         values = new_values(wanted)
-        ids = resources.add(host, vm, [adapter_text(name, values)], f"add adapter '{name}' to {vm}")
-        return added(vm, name, ids[0] if ids else id_by_name(vm, name, query_ids_by_name(host, vm)), values)
+        cls = wanted.cls
+        ids = resources.add(host, vm, [adapter_text(name, values, cls)], f"add adapter '{name}' to {vm}")
+        return added(vm, name, ids[0] if ids else id_by_name(vm, name, query_ids_by_name(host, vm, [cls])), values, cls)
 
     return Step(
         f"add adapter '{name}' to {slot.vm}",
         {"state": "absent"},
-        {"state": "present", "name": name, **wanted.port, "mac_address": wanted.mac_address or DYNAMIC},
+        {
+            "state": "present",
+            "name": name,
+            **wanted.port,
+            "mac_address": wanted.mac_address or DYNAMIC,
+            **({"legacy": True} if wanted.legacy else {}),
+        },
         slot.doing(add),
-        _needs_off(slot, SYNTHETIC_ADAPTER),
+        _needs_off(slot, wanted.cls),
     )
 
 
@@ -220,9 +289,11 @@ def _plan_features(slot: Slot, adapter: Adapter, wanted: WantedAdapter) -> Itera
     if security := table.changes(SECURITY, adapter.feature(PORT_SECURITY), wanted.security):
         before, after = _sides(security)
         yield _feature(slot, adapter, PORT_SECURITY, table.values(security), before, after)
-    vlan = describe_vlan(adapter.feature(PORT_VLAN))
-    if wanted.vlan and wanted.vlan != vlan:
-        yield _feature(slot, adapter, PORT_VLAN, vlan_values(wanted.vlan), {"vlan": vlan}, {"vlan": dict(wanted.vlan)})
+    if wanted.vlan:
+        row = adapter.feature(PORT_VLAN)
+        before, after = describe_vlan(row), complete_vlan(wanted.vlan, row)
+        if before != after:
+            yield _feature(slot, adapter, PORT_VLAN, vlan_values(after), {"vlan": before}, {"vlan": after})
     if bandwidth := table.changes(BANDWIDTH, adapter.feature(PORT_BANDWIDTH), wanted.bandwidth):
         before, after = _sides(bandwidth)
         yield _feature(
@@ -267,10 +338,12 @@ def new_values(wanted: WantedAdapter) -> dict[str, Any]:
     return port | _mac_values(wanted.mac_address)
 
 
-def adapter_text(name: str, values: Mapping[str, Any]) -> str:
-    """A new synthetic adapter as AddResourceSettings takes it."""
-    identity = {**_SYNTHETIC_PORT, "ElementName": name, "VirtualSystemIdentifiers": [f"{{{uuid.uuid4()}}}"]}
-    return cim.embedded(SYNTHETIC_ADAPTER, {**identity, **values})
+def adapter_text(name: str, values: Mapping[str, Any], cls: CimClass) -> str:
+    """A new adapter as AddResourceSettings takes it."""
+    identity: dict[str, Any] = {"ResourceType": _PORT, "ResourceSubType": _SUBTYPES[cls.name], "ElementName": name}
+    if cls is SYNTHETIC_ADAPTER:
+        identity["VirtualSystemIdentifiers"] = [f"{{{uuid.uuid4()}}}"]
+    return cim.embedded(cls, {**identity, **values})
 
 
 def connection_text(adapter: Adapter, values: Mapping[str, Any]) -> str:
@@ -278,19 +351,20 @@ def connection_text(adapter: Adapter, values: Mapping[str, Any]) -> str:
     return cim.embedded(CONNECTION, {**ETHERNET_CONNECTION, "Parent": adapter.reference.path(), **values})
 
 
-def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any]) -> Adapter:
+def added(vm: VM, name: str, instance_id: str, values: Mapping[str, Any], cls: CimClass) -> Adapter:
     """An adapter that was just added with these properties."""
-    return _added(name, instance_id, values)._replace(vm=vm.id)
+    return _added(name, instance_id, values, cls)._replace(vm=vm.id)
 
 
-def _added(name: str, instance_id: str, values: Mapping[str, Any]) -> Adapter:
+def _added(name: str, instance_id: str, values: Mapping[str, Any], cls: CimClass) -> Adapter:
     instance = {"InstanceID": instance_id, "ElementName": name, "Address": None, "StaticMacAddress": False}
-    return Adapter("", SYNTHETIC_ADAPTER, {**instance, **values}, None, {})
+    return Adapter("", cls, {**instance, **values}, None, {})
 
 
-def query_ids_by_name(host: Target, vm: VM) -> dict[str, str]:
+def query_ids_by_name(host: Target, vm: VM, classes: Iterable[CimClass]) -> dict[str, str]:
     """InstanceIDs of the VM's adapters by name in lower case; a host that answers with a job does not return them."""
-    return {row["ElementName"].lower(): row["InstanceID"] for row in query_rows(host, [vm], SYNTHETIC_ADAPTER)}
+    rows = [row for cls in classes for row in query_rows(host, [vm], cls)]
+    return {row["ElementName"].lower(): row["InstanceID"] for row in rows}
 
 
 def id_by_name(vm: VM, name: str, ids: Mapping[str, str]) -> str:

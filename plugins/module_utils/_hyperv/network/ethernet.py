@@ -48,8 +48,8 @@ def format_mac(address: str | None) -> str | None:
 
 
 def parse_vlans(texts: Iterable[str]) -> list[int]:
-    """The ids of ranges such as ``["1-10", "20"]``, sorted and without duplicates. Raises Invalid."""
-    return sorted({id for text in texts for id in _parse_range(str(text))})
+    """The ids of ranges such as ``["1-10", "20,30"]``, sorted and without duplicates. Raises Invalid."""
+    return sorted({id for text in texts for part in str(text).split(",") for id in _parse_range(part)})
 
 
 def _parse_range(text: str) -> range:
@@ -92,7 +92,7 @@ def describe_vlan(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The option in the form that describe_vlan returns. Raises Invalid."""
+    """The option in the form that describe_vlan returns, without a native id that is omitted. Raises Invalid."""
     if option is None:
         return None
     mode = option["mode"]
@@ -109,9 +109,16 @@ def parse_vlan(option: Mapping[str, Any] | None) -> dict[str, Any] | None:
             ids = parse_vlans(option.get("allowed_ids") or [])
             if not ids:
                 raise Invalid("mode 'trunk' needs the ids that are allowed, for example 1-10,20")
-        native = _vlan_id("native_id", option.get("native_id") or 0, 0)
-        return {"mode": mode, "native_id": native, "allowed_ids": format_vlans(ids)}
+        native = option.get("native_id")
+        given = {} if native is None else {"native_id": _vlan_id("native_id", native, 0)}
+        return {"mode": mode, **given, "allowed_ids": format_vlans(ids)}
     return {"mode": mode}
+
+
+def complete_vlan(wanted: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """A VLAN that parse_vlan returned, with the native id that the port has if a trunk keeps it."""
+    kept = {"native_id": row["NativeVlanId"] or 0} if wanted["mode"] == "trunk" else {}
+    return {**kept, **wanted}
 
 
 def _vlan_id(name: str, number: int, least: int) -> int:
@@ -121,7 +128,7 @@ def _vlan_id(name: str, number: int, least: int) -> int:
 
 
 def vlan_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The CIM properties of a VLAN that parse_vlan returned."""
+    """The CIM properties of a VLAN that complete_vlan returned."""
     mode = next(number for number, word in VLAN_MODES.items() if word == wanted["mode"])
     values: dict[str, Any] = {"OperationMode": mode}
     if "id" in wanted:

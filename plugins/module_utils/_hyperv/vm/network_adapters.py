@@ -24,16 +24,22 @@ def parse(entries: Iterable[Mapping[str, Any]]) -> Wanted:
     """The wanted adapters by name. Raises Invalid."""
     entries = list(entries)
     check_distinct("name", [entry["name"] for entry in entries])
-    return {entry["name"]: adapter.parse({**entry, "name": None}) for entry in entries}
+    return {options["name"]: adapter.parse(options) for options in entries}
 
 
 def plan(parts: Parts, wanted: Wanted) -> list[Step]:
     """The steps to the adapters that are listed; the others are not changed. Raises Invalid, Missing, Refused."""
     steps: list[Step] = []
     new: dict[str, Any] = {}
+    addresses: dict[str, str] = {}
     for name, options in wanted.items():
         current = _named(parts, name)
         slot = parts.slots[name] = Slot(parts.host, parts.vm, current, lambda: parts.generation)
+        if options.mac_address in addresses:
+            other = f"adapter '{addresses[options.mac_address]}' of the same VM"
+            adapter_plan.warn_of_duplicate(slot, name, options.mac_address, other)
+        elif options.mac_address not in (None, adapter.DYNAMIC):
+            addresses[options.mac_address] = name
         if current:
             steps += entry(name, adapter_plan.plan(slot, name, options).steps())
         else:

@@ -35,6 +35,7 @@ def test_add_connect_and_configure_in_one_task(lab: Lab) -> None:
         "switch": "External",
         "mac_address": "02:15:5D:01:02:03",
         "dynamic_mac_address": False,
+        "legacy": False,
         "mac_spoofing": True,
         "allow_teaming": True,
         "device_naming": True,
@@ -57,6 +58,54 @@ def test_the_same_trunk_written_another_way_is_no_change(lab: Lab) -> None:
     args = {"vm": "lab01", "name": "LAN"}
     lab.apply(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["1-10", "20"]})
     lab.leaves_alone(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["20", "6-10", "1-5"]})
+
+
+def test_a_trunk_keeps_the_native_id_that_it_has(lab: Lab) -> None:
+    args = {"vm": "lab01", "name": "LAN"}
+    lab.apply(MODULE, **args, vlan={"mode": "trunk", "native_id": 5, "allowed_ids": "1-10"})
+    result = lab.apply(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": ["1-2,5"]})
+    assert result["diff"]["after"] == {"vlan": {"mode": "trunk", "native_id": 5, "allowed_ids": ["1-2", "5"]}}
+    assert lab.adapter("lab01", "LAN")["vlan"] == result["diff"]["after"]["vlan"]
+    lab.leaves_alone(MODULE, **args, vlan={"mode": "trunk", "allowed_ids": "1,2,5"})
+    lab.apply(MODULE, **args, vlan={"mode": "trunk", "native_id": 0, "allowed_ids": "1-2,5"})
+
+
+@pytest.mark.parametrize("name", ["Loose", "LOOSE", "twin"])
+def test_a_name_that_another_adapter_has_is_refused(lab: Lab, name: str) -> None:
+    id = lab.adapter("lab01", "LAN")["id"]
+    lab.refuses(
+        MODULE, f"name: another adapter of VM 'lab01' has the name '{name}' already", vm="lab01", id=id, name=name
+    )
+    lab.apply(MODULE, vm="lab01", id=id, name="lan")
+
+
+def test_another_adapter_with_the_mac_address_is_named(lab: Lab) -> None:
+    mac = "02:15:5D:01:02:03"
+    lab.apply(MODULE, vm="saved01", name="LAN", mac_address=mac, allow_power_cycle=True, discard_saved_state=True)
+    result = lab.apply(MODULE, vm="lab01", name="LAN", mac_address=mac)
+    assert f"adapter 'LAN' of VM 'saved01' has the MAC address {mac} as well" in result["warnings"][0]
+    adapters = [{"name": name, "mac_address": "02:15:5D:01:02:04"} for name in ("A", "B")]
+    result = lab.apply("vm", name="new01", network_adapters=adapters)
+    assert "adapter 'A' of the same VM has the MAC address" in result["warnings"][0]
+    assert "warnings" not in lab.apply(MODULE, vm="lab01", name="Loose", mac_address="02:15:5D:01:02:05")
+
+
+@pytest.mark.parametrize("jobs", [{"mode": "real"}, {"mode": "async"}], ids=str)
+def test_legacy_adapters_of_generation_1(lab: Lab) -> None:
+    args = {"vm": "old01", "name": "PXE", "allow_power_cycle": True}
+    lab.apply(MODULE, **args, switch="Internal", legacy=True, mac_address="02:15:5D:01:02:03", dhcp_guard=True)
+    found = lab.adapter("old01", "PXE")
+    assert (found["legacy"], found["switch"], found["dhcp_guard"]) == (True, "Internal", True)
+    lab.leaves_alone(MODULE, **args, legacy=True)
+    lab.refuses(MODULE, "legacy: 'PXE' of VM 'old01' is a legacy adapter", **args, legacy=False)
+    lab.refuses(MODULE, "legacy: 'LAN' of VM 'old01' is a synthetic adapter", vm="old01", name="LAN", legacy=True)
+    lab.refuses(MODULE, "legacy: VM 'lab01' is a generation 2 VM", vm="lab01", name="PXE", legacy=True)
+    lab.apply(MODULE, vm="lab01", name="PXE", legacy=False)
+    lab.apply(MODULE, **args, state="absent")
+    adapters = [{"name": "PXE", "legacy": True, "switch": "Internal"}, {"name": "LAN", "legacy": False}]
+    lab.apply("vm", name="new01", generation=1, network_adapters=adapters)
+    assert [row["legacy"] for row in lab.info("new01", "network_adapters")["network_adapters"]].count(True) == 1
+    lab.refuses("vm", "network_adapters.legacy: VM 'new02'", name="new02", generation=2, network_adapters=adapters)
 
 
 def test_reconnecting_leaves_the_rest_alone(lab: Lab) -> None:
@@ -174,11 +223,14 @@ def test_a_saved_vm_keeps_its_adapters(lab: Lab) -> None:
             ("bandwidth.minimum: the virtual switch 'External'", "bandwidth.weight"),
         ),
         ({"bandwidth": {"weight": 101}}, ("bandwidth.weight: 101 is out of range", "from 0 to 100")),
+        ({"bandwidth": {"maximum": "9" * 20}}, ("bandwidth.maximum: 99999999999999999999 is out of range",)),
+        ({"name": "x" * 300}, ("name: a name of 300 characters is too long",)),
+        ({"name": ""}, ("name: ",)),
     ],
 )
 def test_bad_input(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
-    shared_lab.refuses(MODULE, *words, vm="lab01", name="LAN", **args)
-    shared_lab.refuses(MODULE, vm="lab01", name="New", **args)
+    for name in ("LAN", "New"):
+        shared_lab.refuses(MODULE, *words, **{"vm": "lab01", "name": name, **args})
 
 
 @pytest.mark.parametrize(

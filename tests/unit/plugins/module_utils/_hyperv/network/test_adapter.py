@@ -26,6 +26,10 @@ from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import 
         ({"vlan": {"mode": "trunk", "allowed_ids": ["x"]}}, "vlan.allowed_ids"),
         ({"bandwidth": {"maximum": "1GB"}}, "bandwidth.maximum"),
         ({"bandwidth": {"weight": 101}}, "bandwidth.weight"),
+        ({"bandwidth": {"maximum": "9" * 20}}, "bandwidth.maximum"),
+        ({"bandwidth": {"minimum": f"{1 << 63}"}}, "bandwidth.minimum"),
+        ({"name": "x" * 300}, "name"),
+        ({"name": "a\nb"}, "name"),
     ],
 )
 def test_errors_name_the_whole_path_of_the_option(options: dict[str, Any], option: str) -> None:

@@ -67,6 +67,8 @@ def test_format_mac(address: str | None, shown: str | None) -> None:
         (["4094", " 1 "], ["1", "4094"]),
         (["1 - 4094"], ["1-4094"]),
         (["7", "7", "7-7"], ["7"]),
+        (["1-2,5"], ["1-2", "5"]),
+        (["1-2, 5", "9"], ["1-2", "5", "9"]),
         ([], []),
     ],
 )
@@ -110,16 +112,18 @@ VLAN = {"mode": "untagged", "id": None, "native_id": None, "allowed_ids": None}
         ),
         (
             {"mode": "trunk", "allowed_ids": ["9"]},
-            {"OperationMode": 2, "NativeVlanId": 0, "TrunkVlanIdArray": [9]},
+            {"OperationMode": 2, "NativeVlanId": 7, "TrunkVlanIdArray": [9]},
         ),
     ],
 )
 def test_what_is_written_reads_back_the_same(option: dict[str, Any], values: dict[str, Any]) -> None:
     wanted = ethernet.parse_vlan({**VLAN, **option})
     assert wanted is not None
-    assert ethernet.vlan_values(wanted) == values
-    row = {"OperationMode": 0, "AccessVlanId": 0, "NativeVlanId": 0, "TrunkVlanIdArray": [], **values}
-    assert ethernet.describe_vlan(row) == wanted
+    row = {"OperationMode": 0, "AccessVlanId": 0, "NativeVlanId": 7, "TrunkVlanIdArray": []}
+    complete = ethernet.complete_vlan(wanted, row)
+    assert ethernet.vlan_values(complete) == values
+    assert ethernet.describe_vlan({**row, **values}) == complete
+    assert complete.items() >= wanted.items()
 
 
 @pytest.mark.parametrize(
