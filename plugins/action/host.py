@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._run import run_module
 from ..module_utils._task.session import Task
 from ..plugin_utils._connection import connection_options
+from ..plugin_utils._defaults import applicable, options_of_all
 
 
 class Unreachable(AnsibleConnectionFailure):
@@ -40,6 +41,13 @@ class ActionModule(ActionBase):
         self._load_name = self._task.action  # which errors about options name
         # A null counts as omitted everywhere, also for the conditions on options.
         self._task.args = {name: value for name, value in self._task.args.items() if value is not None}
+        self._task.args = applicable(
+            self._task.args,
+            module.SPEC["argument_spec"],
+            self._task.module_defaults,
+            self._templar.template,
+            lambda: options_of_all(module),
+        )
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
         connection = self._connection
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr

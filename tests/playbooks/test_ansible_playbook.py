@@ -53,7 +53,8 @@ def test_check_diff_loop_delegation_and_defaults(sim: simulator.Simulation, play
     }
     play = {
         "module_defaults": {
-            "group/nested.hyperv.all": {"name": "lab03"},
+            # vm_info has no allow_power_cycle.
+            "group/nested.hyperv.all": {"name": "lab03", "allow_power_cycle": "{{ 1 == 2 }}"},
             "nested.hyperv.vm_memory": {"priority": 80},
         },
         "tasks": [
