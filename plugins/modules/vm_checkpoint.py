@@ -97,6 +97,13 @@ id:
   returned: success
   type: str
   sample: 5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11
+checkpoint_id:
+  description:
+    - ID of the checkpoint that the task created, found, applied or deleted.
+    - Not returned in check mode if the task would create the checkpoint.
+  returned: if the checkpoint exists before or after the task
+  type: str
+  sample: 7C9E6679-7425-40DE-944B-E07FC1F90AE7
 checkpoints:
   description: Checkpoints of the VM before the task, oldest first.
   returned: success
@@ -138,6 +145,7 @@ completed:
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -169,23 +177,36 @@ SPEC: dict[str, Any] = {
 def run(host: Target, task: Task) -> dict[str, Any]:
     vm = find.fetch_of_part(host, task.params)
     checkpoints = checkpoint.query(host, vm)
-    plan = {"present": _present, "absent": _absent, "applied": _applied}[task.params["state"]]
+    chosen = [item for item in [checkpoint.select(vm, checkpoints, task.params["name"])] if item]
+    plan = {"present": partial(_present, chosen), "absent": _absent, "applied": _applied}[task.params["state"]]
     steps = plan(Parts(host, vm), checkpoints, task.params)
     # The guest isn't asked to shut down first, because its state is discarded anyway.
     cycle = VmCycle(host, vm, Permission.of(task.params)._replace(force_off=True))
     result = ensure(Plan(steps), task.check_mode, cycle)
-    return {**result, "id": vm.id, "checkpoints": [checkpoint.describe(item, checkpoints) for item in checkpoints]}
+    return {
+        **result,
+        "id": vm.id,
+        **({"checkpoint_id": chosen[0].guid} if chosen else {}),
+        "checkpoints": [checkpoint.describe(item, checkpoints) for item in checkpoints],
+    }
 
 
-def _present(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:
+def _present(
+    chosen: list[Checkpoint], parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]
+) -> list[Step]:
+    """The step that creates the checkpoint and adds it to ``chosen``, unless it is there."""
     name = params["name"]
-    if checkpoint.select(parts.vm, checkpoints, name):
+    if chosen:
         return []
+
+    def create() -> None:
+        chosen.append(checkpoint.create(parts.host, parts.vm, name, params["type"]))
+
     checkpoint.check_new(parts, name)
     what = f"create the checkpoint '{name}' of {parts.vm}"
     after = {"checkpoints": [*(item.name for item in checkpoints), name]}
     before = _names(checkpoints)
-    return [Step(what, before, after, lambda: checkpoint.create(parts.host, parts.vm, name, params["type"]))]
+    return [Step(what, before, after, create)]
 
 
 def _absent(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:

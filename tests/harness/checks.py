@@ -19,7 +19,7 @@ from ansible.module_utils.common.collections import ImmutableDict
 from .lab import open_lab
 
 # What check mode can't know: ids that the host will choose, what has been done, and what is measured.
-UNKNOWN = {"id", "created", "power_cycled", "ip_addresses", "warnings"}
+UNKNOWN = {"id", "checkpoint_id", "created", "power_cycled", "ip_addresses", "warnings"}
 UNKNOWN |= {"uptime", "booted", "guest", "assigned", "demand"}
 # What is null in check mode until the host has chosen it.
 CHOSEN = ("mac_address",)

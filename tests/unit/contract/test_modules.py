@@ -98,7 +98,7 @@ FOLLOWS: Mapping[str, set[str]] = {
 }
 
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
-UNPREDICTABLE = {"power_cycled", "id"}
+UNPREDICTABLE = {"power_cycled", "id", "checkpoint_id"}
 # Results that tell what was there before the task, by module.
 BEFORE = {"vm_checkpoint": {"checkpoints"}}
 # What is done at every run, and documented so: option and value, by module.

@@ -25,6 +25,9 @@ METHODS: Mapping[tuple[str, str], Method] = {
     **network.METHODS,
 }
 
+# Results that are ids of objects that a task creates.
+_IDS = ("id", "checkpoint_id")
+
 
 def foresee(
     run: Callable[[Target, Task], dict[str, Any]], host: Target, task: Task, overlay: Overlay | None
@@ -49,7 +52,7 @@ def without_ids(value: Any, made_up: Iterable[str]) -> Any:
 
     def without(part: Any) -> Any:
         if isinstance(part, Mapping):
-            return {name: without(inner) for name, inner in part.items() if not (name == "id" and is_made_up(inner))}
+            return {name: without(inner) for name, inner in part.items() if not (name in _IDS and is_made_up(inner))}
         if isinstance(part, list):
             return [without(inner) for inner in part]
         return pattern.sub("…", part) if pattern and isinstance(part, str) else part

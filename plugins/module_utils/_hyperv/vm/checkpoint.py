@@ -103,6 +103,12 @@ def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpo
     return [checkpoint for child in children for checkpoint in (child, *descendants(checkpoints, child))]
 
 
+def roots(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints that are below no other of these."""
+    ids = {checkpoint.id.lower() for checkpoint in checkpoints}
+    return [checkpoint for checkpoint in checkpoints if (checkpoint.parent or "").lower() not in ids]
+
+
 def check_new(parts: Parts, name: str) -> None:
     """Raise Invalid if Hyper-V doesn't take the name, Refused if checkpoints of this VM are disabled."""
     vm = parts.vm
@@ -117,8 +123,11 @@ def check_new(parts: Parts, name: str) -> None:
         )
 
 
-def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
-    """Create a checkpoint. Hyper-V doesn't take a name, so the checkpoint is renamed once its job has identified it."""
+def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:
+    """Create a checkpoint. Hyper-V doesn't take a name, so the checkpoint is renamed once its job has identified it.
+
+    Raises Refused if another task has given this name to a checkpoint in the meantime.
+    """
     known = {checkpoint.id.lower() for checkpoint in query(host, vm)}
     before = position()
     options = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
@@ -133,12 +142,20 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> None:
     created = answer.get("ResultingSnapshot") or _fetch_created(host, answer.get("Job"))
     instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
     new = Checkpoint(instance_id, name, None, None)
-    with taken_back(
-        lambda: delete(host, vm, new, False),
-        f"the checkpoint {new.guid} stays under the name that Hyper-V gave it",
-        before,
-    ):
+    otherwise = f"the checkpoint {new.guid} stays under the name that Hyper-V gave it"
+    with taken_back(lambda: delete(host, vm, new, False), otherwise, before):
         rename(host, vm, new, name)
+    first = next((other for other in query(host, vm) if other.name.lower() == name.lower()), new)
+    if first.id.lower() == new.id.lower():
+        return new
+    with taken_back(lambda: delete(host, vm, new, False), f"a second checkpoint '{name}' stays: {new.guid}", before):
+        raise Refused(
+            f"another task created a checkpoint '{name}' of {vm} at the same time, so this task deleted its own again. "
+            f"The ID of the other one is {first.guid}",
+            option="name",
+            vm=vm.name,
+            ids=[first.guid],
+        )
 
 
 def _fetch_created(host: Target, job: Reference | None) -> Reference | None:

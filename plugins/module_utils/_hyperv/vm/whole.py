@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 
 from ..._task import table
 from ..._task.errors import Invalid, MethodFailed, Refused, within
+from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._task.step import Step, diff, needing_off, under
 from ..._task.units import format_size
+from ..._task.wait import wait_until
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
 from .. import jobs
 from ..host import capacity
 from ..host import facts as host_facts
 from ..network import adapter
-from ..schema import MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
+from ..schema import COMPUTER_SYSTEM, MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
 from ..storage import disk_file, drive, paths
 from ..storage import layout as layouts
 from ..storage.layout import DISK, IDE, Layout
@@ -34,6 +36,7 @@ from . import (
     security,
     settings,
 )
+from .checkpoint import Checkpoint
 from .find import OFF, VM
 from .parts import Parts, fetch_all
 
@@ -93,6 +96,7 @@ OPTIONS: dict[str, Any] = {
 
 _SUBTYPE = "Microsoft:Hyper-V:SubType:{}"
 _MOST_NAME = 100  # characters
+_MERGING = 3600.0  # seconds; merging a checkpoint copies its data
 _ROOTS = ("ConfigurationDataRoot", "SnapshotDataRoot", "SuspendDataRoot", "SwapFileDataRoot", "LogDataRoot")
 
 # The host's templates that settings of a new VM stand for (Msvm_SettingsDefineCapabilities; libhvee sends them so).
@@ -263,6 +267,7 @@ def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) 
         **(dict.fromkeys(_ROOTS, parts.folder) if parts.folder else {}),
         **({"Version": params["version"]} if params["version"] else {}),
     }
+    before = position()
     answer = jobs.call(
         parts.host,
         VM_SERVICE,
@@ -279,6 +284,25 @@ def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) 
         text = f"the host created the VM '{parts.vm.name}', but did not return its ID"
         raise MethodFailed(text, method="DefineSystem")
     parts.vm.id = created.keys["Name"].upper()
+    _check_alone(parts.host, parts.vm, before)
+
+
+def _check_alone(host: Target, vm: VM, before: int) -> None:
+    """Remove the VM just created, if another task created one of this name at the same time and was the first."""
+    where = f"ElementName = {cim.quote(vm.name)}"
+    rows = host.client.query(COMPUTER_SYSTEM, columns=("Name", "InstallDate"), where=where)
+    created = {row["Name"].upper(): row["InstallDate"].isoformat() if row["InstallDate"] else "" for row in rows}
+    first = min(created, key=lambda id: (created[id], id), default=vm.id)
+    if first == vm.id:
+        return
+    with taken_back(lambda: _destroy(host, vm), f"a second VM of this name stays, whose ID is {vm.id}", before):
+        raise Refused(
+            f"another task created {vm} at the same time, so this task removed its own again. Run it again, which "
+            f"then configures the VM that exists (ID {first})",
+            option="name",
+            vm=vm.name,
+            ids=[first],
+        )
 
 
 def _adjust(parts: Parts, wanted: Wanted) -> None:
@@ -304,7 +328,10 @@ def _resources(processor_options: Mapping[str, Any], memory_options: Mapping[str
 
 
 def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: bool) -> list[Step]:
-    """The steps that remove a VM. Raises Refused if it has checkpoints, or disks that others need."""
+    """The steps that remove a VM. Raises Refused if it has checkpoints, or disks that others need.
+
+    The VM goes last, because only it knows its disks: after a failure, the next run finds what is left of them.
+    """
     checkpoints = checkpoint.query(host, vm)
     kept = [snapshot.name for snapshot in checkpoints if not snapshot.automatic]
     if kept and not remove_checkpoints:
@@ -315,22 +342,54 @@ def plan_removal(host: Target, vm: VM, remove_checkpoints: bool, delete_disks: b
             vm=vm.name,
             checkpoints=kept,
         )
+    steps = _plan_disk_removal(host, vm, checkpoints) if delete_disks else []
     what = f"remove {vm}"
-    arguments = {"AffectedSystem": vm.reference}
-    steps = [
-        Step(
-            what,
-            {"state": "present"},
-            {"state": "absent"},
-            lambda: jobs.call(host, VM_SERVICE, "DestroySystem", arguments, what=what),
-            ("state",),
-        )
-    ]
-    if delete_disks:
-        ids = [snapshot.guid for snapshot in checkpoints]
-        for path in _fetch_files(host, vm):
-            steps += drive.plan_delete(host, path, vm, ids, option="delete_disks")
-    return steps
+    destroy = Step(what, {"state": "present"}, {"state": "absent"}, lambda: _destroy(host, vm), ("state",))
+    return [*steps, destroy]
+
+
+def _destroy(host: Target, vm: VM) -> None:
+    """Remove a VM; the host merges the disks of its checkpoints first. Its disk files stay."""
+    jobs.call(host, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}, what=f"remove {vm}")
+
+
+def _plan_disk_removal(host: Target, vm: VM, checkpoints: list[Checkpoint]) -> list[Step]:
+    """The steps that delete the checkpoints of a VM, whose disks the host merges, and then the disk files."""
+    kept = [snapshot for snapshot in checkpoints if not snapshot.automatic]
+    ids = [snapshot.guid for snapshot in checkpoints]
+    steps = [step for path in _fetch_files(host, vm) for step in drive.plan_delete(host, path, vm, ids, "delete_disks")]
+    if not checkpoints or not steps:
+        return steps
+
+    def merge() -> None:
+        for root in checkpoint.roots(kept):
+            checkpoint.delete(host, vm, root, True)
+        _wait_for_merge(host, vm)
+
+    if not kept:  # the host itself deletes an automatic checkpoint when the VM is turned off
+        first = steps[0]
+
+        def delete_merged() -> None:
+            merge()
+            first.apply()
+
+        return [first._replace(apply=delete_merged), *steps[1:]]
+    names = [snapshot.name for snapshot in kept]
+    what = f"delete the checkpoints of {vm}"
+    return [Step(what, {"checkpoints": names}, {"checkpoints": []}, merge, ("state",)), *steps]
+
+
+def _wait_for_merge(host: Target, vm: VM) -> None:
+    """Wait until the VM is on the files that people created. Raises Refused. Predictions don't take time to merge."""
+    if host.foresees:
+        return
+
+    def merged() -> bool:
+        drives = layouts.fetch(host, vm).drives
+        return not any(paths.suffix(attached.path or "") in disk_file.ON_CHECKPOINT for attached in drives)
+
+    way_out = "Run the task again when the host has merged them; Hyper-V Manager shows the progress"
+    wait_until(host, merged, _MERGING, f"merge the checkpoints of {vm} into its disks", way_out)
 
 
 def _fetch_files(host: Target, vm: VM) -> list[str]:

@@ -347,7 +347,14 @@ def test_a_checkpoint_that_the_host_took_by_itself_does_not_count(lab: Lab) -> N
 def test_checkpoints_and_disks_go_together(lab: Lab) -> None:
     task = {"name": "grown01", "state": "absent", "remove_checkpoints": True, "delete_disks": True}
     result = lab.apply("vm", **task)
-    assert result["diff"]["after"] == {"state": "absent", "disks": {r"C:\VMs\grown.vhdx": {"exists": False}}}
+    assert result["diff"] == {
+        "before": {
+            "state": "present",
+            "checkpoints": ["first", "second"],
+            "disks": {r"C:\VMs\grown.vhdx": {"exists": True}},
+        },
+        "after": {"state": "absent", "checkpoints": [], "disks": {r"C:\VMs\grown.vhdx": {"exists": False}}},
+    }
     assert not [file.path for file in lab.machine.files if "grown" in file.path]
 
 
@@ -379,6 +386,48 @@ def test_a_disk_in_use_by_something_else_is_not_deleted(lab: Lab) -> None:
 def test_a_removal_that_fails_half_way(lab: Lab) -> None:
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="DestroySystem", text="The disk is on fire."))
     result = lab.fails("vm", "remove VM 'running01'", "on fire", name="running01", state="absent", delete_disks=True)
-    assert result["completed"] == ["turn off VM 'running01'"]
-    assert lab.machine.files.get(r"C:\VMs\running.vhdx")
+    assert result["completed"] == ["turn off VM 'running01'", r"delete 'C:\VMs\running.vhdx'"]
     lab.apply("vm", name="running01", state="absent", delete_disks=True)
+
+
+REMOVAL = {"name": "grown01", "state": "absent", "remove_checkpoints": True, "delete_disks": True}
+
+
+@pytest.mark.parametrize("do", ["fault", "lose", "drop"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"method": "DestroySnapshotTree"},
+        *({"method": "Delete", "at": number} for number in (1, 2, 3)),
+        {"method": "DestroySystem"},
+    ],
+)
+def test_a_removal_that_is_interrupted_is_finished_by_the_next_run(lab: Lab, do: str, rule: dict[str, Any]) -> None:
+    """The VM goes last, because only it knows its disks."""
+    for name in ("more", "most"):
+        lab.apply("vm_disk", vm="grown01", path=rf"C:\VMs\grown-{name}.vhdx", size="1GB")
+    lab.sim.faults.add(simulator.Rule(do=do, **rule))
+    lab.run("vm", **REMOVAL)
+    again = lab.run("vm", **REMOVAL)
+    assert not again.get("failed"), again
+    assert "grown01" not in [vm.name for vm in lab.machine.vms.values()]
+    assert [file.path for file in lab.machine.files if "grown" in file.path] == []
+    lab.leaves_alone("vm", **REMOVAL)
+
+
+def test_a_disk_that_cannot_be_deleted_keeps_the_vm_that_knows_it(lab: Lab) -> None:
+    lab.machine.files.get(r"C:\VMs\off.vhdx").read_only = True
+    task = {"name": "off01", "state": "absent", "delete_disks": True}
+    result = lab.run("vm", **task)
+    assert result.get("failed"), result
+    assert result["changed"] is False
+    assert lab.vm("off01")
+    lab.machine.files.get(r"C:\VMs\off.vhdx").read_only = False
+    lab.apply("vm", **task)
+    assert not lab.machine.files.get(r"C:\VMs\off.vhdx")
+
+
+@pytest.mark.parametrize("jobs", [{"delays": {"merge": 120}}])
+def test_disks_are_deleted_once_their_checkpoints_are_merged(lab: Lab) -> None:
+    lab.apply("vm", **REMOVAL)
+    assert [file.path for file in lab.machine.files if "grown" in file.path] == []
