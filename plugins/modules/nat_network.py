@@ -207,7 +207,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._hyperv.network import nat
+from ..module_utils._hyperv.network import nat, nat_plan
 from ..module_utils._policy.rules import ONE_NAT
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
@@ -225,9 +225,9 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     wanted, absent = nat.parse(task.params), task.params["state"] == "absent"
     network = nat.fetch(host, wanted)
     if absent:
-        steps = nat.plan_removal(host, network, wanted, task.params["force"])
+        steps = nat_plan.plan_removal(host, network, wanted, task.params["force"])
     else:
-        steps = nat.plan(host, network, wanted, ONE_NAT)
+        steps = nat_plan.plan(host, network, wanted, ONE_NAT)
 
     def outcome() -> dict[str, Any]:
         after = nat.fetch_again(host, network, wanted) if steps else network
