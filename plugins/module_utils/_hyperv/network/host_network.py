@@ -14,7 +14,7 @@ from ..._task.journal import wrote
 from ..._task.session import Target
 from ..._task.wait import wait_until
 from ..._wsman.cim import Instance, quote
-from ..._wsman.faults import Fault, HostError, NotFound, NotWSMan, OperationTimeout
+from ..._wsman.faults import ConnectionFailed, Fault, HostError, NotFound, NotWSMan, OperationTimeout
 from ..schema import INTERNAL_PORT, NET_ADAPTER, NET_ADDRESS, NET_ROUTE
 from . import switch
 from .ethernet import format_mac
@@ -99,7 +99,7 @@ def verified(host: Target, write: Callable[[], Any], done: Callable[[], bool], w
     failure: HostError | None = None
     try:
         write()
-    except (Fault, NotWSMan, MethodFailed, OperationTimeout) as error:
+    except (Fault, NotWSMan, MethodFailed, OperationTimeout, ConnectionFailed) as error:
         failure = error
     if failure is not None and not done():
         failure.message = f"could not {what}: {failure.message}"

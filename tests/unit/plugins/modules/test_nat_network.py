@@ -187,6 +187,29 @@ def test_whichever_request_fails_nothing_is_lost_or_untold(lab: Lab, name: str, 
         assert networks(lab) == before
 
 
+@pytest.mark.parametrize("name", REPLACEMENTS)
+@pytest.mark.parametrize("do", ["lose", "drop"])
+def test_a_request_whose_answer_is_lost_counts_if_windows_did_it(lab: Lab, name: str, do: str) -> None:
+    before_args, after_args, _ports = REPLACEMENTS[name]
+    before_args = {**LAB, "switch": "Internal", **before_args}
+    after_args = {**before_args, **after_args}
+    lab.succeeds(MODULE, **before_args)
+    before = networks(lab)
+    lab.succeeds(MODULE, **after_args)
+    count = len(lab.writes)
+    after = networks(lab)
+    for number in range(1, count + 1):
+        lab.succeeds(MODULE, **before_args)
+        lab.sim.faults.add(Write(do=do, at=number))
+        result = lab.run(MODULE, **after_args)
+        lab.sim.faults.clear()
+        now = networks(lab)
+        assert result["changed"] is (now != before), f"request {number}: {result}"
+        assert bool(result.get("failed")) is (now != after), f"request {number}: {result}"
+        lab.succeeds(MODULE, **after_args)
+        assert networks(lab) == after
+
+
 @pytest.mark.parametrize("manage", [False, True])
 def test_a_removal_that_stops_anywhere_can_be_run_again(lab: Lab, manage: bool) -> None:
     before = networks(lab)
