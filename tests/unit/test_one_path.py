@@ -16,6 +16,8 @@ MODEL: dict[str, Any] = {
             "drives": [{"letter": "C", "size": "1TB"}, {"letter": "D", "size": "1TB"}],
             "files": [
                 {"path": ISO, "size": "1GB"},
+                {"path": r"\\nas\iso\x.iso", "size": "1GB"},
+                {"path": r"\\nas\vms\any.vhdx", "size": "1GB"},
                 {"path": PARENT, "size": "40GB"},
                 {"path": r"D:\vms\child.vhdx", "parent": PARENT},
             ],
@@ -86,6 +88,56 @@ def test_a_disk_that_was_attached_under_another_spelling(lab: Lab, attached: str
     lab.leaves_alone("vm_disk", vm="owner", path=DISK)
     lab.refuses("vm_disk", "is attached to VM 'owner'", vm="other", path=DISK)
     lab.refuses("vm_disk", "is in use by VM 'owner'", path=DISK, state="absent", delete_file=True)
+
+
+def hidden(path: str) -> list[str]:
+    """Spellings that only the host can resolve."""
+    short = path.replace("os.vhdx", "OS~1.VHD").replace("golden.vhdx", "GOLDEN~1.VHD")
+    return [
+        short,
+        "\\\\localhost\\D$" + path[2:],
+        "\\\\HV01\\d$" + path[2:],
+        "//127.0.0.1/D$" + short[2:].replace("\\", "/"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(hidden(DISK))))
+def test_what_spelling_hides_the_id_of_the_disk_decides(shared_lab: Lab, number: int) -> None:
+    lab, disk, parent = shared_lab, hidden(DISK)[number], hidden(PARENT)[number]
+    assert lab.leaves_alone("vm_disk", vm="owner", path=disk)["drive"]["path"] == DISK
+    lab.refuses("vm_disk", "path: ", "is attached to VM 'owner'", vm="other", path=disk)
+    lab.refuses(
+        "vm_disk", "parent: ", "is attached to VM 'owner'", path=r"D:\vms\new" + disk[disk.rindex(".") :], parent=disk
+    )
+    lab.refuses("vm_disk", "is in use by VM 'owner'", path=disk, state="absent", delete_file=True)
+    lab.refuses("vm_disk", "is a parent of ", vm="other", path=parent)
+
+
+@pytest.mark.parametrize("attached", hidden(DISK))
+def test_a_disk_that_was_attached_under_a_hidden_spelling(lab: Lab, attached: str) -> None:
+    rows = lab.machine.repository.rows("Msvm_StorageAllocationSettingData")
+    (medium,) = (row for row in rows if row["HostResource"] == [DISK])
+    medium["HostResource"] = [attached]
+    lab.leaves_alone("vm_disk", vm="owner", path=DISK)
+    lab.refuses("vm_disk", "is attached to VM 'owner'", vm="other", path=DISK)
+    lab.refuses("vm_disk", "is in use by VM 'owner'", path=DISK, state="absent", delete_file=True)
+
+
+SHARED_ISO, SHARED_DISK = r"\\nas\iso\x.iso", r"\\nas\vms\share.vhdx"
+
+
+def test_files_on_a_share(lab: Lab) -> None:
+    """The host's own file system doesn't show them."""
+    lab.apply("vm_dvd_drive", vm="other", path=SHARED_ISO)
+    lab.leaves_alone("vm_dvd_drive", vm="other", path="//NAS/iso/./x.iso")
+    lab.apply("vm_dvd_drive", vm="other", path=SHARED_ISO, state="absent")
+    lab.apply("vm_disk", vm="other", path=SHARED_DISK, size="1GB")
+    lab.refuses("vm_disk", "is attached to VM 'other'", vm="owner", path=SHARED_DISK)
+    lab.apply("vm_disk", vm="other", path=SHARED_DISK, state="absent")
+    words = ("path: ", "is on a share", "Delete it on the file server")
+    lab.refuses("vm_disk", *words, path=SHARED_DISK, state="absent", delete_file=True)
+    lab.apply("vm", name="new01", path=r"\\nas\vms", disks=[{"path": r"\\nas\vms\new.vhdx", "size": "1GB"}])
+    lab.fails("vm_dvd_drive", "x.iso", vm="owner", controller_location=2, path=r"\\nas\gone\x.iso")
 
 
 @pytest.mark.parametrize("path", ["\\\\?\\D:\\vms\\owner\\os.vhdx", "//./D:/vms/owner/os.vhdx"])

@@ -149,8 +149,9 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     disk_file.check_new(host, wanted)
     disk_file.check_folder(host, path, new_folder)
     capacity.check_drive(host, path)
-    if wanted.type == "fixed" and wanted.size:
-        capacity.check_space(host, path, wanted.size)
+    origin = (wanted.source and disk_file.fetch_known(host, wanted.source)) or {}
+    if wanted.type == "fixed":
+        capacity.check_space(host, path, wanted.size or origin.get("MaxInternalSize") or 0)
     after = {
         "type": wanted.kind,
         **({"size": format_size(wanted.size)} if wanted.size else {}),

@@ -24,8 +24,11 @@ _MOST_NAME = 255
 _SHORT = re.compile(r"[^~.]{1,6}~\d{1,2}(\.[^.]{1,3})?")
 
 
-def canonical(path: str, option: str = "path") -> str:
-    """The one spelling of a full path, in the letters of the task. Raises Invalid if it is no full path of a file."""
+def canonical(path: str, option: str = "path", of_folder: bool = False) -> str:
+    """The one spelling of a full path, in the letters of the task. Raises Invalid if it is no full path of a file.
+
+    A drive or a share itself is the path of a folder, without a backslash at its end.
+    """
     text = path.replace("/", "\\")
     if _DEVICE.match(text):
         raise Invalid(
@@ -34,7 +37,8 @@ def canonical(path: str, option: str = "path") -> str:
             path=path,
         )
     root, names = _split(text)
-    if not (_DRIVE.match(text) or text.startswith("\\\\")) or not names:
+    is_full = _DRIVE.match(text) or (text.startswith("\\\\") and root.count("\\") == 3)
+    if not is_full or not (names or of_folder):
         raise Invalid(f"'{path}' is not a full path on the host, such as C:\\VMs\\data.vhdx", option=option, path=path)
     for name in names:
         check_name(name, path, option)

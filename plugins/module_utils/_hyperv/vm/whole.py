@@ -114,7 +114,7 @@ Wanted = Mapping[str, Any]  # parsed options by name of the section
 def parse(params: Mapping[str, Any]) -> Wanted:
     """What the options ask for, by section. Raises Invalid before anything is read."""
     if params["path"]:
-        paths.canonical(params["path"])
+        paths.canonical(params["path"], of_folder=True)
     wanted = {section.name: _parse(section, params) for section in (*INNATE, *ADDED)}
     nested, adapters = wanted["nesting"], wanted["adapters"]
     if nested is None:
@@ -158,7 +158,7 @@ def folder(name: str, params: Mapping[str, Any]) -> str | None:
     """The folder that a new VM gets for its files, if the option ``path`` is given."""
     if not params["path"]:
         return None
-    home = f"{paths.canonical(params['path'])}\\{name}"
+    home = f"{paths.canonical(params['path'], of_folder=True)}\\{name}"
     paths.check_name(name, home, "name")
     return home
 

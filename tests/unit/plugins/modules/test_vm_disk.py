@@ -580,6 +580,44 @@ def test_a_drive_that_is_full(lab: Lab) -> None:
     lab.refuses("vm_disk", *words, path=NEW, size="30TB", type="fixed")
 
 
+@pytest.mark.parametrize("do", ["fault", "lose", "drop"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"method": "RemoveResourceSettings", "at": 1},
+        {"method": "RemoveResourceSettings", "at": 2},
+        {"method": "Delete"},
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"delete_file": True}])
+@real_host
+def test_a_removal_that_is_interrupted_is_finished_by_the_next_run(
+    lab: Lab, do: str, rule: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Neither the file nor a drive without a disk remains."""
+    path = r"C:\VMs\off.vhdx"
+    task = {"vm": "off01", "path": path, "state": "absent", **more}
+    lab.sim.faults.add(simulator.Rule(do=do, **rule))
+    lab.run("vm_disk", **task)
+    lab.sim.faults.clear()
+    again = lab.run("vm_disk", **task)
+    assert not again.get("failed"), again
+    assert lab.info("off01", "disks")["disks"] == []
+    assert bool(lab.machine.files.get(path)) is not bool(more)
+    lab.leaves_alone("vm_disk", **task)
+
+
+@real_host
+def test_a_drive_without_a_disk_is_removed_only_where_the_task_means_it(lab: Lab) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="RemoveResourceSettings", at=2, text="Stuck."))
+    task = {"vm": "off01", "path": r"C:\VMs\off.vhdx", "state": "absent"}
+    assert lab.fails("vm_disk", "Stuck.", **task)["changed"] is True
+    lab.leaves_alone("vm_disk", **task, controller_location=5)
+    result = lab.apply("vm_disk", **task)
+    assert result["diff"]["before"] == {"disks": {"": {"attached": "scsi 0:0"}}}
+    assert lab.info("off01", "disks")["disks"] == []
+
+
 # ---- long work ----
 
 

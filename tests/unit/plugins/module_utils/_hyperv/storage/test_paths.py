@@ -38,6 +38,14 @@ def test_letters_stay_as_the_task_writes_them() -> None:
     assert paths.canonical(r"\\\\NAS\\iso\\x.iso") == r"\\NAS\iso\x.iso", "doubled backslashes in single quotes"
 
 
+@pytest.mark.parametrize(("path", "expected"), [("d:/", "d:"), (r"\\nas\vms\\", r"\\nas\vms"), ("C:\\x\\..", "C:")])
+def test_a_drive_and_a_share_are_folders(path: str, expected: str) -> None:
+    assert paths.canonical(path, of_folder=True) == expected
+    for wrong in ("d:", r"\\nas", "vms", "\\"):
+        with pytest.raises(Invalid, match="is not a full path"):
+            paths.canonical(wrong, of_folder=True)
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
