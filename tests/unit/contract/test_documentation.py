@@ -75,6 +75,7 @@ CMDLETS: Mapping[str, str] = {
     "New-NetIPAddress": "IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
     "Convert-VHD": "Path",
+    "Optimize-VHD": "Path",
     "New-VHD": "BlockSizeBytes Differencing Dynamic Fixed ParentPath Path SizeBytes",
     "New-VM": "Generation Path Version",
     "New-VMSwitch": "AllowManagementOS EnableEmbeddedTeaming EnableIov MinimumBandwidthMode Name NetAdapterName Notes "

@@ -22,6 +22,7 @@ from .paths import suffix
 TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
 _SECTOR = 4096
 _FILE_NOT_FOUND = 32779
+_QUICK = 1  # Mode of CompactVirtualHardDisk
 
 # What CIM_DataFile.Delete returns (CIM_LogicalFile docs); other numbers than the virtualization services use.
 _DELETE_RESULTS = {2: "access denied", 8: "unspecified failure", 9: "no such file", 15: "the file is in use"}
@@ -486,6 +487,12 @@ def expand(host: Target, path: str, size: int) -> None:
         {"Path": path, "MaxInternalSize": size},
         what=f"expand the virtual disk '{path}' to {format_size(size)}",
     )
+
+
+def compact(host: Target, path: str) -> None:
+    """Release blocks of the file that the disk doesn't use; the quick mode, which needs no mounted disk."""
+    arguments = {"Path": path, "Mode": _QUICK}
+    jobs.call(host, IMAGE_SERVICE, "CompactVirtualHardDisk", arguments, what=f"compact the virtual disk '{path}'")
 
 
 def query_in_use(host: Target, path: str) -> bool:

@@ -189,6 +189,28 @@ def _check_expandable(host: Target, path: str, held: Drive | None) -> None:
         raise Refused(text, option="size", path=path)
 
 
+def plan_compact(host: Target, path: str, held: Drive | None = None, vm: VM | None = None) -> list[Step]:
+    """The step that compacts a file. Raises Missing, Refused if it has children, is open, or is a fixed disk.
+
+    ``held`` is the drive of the VM that has the disk.
+    """
+    settings = disk_file.fetch_known(host, path)
+    if settings is None:
+        raise Missing(f"the host has no file '{path}', so it can't be compacted", option="path", path=path)
+    if disk_file.describe(settings)["type"] == "fixed":
+        text = f"'{path}' is a fixed disk, which keeps its whole size; only other types of disks can be compacted"
+        raise Refused(text, option="state", path=path)
+    users = {owner for owner, used in disk_file.query_attached(host) if disk_file.same(host, used, path)}
+    disk_file.check_childless(host, path, users, "state")
+    open_in_vm = bool(vm and held and vm.state != OFF)
+    if not open_in_vm and disk_file.query_in_use(host, path):
+        text = f"'{path}' is in use. Turn off the VM that has it, name the VM in the task, or try later"
+        raise Refused(text, option="state", path=path)
+    what = f"compact the virtual disk '{path}'"
+    before, after = {"disks": {path: {"compacted": None}}}, {"disks": {path: {"compacted": True}}}
+    return [Step(what, before, after, lambda: disk_file.compact(host, path), ("state",) if open_in_vm else ())]
+
+
 def plan_delete(
     host: Target, path: str, leaving: VM | None = None, checkpoints: Collection[str] = (), option: str = "path"
 ) -> list[Step]:

@@ -393,6 +393,30 @@ def test_a_copy_is_attached_and_later_runs_leave_its_content_alone(lab: Lab) -> 
     lab.leaves_alone("vm_disk", path=NEW, source=r"C:\Images\old.vhd")
 
 
+@real_host
+def test_compacted_at_every_run(lab: Lab) -> None:
+    for args in ({"path": CHILD}, {"path": r"C:\VMs\off.vhdx"}, {"vm": "off01", "path": r"C:\VMs\off.vhdx"}):
+        assert lab.apply("vm_disk", once_more=False, state="compacted", **args)["changed"] is True
+        assert lab.writes == ["Invoke Msvm_ImageManagementService CompactVirtualHardDisk"]
+    task = {"vm": "run01", "path": r"C:\VMs\run.vhdx", "state": "compacted"}
+    lab.refuses("vm_disk", "VM 'run01' is running", "changing state needs it off", **task)
+    result = lab.apply("vm_disk", once_more=False, allow_power_cycle=True, **task)
+    assert result["power_cycled"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (r"C:\Images\gone.vhdx", ("path: the host has no file",)),
+        (r"C:\Images\fixed.vhdx", ("state: ", "is a fixed disk")),
+        (r"C:\VMs\run.vhdx", ("state: ", "is in use")),
+        (r"C:\VMs\grown.vhdx", ("state: ", "is in use by VM 'grown01' as a parent of")),
+    ],
+)
+def test_what_is_not_compacted(shared_lab: Lab, path: str, words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm_disk", *words, path=path, state="compacted")
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
