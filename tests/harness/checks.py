@@ -86,6 +86,26 @@ def three_runs(model: Any, play: Sequence[Task]) -> list[Outcome]:
     return [Outcome(*row) for row in zip(play, check, *runs, strict=True)]
 
 
+def three_runs_each(model: Any, play: Sequence[Task]) -> list[Outcome]:
+    """Each task on a simulation of its own: in check mode, for real and again."""
+    outcomes = []
+    for task in play:
+        with open_lab(model) as lab:
+            lab.sim.advance(300)  # guests have booted
+            before = lab.state()
+            check = lab.run(task.module, check=True, **task.args)
+            assert not lab.writes, f"{task.name}: check mode sent a write"
+            assert lab.state() == before, f"{task.name}: check mode changed the host"
+            real, again = lab.run(task.module, **task.args), lab.run(task.module, **task.args)
+            outcomes.append(Outcome(task, check, real, again))
+    return outcomes
+
+
+def unforeseen(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """The differences by name of the task, for tasks that have any."""
+    return {outcome.task.name: found for outcome in outcomes if (found := differences(outcome))}
+
+
 def differences(outcome: Outcome) -> list[str]:
     """What the check of a task should have foreseen: changed, refusal, keys, values and diff, ids aside."""
     check, real = outcome.check, outcome.real

@@ -172,6 +172,7 @@ SHUTDOWN = _class(
     "Msvm_ShutdownComponent",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="CreationClassName DeviceID SystemCreationClassName SystemName",
+    uint16_array="OperationalStatus",
 )
 JOB = _class(
     V2,

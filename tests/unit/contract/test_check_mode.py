@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests.harness import collection
-from ansible_collections.nested.hyperv.tests.harness.checks import Outcome, Task, check_run, differences, three_runs
+from ansible_collections.nested.hyperv.tests.harness.checks import Outcome, Task, check_run, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import open_lab
 
 MODEL = Path(__file__).with_name("model.yml")
@@ -185,10 +185,6 @@ def examples(module: str) -> list[Task]:
     key = f"nested.hyperv.{module}"
     documented = collection.documentation(module, "EXAMPLES")
     return [Task(task["name"], module, task[key] or {}) for task in documented if key in task]
-
-
-def unforeseen(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
-    return {outcome.task.name: found for outcome in outcomes if (found := differences(outcome))}
 
 
 def incomplete(outcomes: Sequence[Outcome]) -> list[Any]:

@@ -85,7 +85,7 @@ def query_volumes(host: Target) -> list[Instance]:
 
 def check_drive(host: Target, path: str, option: str = "path") -> None:
     """Raise Missing if a path is on a drive that the host doesn't have."""
-    if path[1:2] != ":":
+    if path[1:2] != ":" or path[:1].upper() == "C":  # Windows itself is on C:
         return
     letters = {row["DriveLetter"].upper() for row in query_volumes(host) if row["DriveLetter"]}
     if letters and path[:2].upper() not in letters:

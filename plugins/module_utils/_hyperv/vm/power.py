@@ -31,6 +31,9 @@ _VERBS = {RUNNING: "start", OFF: "turn off", SAVED: "save", PAUSED: "pause"}
 # How long a host may refuse a request because a transition or checkpoint job still runs.
 _SETTLING = 30.0  # seconds
 
+_BOOTING = 120_000  # milliseconds that a guest may take until it can be asked to shut down
+_NO_ANSWER = {6, 7, 12, 13}  # OperationalStatus of a service in error, not contacted, or lost
+
 OPTIONS: dict[str, Any] = {
     "allow_power_cycle": {"type": "bool", "default": False},
     "force_off": {"type": "bool", "default": False},
@@ -80,6 +83,25 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
         )
 
 
+def check_shutdown(host: Target, vm: VM, permission: Permission) -> None:
+    """Raise Refused if the guest of a running VM can't be asked to shut down; a guest that boots may answer later.
+
+    OperationalStatus as the documentation of Msvm_ShutdownComponent lists it.
+    """
+    if vm.state != RUNNING or permission.force_off:
+        return
+    columns, where = ("SystemName", "OperationalStatus"), f"SystemName = {quote(vm.id)}"
+    rows = host.once(("shutdown", vm.id), lambda: host.client.query(SHUTDOWN, columns=columns, where=where))
+    if not rows or (vm.uptime >= _BOOTING and _NO_ANSWER.intersection(rows[0]["OperationalStatus"][:1])):
+        raise Refused(
+            f"{vm} has no shutdown integration service that answers. Shut the guest down yourself, or cut its power "
+            "with 'force_off: true'",
+            vm=vm.name,
+            power_cycle_required=True,
+            power_cycled=False,
+        )
+
+
 @dataclass
 class VmCycle:
     """The power cycle of a VM, as a Cycle of the engine; without a VM, nothing is turned off."""
@@ -96,6 +118,7 @@ class VmCycle:
         if self.needed:
             rules = (step.rule for step in steps if step.needs_off and step.rule)
             check_may_turn_off(self.vm, options, self.permission, next(rules, None))
+            check_shutdown(self.host, self.vm, self.permission)
 
     def report(self) -> dict[str, Any]:
         return {"power_cycle_required": self.needed, "power_cycled": self.done}
@@ -155,6 +178,7 @@ def plan_state(host: Target, vm: VM, state: str, permission: Permission) -> Tran
     check_may_turn_off(vm, ["state"], permission._replace(allow_power_cycle=True))
     before, after = {"state": vm.state}, {"state": state}
     if state == OFF:
+        check_shutdown(host, vm, permission)
         first = Step(f"turn off {vm}", before, after, lambda: turn_off(host, vm, permission))
         return Transition([first], [], vm.in_state(OFF))
     cycle = Step(f"turn off {vm}", before, after, lambda: None, ("state",))

@@ -100,3 +100,19 @@ def test_a_user_without_rights_to_see_the_volumes_is_not_refused(lab: Lab, right
         lab.machine.files.drives = drives
     lab.sim.faults.add(simulator.Rule(do="fault", class_name="Win32_Volume", times=0, fault="AccessDenied"))
     assert lab.run("vm_disk", path=r"D:\new.vhdx", size="1GB", type="fixed")["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("vm", {"name": "run01", "state": "off"}),
+        ("vm", {"name": "run01", "state": "restarted"}),
+        ("vm", {"name": "run01", "state": "absent"}),
+        ("vm_processor", {"name": "run01", "count": 4, "allow_power_cycle": True}),
+    ],
+    ids=str,
+)
+def test_a_guest_without_a_shutdown_service_that_answers(lab: Lab, module: str, args: dict[str, Any]) -> None:
+    lab.sim.advance(300)  # a guest that boots may answer later
+    lab.refuses(module, "VM 'run01' has no shutdown integration service that answers", "force_off: true", **args)
+    lab.apply(module, once_more=args.get("state") != "restarted", force_off=True, **args)

@@ -21,6 +21,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.power imp
     Permission,
     VmCycle,
     check_may_turn_off,
+    check_shutdown,
     plan_off,
     plan_state,
 )
@@ -146,7 +147,9 @@ def test_a_restart_needs_the_vm_off_and_starts_what_the_power_cycle_leaves_off_o
 
 @pytest.mark.parametrize("state", [OFF, RESTARTED])
 def test_a_requested_state_permits_turning_the_vm_off_and_nothing_more(state: str) -> None:
-    plan_state(HOST, VM(ID, "web01", RUNNING), state, Permission())
+    host = Target("hv01", Client(unreachable))
+    host.once(("shutdown", ID), lambda: [{"OperationalStatus": [2]}])
+    plan_state(host, VM(ID, "web01", RUNNING), state, Permission())
     for before in (PAUSED, SAVED):
         with pytest.raises(Refused) as caught:
             plan_state(HOST, VM(ID, "web01", before), state, Permission())
@@ -281,3 +284,36 @@ def test_a_failure_that_waiting_does_not_mend_is_reported_at_once(lab: Lab, host
     with pytest.raises(MethodFailed, match="start VM 'off01'"):
         power.start(host, find.fetch(host, "off01", None))
     assert len(lab.power_requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "uptime", "refused"),
+    [
+        ([], 0, False),
+        ([2], 0, False),
+        ([2, 2], 10**6, False),
+        ([12], 1000, False),
+        ([12], 10**6, True),
+        ([13], 10**6, True),
+    ],
+    ids=str,
+)
+def test_a_guest_that_can_not_shut_down_is_known_before_it_is_asked(
+    status: list[int], uptime: int, refused: bool
+) -> None:
+    host, vm = Target("hv01", Client(unreachable)), VM(ID, "web01", RUNNING, uptime)
+    host.once(("shutdown", ID), lambda: [{"OperationalStatus": status}])
+    if refused:
+        with pytest.raises(Refused, match="no shutdown integration service that answers"):
+            check_shutdown(host, vm, Permission())
+    else:
+        check_shutdown(host, vm, Permission())
+    check_shutdown(host, vm, Permission(force_off=True))
+
+
+def test_a_vm_without_a_shutdown_service_is_never_asked() -> None:
+    host = Target("hv01", Client(unreachable))
+    host.once(("shutdown", ID), list)
+    with pytest.raises(Refused):
+        check_shutdown(host, VM(ID, "web01", RUNNING), Permission())
+    check_shutdown(host, VM(ID, "web01", PAUSED), Permission())
