@@ -106,6 +106,12 @@ def unforeseen(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
     return {outcome.task.name: found for outcome in outcomes if (found := differences(outcome))}
 
 
+def incomplete(outcomes: Sequence[Outcome]) -> list[Any]:
+    """Warnings that a prediction is not complete."""
+    texts = [text for outcome in outcomes for text in outcome.check.get("warnings", ())]
+    return [text for text in texts if "don't see all" in text]
+
+
 def differences(outcome: Outcome) -> list[str]:
     """What the check of a task should have foreseen: changed, refusal, keys, values and diff, ids aside."""
     check, real = outcome.check, outcome.real

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nested.hyperv.tests.harness import collection
-from ansible_collections.nested.hyperv.tests.harness.checks import Outcome, Task, check_run, three_runs, unforeseen
+from ansible_collections.nested.hyperv.tests.harness.checks import Task, check_run, incomplete, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import open_lab
 
 MODEL = Path(__file__).with_name("model.yml")
@@ -185,12 +185,6 @@ def examples(module: str) -> list[Task]:
     key = f"nested.hyperv.{module}"
     documented = collection.documentation(module, "EXAMPLES")
     return [Task(task["name"], module, task[key] or {}) for task in documented if key in task]
-
-
-def incomplete(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Warnings that a prediction is not complete."""
-    texts = [text for outcome in outcomes for text in outcome.check.get("warnings", ())]
-    return [text for text in texts if "don't see all" in text]
 
 
 @pytest.mark.parametrize("os", ["server2022", "windows11"])
