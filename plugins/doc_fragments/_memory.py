@@ -10,7 +10,8 @@ _OPTIONS = r"""
 dynamic:
   description:
     - Whether the VM has dynamic memory, so that the host adds and removes memory while the VM is running.
-    - New VMs have dynamic memory unless this option is V(false).
+    - New VMs have dynamic memory, from 512 MB to 1 TB, unless this option is V(false).
+    - With V(false), O(.minimum) and O(.maximum) are ignored if O(.startup) lies between them.
     - Enabling dynamic memory disables virtual NUMA for the VM, because a VM cannot have both.
     - Changing this option requires the VM to be off. Corresponds to C(Set-VMMemory -DynamicMemoryEnabled).
   type: bool
@@ -26,14 +27,14 @@ startup:
 minimum:
   description:
     - Minimum amount of dynamic memory, in the format of O(.startup). It must not exceed O(.startup).
-    - Defaults to 512 MB for a new VM. Not supported with static memory.
+    - Defaults to 512 MB for a new VM. Static memory has none, see O(.dynamic).
     - Can be decreased while the VM is running. Increasing it requires the VM to be off. Corresponds to
       C(Set-VMMemory -MinimumBytes).
   type: str
 maximum:
   description:
     - Maximum amount of dynamic memory, in the format of O(.startup). It must not be less than O(.startup).
-    - Defaults to 1 TB for a new VM. Not supported with static memory.
+    - Defaults to 1 TB for a new VM. Static memory has none, see O(.dynamic).
     - Can be increased while the VM is running. Decreasing it requires the VM to be off. Corresponds to
       C(Set-VMMemory -MaximumBytes).
   type: str
@@ -47,6 +48,18 @@ priority:
     - Priority of the VM when the host does not have enough memory for all VMs, from 0 (lowest) to 100 (highest).
     - Defaults to 50 for a new VM. Can be changed while the VM is running. Corresponds to C(Set-VMMemory -Priority).
   type: int
+hypervisor_in_guest:
+  description:
+    - Whether to assume that Hyper-V is running inside a running VM. The host cannot detect it.
+    - V(auto) assumes it for every VM to which virtualization extensions are exposed.
+    - V(assume) assumes it for every VM.
+    - V(ignore) attempts the change while the VM is running. The host refuses the change if Hyper-V is running inside
+      the VM.
+    - While it is, amounts of memory require the VM to be off. O(.buffer) and O(.priority) do not. No cmdlet has this
+      option.
+  type: str
+  choices: [auto, assume, ignore]
+  default: auto
 """
 
 

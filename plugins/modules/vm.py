@@ -65,7 +65,8 @@ options:
   memory:
     description:
       - Memory, as in M(nested.hyperv.vm_memory).
-      - If virtualization extensions are exposed to a running VM, every change of its memory requires the VM to be off.
+      - If virtualization extensions are exposed to a running VM, changes of its amounts of memory require the VM to be
+        off, see O(memory.hypervisor_in_guest).
     type: dict
   nesting:
     description: Nested virtualization, as in M(nested.hyperv.vm_nesting).

@@ -16,18 +16,8 @@ description:
   - While the VM is running, O(buffer) and O(priority) can be changed. With dynamic memory, O(minimum) can be decreased
     and O(maximum) increased. With static memory, O(startup) can be changed. Every other change requires the VM to be
     off, and so does every change of a paused or saved VM.
-  - While Hyper-V is running inside a VM, the VM must be off to change its memory, see O(hypervisor_in_guest).
-options:
-  hypervisor_in_guest:
-    description:
-      - Whether to assume that Hyper-V is running inside a running VM. The host cannot detect it.
-      - V(auto) assumes it for every VM to which virtualization extensions are exposed.
-      - V(assume) assumes it for every VM.
-      - V(ignore) attempts the change while the VM is running. The host refuses the change if Hyper-V is running inside
-        the VM.
-    type: str
-    choices: [auto, assume, ignore]
-    default: auto
+  - While Hyper-V is running inside a VM, the VM must be off to change its amounts of memory, see
+    O(hypervisor_in_guest).
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._vm
@@ -123,14 +113,12 @@ from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task
 from ..module_utils._task.step import Plan
-from ..module_utils._task.table import expected
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
         **find.OPTIONS,
         **memory.OPTIONS,
         **power.OPTIONS,
-        "hypervisor_in_guest": {"type": "str", "choices": ["auto", "assume", "ignore"], "default": "auto"},
     },
     **find.ONE,
     "supports_check_mode": True,
@@ -141,8 +129,8 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     wanted = memory.parse(task.params)
     vm = find.fetch_by_name(host, task.params)
     parts = Parts(host, vm, rules)
-    after = expected(memory.PROPERTIES, parts.memory, wanted)
-    steps = memory.plan(parts, wanted, task.params["hypervisor_in_guest"])
+    after = memory.expected(parts.memory, wanted)
+    steps = memory.plan(parts, wanted)
     result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(task.params)))
     return {**result, "id": vm.id, "name": vm.name, "memory": memory.described(after)}
 

@@ -59,6 +59,14 @@ FRESH: dict[str, Any] = {
 # ---- secure boot ----
 
 
+def without_harmless(parts: Parts, wanted: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """The wanted sections without `secure_boot: false` of a generation 1 VM, which never has it."""
+    options = wanted["firmware"]
+    if parts.generation != 1 or options.get("secure_boot") is not False:
+        return wanted
+    return {**wanted, "firmware": {key: value for key, value in options.items() if key != "secure_boot"}}
+
+
 def check(parts: Parts, wanted: Mapping[str, Any]) -> None:
     """Raise Invalid if secure boot options are not for this VM, Refused if they are not for this host."""
     host, vm = parts.host, parts.vm

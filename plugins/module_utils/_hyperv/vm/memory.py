@@ -26,8 +26,11 @@ OPTIONS: dict[str, Any] = {
     "maximum": {"type": "str"},
     "buffer": {"type": "int"},
     "priority": {"type": "int"},
+    "hypervisor_in_guest": {"type": "str", "choices": ["auto", "assume", "ignore"], "default": "auto"},
 }
 
+_BELIEF = "hypervisor_in_guest"
+_BOUNDS = {"minimum", "maximum"}
 _MB = 1 << 20
 LEAST = 32 * _MB  # smallest startup and minimum that Hyper-V takes
 MOST = 240 * 1024 * 1024 * _MB  # 240 TB, a generation 2 VM on Windows Server 2025
@@ -54,8 +57,28 @@ FRESH: dict[str, Any] = {
 
 
 def parse(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The wanted options in bytes and percent, within their bounds. Raises Invalid."""
-    return table.parse(PROPERTIES, options)
+    """The wanted options in bytes and percent, within their bounds; the belief unless it is auto. Raises Invalid."""
+    wanted, belief = table.parse(PROPERTIES, options), options.get(_BELIEF, "auto")
+    return {**wanted, _BELIEF: belief} if wanted and belief != "auto" else wanted
+
+
+def expected(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory options as they are after the wanted ones were written."""
+    return table.expected(PROPERTIES, row, _amounts(wanted))
+
+
+def _amounts(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted options that are properties of the memory.
+
+    Bounds of dynamic memory beside `dynamic: false` say nothing about the VM, as long as they fit.
+    """
+    ignored = {_BELIEF} | (_BOUNDS if _fitting_bounds(wanted) else set())
+    return {option: value for option, value in wanted.items() if option not in ignored}
+
+
+def _fitting_bounds(wanted: Mapping[str, Any]) -> bool:
+    amounts = [wanted[option] for option in ("minimum", "startup", "maximum") if option in wanted]
+    return wanted.get("dynamic") is False and amounts == sorted(amounts)
 
 
 def described(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +106,8 @@ def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     if not low <= start <= high:
         raise Invalid(
             f"{vm} would get minimum {format_size(low)}, startup {format_size(start)} and maximum {format_size(high)}; "
-            "minimum <= startup <= maximum is required; set the other values as well",
+            "minimum <= startup <= maximum is required; set the other values as well"
+            + ("" if "dynamic" in wanted else ", or 'dynamic: false' for static memory"),
             option=next(option for option in ("startup", "minimum", "maximum", "dynamic") if option in wanted),
         )
 
@@ -105,7 +129,11 @@ def values(changes: list[Change], row: Mapping[str, Any]) -> dict[str, Any]:
 
 def fresh_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """All CIM properties of a new VM's memory, so that they don't depend on the host's defaults."""
-    return {**FRESH, **values(table.changes(PROPERTIES, FRESH, wanted), FRESH)}
+    return {**FRESH, **values(table.changes(PROPERTIES, FRESH, _amounts(wanted)), FRESH)}
+
+
+# What a hypervisor in the guest doesn't notice.
+_NO_AMOUNT = ("buffer", "priority")
 
 
 def needing_off(vm: VM, changes: list[Change], dynamic: bool, inside: bool) -> list[str]:
@@ -115,8 +143,10 @@ def needing_off(vm: VM, changes: list[Change], dynamic: bool, inside: bool) -> l
     """
     if vm.state == OFF:
         return []
-    if vm.state != RUNNING or inside:
+    if vm.state != RUNNING:
         return [change.option for change in changes]
+    if inside:
+        return [change.option for change in changes if change.option not in _NO_AMOUNT]
     return [change.option for change in changes if not _live(change, dynamic)]
 
 
@@ -129,9 +159,7 @@ def _live(change: Change, dynamic: bool) -> bool:
             return dynamic and change.after > change.before
         case "startup":
             return not dynamic
-        case "buffer" | "priority":
-            return True
-    return False
+    return change.option in _NO_AMOUNT
 
 
 def hypervisor_inside(parts: Parts, belief: str) -> bool:
@@ -141,14 +169,15 @@ def hypervisor_inside(parts: Parts, belief: str) -> bool:
     return belief == "assume" or bool(parts.processor["ExposeVirtualizationExtensions"])
 
 
-def plan(parts: Parts, wanted: Mapping[str, Any], belief: str = "auto") -> list[Step]:
+def plan(parts: Parts, wanted: Mapping[str, Any], belief: str | None = None) -> list[Step]:
     """The step to the wanted (parsed) memory. Raises Invalid, Refused.
 
-    ``belief`` is the option hypervisor_in_guest: whether Hyper-V counts as running inside.
+    ``belief`` is the option hypervisor_in_guest, for whom it isn't among the wanted ones.
     """
     vm, row = parts.vm, parts.planned_memory
     if not wanted:
         return []
+    belief, wanted = belief or wanted.get(_BELIEF, "auto"), _amounts(wanted)
     check(vm, row, wanted)
     changes = table.changes(PROPERTIES, row, wanted)
     inside = bool(changes) and hypervisor_inside(parts, belief)

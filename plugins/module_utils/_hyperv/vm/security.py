@@ -36,6 +36,8 @@ def plan(parts: Parts, wanted: bool | None) -> list[Step]:
     if wanted is None:
         return []
     host, vm = parts.host, parts.vm
+    if not wanted and parts.generation == 1:
+        return []
     if parts.generation == 1:
         raise Invalid(f"{vm} is a generation 1 VM, which has no virtual TPM; leave it out", option="tpm", vm=vm.name)
     if wanted and parts.security is NO_SECURITY:

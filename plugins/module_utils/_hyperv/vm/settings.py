@@ -18,7 +18,11 @@ from . import firmware, resources
 from .parts import Parts
 
 # Notes are an array in CIM of which hosts keep the first element only.
-NOTES = Kind(read=lambda notes: "\n".join(notes or []).replace("\r\n", "\n"), write=lambda text: [text])
+NOTES = Kind(
+    parse=lambda text: text.replace("\r\n", "\n"),
+    read=lambda notes: "\n".join(notes or []).replace("\r\n", "\n"),
+    write=lambda text: [text],
+)
 SECONDS = Kind(
     read=lambda interval: None if interval is None else int(interval.total_seconds()),
     write=lambda seconds: timedelta(seconds=seconds),
@@ -103,6 +107,7 @@ def values(parts: Parts, wanted: Wanted) -> dict[str, Any]:
 
 def _supported(parts: Parts, wanted: Wanted) -> Wanted:
     """The wanted options without those that are as wanted on any host that lacks them. Raises Refused."""
+    wanted = firmware.without_harmless(parts, wanted)
     checkpoints = wanted["checkpoints"]
     if "automatic" not in checkpoints or not _lacks_automatic(parts):
         return wanted
@@ -123,8 +128,8 @@ def _lacks_automatic(parts: Parts) -> bool:
 
 def plan(parts: Parts, wanted: Wanted) -> list[Step]:
     """One step for all sections, since one write carries all settings. Raises Invalid, Refused."""
-    firmware.check(parts, wanted["firmware"])
     wanted = _supported(parts, wanted)
+    firmware.check(parts, wanted["firmware"])
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     written: dict[str, Any] = {}

@@ -59,7 +59,7 @@ def _check_running(vm: Vm, row: Instance, values: dict[str, Any]) -> None:
     """Microsoft, nested virtualization: no change while a hypervisor runs inside (the error: HV-14)."""
     if not set(values) <= WHILE_RUNNING:
         raise vm.refusal("error_state", INVALID_STATE)
-    if vm.guest.hypervisor_running:
+    if vm.guest.hypervisor_running and set(values) & set(AMOUNTS):
         raise vm.refusal("error_memory_nested", INVALID_STATE)
     if row["DynamicMemoryEnabled"]:
         # Minimum only down, maximum only up, startup fixed (Set-VMMemory docs).

@@ -115,8 +115,8 @@ def test_any_other_state_takes_nothing(state: str) -> None:
     assert needing_off(state, True, {"priority": 50}) == []
 
 
-def test_with_a_hypervisor_inside_nothing_is_live() -> None:
-    assert needing_off(RUNNING, False, {"startup": 6 * GB, "priority": 80}, inside=True) == ["startup", "priority"]
+def test_with_a_hypervisor_inside_no_amount_is_live() -> None:
+    assert needing_off(RUNNING, False, {"startup": 6 * GB, "priority": 80}, inside=True) == ["startup"]
     assert needing_off(OFF, False, {"startup": 6 * GB}, inside=True) == []
 
 
