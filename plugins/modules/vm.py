@@ -20,6 +20,14 @@ options:
       - ID (GUID) of an existing VM, as M(nested.hyperv.vm_info) returns it. Mutually exclusive with O(name), which is
         required to create a VM.
     type: str
+  new_name:
+    description:
+      - New name of the VM, of 1 to 100 characters. Its ID, its files and the names of its folders stay as they are.
+      - The VM may have this name already, so the task can run again. It is refused if another VM has the name, and
+        with a VM that does not exist.
+      - Corresponds to C(Rename-VM -NewName).
+    type: str
+    version_added: 0.1.0
   state:
     description:
       - V(present) creates the VM if it does not exist. Its power state is not changed; new VMs are created powered off.
@@ -384,6 +392,7 @@ from ..module_utils._task.step import Plan
 SPEC: dict[str, Any] = {
     "argument_spec": {
         **find.OPTIONS,
+        "new_name": {"type": "str"},
         "state": {
             "type": "str",
             "choices": ["present", "absent", "running", "off", "saved", "paused", "restarted"],
@@ -415,8 +424,10 @@ def run(host: Target, task: Task) -> dict[str, Any]:
 
 def _fetch(host: Target, params: Mapping[str, Any]) -> VM | None:
     try:
-        return find.fetch_by_name(host, params)
+        return find.fetch_renamed(host, params) if params["new_name"] else find.fetch_by_name(host, params)
     except Missing:
+        if params["new_name"] and params["state"] != "absent":
+            raise
         return None
 
 
@@ -431,7 +442,7 @@ def _change(host: Target, task: Task, vm: VM, wanted: whole.Wanted) -> dict[str,
         memory.check_start(parts, "state")
     plan = Plan(steps, way.after, outcome=guest.waiting(host, vm, params))
     result = ensure(plan, task.check_mode, VmCycle(host, way.vm, permission))
-    return {**result, "id": vm.id, "name": vm.name}
+    return {**result, "id": vm.id, "name": params["new_name"] or vm.name}
 
 
 def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:

@@ -103,6 +103,7 @@ CMDLETS: Mapping[str, str] = {
     " Maximum RelativeWeight Reserve",
     "Set-VMSwitch": "AllowManagementOS NetAdapterName Notes SwitchType",
     "Set-VMSwitchTeam": "NetAdapterName",
+    "Rename-VM": "NewName",
     "Start-VM": "",
     "Stop-VM": "TurnOff",
     "Suspend-VM": "",

@@ -21,6 +21,7 @@ from ..schema import COMPUTER_SYSTEM, V2, VM_SETTINGS
 # Msvm_ComputerSystem.EnabledState as seen on hosts of the v2 namespace.
 STATES = {2: "running", 3: "off", 4: "stopping", 6: "saved", 9: "paused", 10: "starting"}
 LASTING = RUNNING, OFF, SAVED, PAUSED = "running", "off", "saved", "paused"
+MOST_NAME = 100  # characters
 _SETTLING = 30.0  # seconds that a task waits for a transition that it did not begin
 
 # Options that choose one VM, and the conditions on them for AnsibleModule; associated with doc fragment _vm.
@@ -104,6 +105,27 @@ def of_vms(vms: list[VM], limit: int = 8) -> str | None:
 def fetch_by_name(host: Target, params: Mapping[str, Any]) -> VM:
     """The one VM that the options ``name`` or ``id`` choose. Raises Missing, Ambiguous."""
     return fetch(host, params["name"], params["id"], ("name", "id"))
+
+
+def fetch_renamed(host: Target, params: Mapping[str, Any]) -> VM:
+    """The VM that ``new_name`` is for, by its name, its id or, once it is renamed, its new name.
+
+    Raises Missing, Ambiguous, Refused if another VM has the new name.
+    """
+    new_name = params["new_name"]
+    if len(new_name) > MOST_NAME:
+        raise Invalid(f"a VM's name has 1 to {MOST_NAME} characters, not {len(new_name)}", option="new_name")
+    holders = query(host, [new_name])
+    try:
+        vm = fetch_by_name(host, params)
+    except Missing:
+        if params["id"] or len(holders) != 1:
+            raise
+        return _settled(host, holders[0])
+    if taken := [holder.id for holder in holders if holder.id != vm.id]:
+        text = f"another VM has the name '{new_name}' (id {taken[0]}); choose another name"
+        raise Refused(text, option="new_name", vm=vm.name)
+    return vm
 
 
 def fetch_of_part(host: Target, params: Mapping[str, Any]) -> VM:

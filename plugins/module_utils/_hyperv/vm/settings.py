@@ -34,7 +34,7 @@ CHECKPOINT_TYPES = {"disabled": 2, "production": 3, "production_only": 4, "stand
 
 # Section of the options -> its properties; the section "" is the top level.
 SECTIONS: dict[str, tuple[Property, ...]] = {
-    "": (Property("notes", "Notes", NOTES),),
+    "": (Property("notes", "Notes", NOTES), Property("new_name", "ElementName")),
     "automatic_start": (
         Property("action", "AutomaticStartupAction", choice(START_ACTIONS)),
         Property("delay", "AutomaticStartupActionDelay", SECONDS, least=0, most=1 << 20),

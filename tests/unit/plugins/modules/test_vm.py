@@ -504,7 +504,7 @@ def test_a_vm_whose_change_fails_is_started_again(lab: Lab, state: str) -> None:
         ),
         ({"name": "bios01", "tpm": True}, ("tpm: VM 'bios01' is a generation 1 VM", "leave it out")),
         ({"name": "new01", "generation": 1, "tpm": True}, ("tpm: VM 'new01' is a generation 1 VM",)),
-        ({"name": "new01", "generation": 1, "firmware": {"secure_boot": False}}, ("firmware.secure_boot: VM 'new01'",)),
+        ({"name": "new01", "generation": 1, "firmware": {"secure_boot": True}}, ("firmware.secure_boot: VM 'new01'",)),
         (
             {"name": "bios01", "firmware": {"boot_order": ["disk:0:0"]}},
             ("firmware.boot_order: 'disk:0:0'", "VM 'bios01'", "generation 1", "floppy, dvd, disk, network"),
