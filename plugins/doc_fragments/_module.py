@@ -6,8 +6,17 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Properties of every module of this collection; associated with plugins/action/host.py.
+    # Properties of every module of this collection; associated with plugins/action/host.py
+    # and module_utils._hyperv.jobs.OPTIONS.
     DOCUMENTATION = r"""
+options:
+  job_timeout:
+    description:
+      - Number of seconds that each job of the host may take, such as starting a VM, creating a disk or merging a
+        checkpoint. If a job takes longer, the task fails and names the job. The host continues the job.
+      - The cmdlets of Hyper-V wait without a limit.
+    type: int
+    default: 1800
 requirements:
   - pywinrm (on the control node; the connection plugin C(winrm) requires it as well)
 notes:

@@ -23,7 +23,8 @@ _POWER = r"""
 allow_power_cycle:
   description:
     - Whether the VM may be turned off and started again if a change requires it to be off. All changes of the task are
-      made in one power cycle. The VM is started again (and paused, if it was paused) even if a change fails.
+      made in one power cycle. The VM is started again (and paused, if it was paused) even if a change fails. If the
+      host refuses to start the VM with the changed settings, the previous settings are restored.
     - With V(false), the task is refused with a list of the settings that require the VM to be off, also in check mode.
   type: bool
   default: false
@@ -37,8 +38,8 @@ force_off:
   default: false
 shutdown_timeout:
   description:
-    - Number of seconds to wait for the guest to shut down. If the VM is not off after this time, the task fails and the
-      VM is left running.
+    - Number of seconds to wait for the guest to shut down. If the VM is not off after this time, the task fails. The
+      guest may still shut down later.
   type: int
   default: 300
 discard_saved_state:

@@ -12,7 +12,8 @@ from typing import Any
 from ._hyperv.explain import explain
 from ._task.errors import TaskError
 from ._task.given import check_given
-from ._task.session import Target, Task, silent
+from ._task.session import JOB_TIMEOUT, Target, Task, silent
+from ._task.wait import check_timeouts
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
     AuthenticationFailed,
@@ -58,20 +59,24 @@ def run_module(
     ``predictions`` are what earlier tasks of a check would have changed (an Overlay), and get what this one would.
     ``may_be_empty`` are the options whose empty text means something.
     """
+    client: Client | None = None
     try:
         check_given(task.params, may_be_empty)
+        check_timeouts(task.params)
         if options.endpoint.startswith("http:") and options.transport in ("basic", "plaintext"):
             warn(
                 f"{name}: the password travels unencrypted (Basic authentication over http). "
                 "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
             )
-        host = Target(name, open_client(options), report, warn)
+        client = open_client(options)
+        host = Target(name, client, report, warn, job_timeout=task.params.get("job_timeout", JOB_TIMEOUT))
         result = _foresee(run, host, task, predictions) if task.check_mode else run(host, task)
         for line in result.pop("warnings", ()):
             warn(f"{name}: {line}")
         return result
     except HostError as error:
-        result = {"changed": False, **error.details, "failed": True, "msg": f"{name}: {sentence(error)}"}
+        text = sentence(error, answered=client is not None and client.answered)
+        result = {"changed": False, **error.details, "failed": True, "msg": f"{name}: {text}"}
         return {**result, "unreachable": True} if is_unreachable(error) else result
 
 
@@ -104,15 +109,19 @@ _WAYS_OUT: tuple[tuple[type[HostError], str], ...] = (
 )
 
 
-def sentence(error: HostError) -> str:
-    """The error's message, with a solution unless the task itself is the cause."""
+def sentence(error: HostError, answered: bool = False) -> str:
+    """The error's message, with a solution unless the task itself is the cause.
+
+    A host that has ``answered`` before has the right address, so that a lost connection has another cause.
+    """
     if isinstance(error, TaskError):
         return error.sentence().rstrip(".")
     if explained := explain(error):
         return explained
     message = error.message.rstrip(".")
-    way_out = next((text for kind, text in _WAYS_OUT if isinstance(error, kind)), "")
-    if isinstance(error, ConnectionFailed) and error.sent:  # host and port are right: the connection was there
+    kinds = ((kind, text) for kind, text in _WAYS_OUT if not answered or kind in (BadAnswer, OperationTimeout))
+    way_out = next((text for kind, text in kinds if isinstance(error, kind)), "")
+    if isinstance(error, ConnectionFailed) and (error.sent or answered):  # host and port are right
         way_out = "Run the task again"
     return f"{message}{'' if message.endswith('?') else '.'} {way_out}" if way_out else message
 

@@ -214,6 +214,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.host import facts
 from ..module_utils._policy import nesting, platform
 from ..module_utils._standalone import run_alone
@@ -222,6 +223,7 @@ from ..module_utils._task.session import Target, Task
 SPEC: dict[str, Any] = {
     "argument_spec": {
         "include": {"type": "list", "elements": "str", "choices": list(facts.GROUPS), "default": list(facts.GROUPS)},
+        **jobs.OPTIONS,
     },
     "supports_check_mode": True,
 }

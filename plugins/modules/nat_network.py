@@ -201,12 +201,20 @@ completed:
   type: list
   elements: str
   sample: [create the internal virtual switch 'NAT']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [create the virtual switch 'NAT']
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.network import nat, nat_plan
 from ..module_utils._policy.rules import ONE_NAT
 from ..module_utils._standalone import run_alone
@@ -215,7 +223,7 @@ from ..module_utils._task.session import Target, Task
 from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
-    "argument_spec": nat.OPTIONS,
+    "argument_spec": {**nat.OPTIONS, **jobs.OPTIONS},
     "required_if": [("state", "present", ("address",))],
     "supports_check_mode": True,
 }

@@ -212,12 +212,20 @@ completed:
   type: list
   elements: str
   sample: [set notes of virtual switch 'External']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [create the virtual switch 'External']
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.network import switch, switch_plan
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
@@ -225,7 +233,7 @@ from ..module_utils._task.session import Target, Task
 from ..module_utils._task.step import Plan
 
 SPEC: dict[str, Any] = {
-    "argument_spec": switch.OPTIONS,
+    "argument_spec": {**switch.OPTIONS, **jobs.OPTIONS},
     "required_one_of": [("name", "id")],
     "supports_check_mode": True,
 }

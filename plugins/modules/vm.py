@@ -333,7 +333,7 @@ power_cycle_required:
   type: bool
   sample: false
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: false
@@ -343,6 +343,18 @@ completed:
   type: list
   elements: str
   sample: [create the VM 'node01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [create the VM 'node01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 rule:
   description: ID of the support rule that the task violates.
   returned: when the task is refused because of a support rule
@@ -378,6 +390,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import find, guest, memory, power, whole
 from ..module_utils._hyperv.vm.find import VM
 from ..module_utils._hyperv.vm.parts import Parts, fetch_all
@@ -403,6 +416,7 @@ SPEC: dict[str, Any] = {
         "delete_disks": {"type": "bool", "default": False},
         "remove_checkpoints": {"type": "bool", "default": False},
         **power.OPTIONS,
+        **jobs.OPTIONS,
     },
     **find.ONE,
     "supports_check_mode": True,
@@ -440,9 +454,9 @@ def _change(host: Target, task: Task, vm: VM, wanted: whole.Wanted) -> dict[str,
     steps = [*way.first, *whole.plan(parts, params, wanted)]
     if way.after and way.vm.state == find.OFF:
         memory.check_start(parts, "state")
-    plan = Plan(steps, way.after, outcome=guest.waiting(host, vm, params))
-    result = ensure(plan, task.check_mode, VmCycle(host, way.vm, permission))
-    return {**result, "id": vm.id, "name": params["new_name"] or vm.name}
+    cycle = VmCycle(host, way.vm, permission)
+    plan = Plan(steps, cycle.later(way.after), outcome=guest.waiting(host, vm, params))
+    return {**ensure(plan, task.check_mode, cycle), "id": vm.id, "name": params["new_name"] or vm.name}
 
 
 def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:
@@ -466,7 +480,8 @@ def _remove(host: Target, task: Task, vm: VM | None) -> dict[str, Any]:
         return {**result, "name": params["name"]}
     way = power.plan_off(host, vm, permission)
     steps = [*way.first, *whole.plan_removal(host, vm, params["remove_checkpoints"], params["delete_disks"])]
-    result = ensure(Plan(steps), task.check_mode, VmCycle(host, way.vm, permission))
+    with power.left_off_said(host, vm):
+        result = ensure(Plan(steps), task.check_mode, VmCycle(host, way.vm, permission))
     return {**result, "id": vm.id, "name": vm.name}
 
 

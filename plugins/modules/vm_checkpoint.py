@@ -132,7 +132,7 @@ power_cycle_required:
   type: bool
   sample: true
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: true
@@ -142,6 +142,18 @@ completed:
   type: list
   elements: str
   sample: [apply the checkpoint 'clean' to VM 'web01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [shut down VM 'web01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 """
 
 from collections.abc import Mapping
@@ -150,6 +162,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import checkpoint, find, power
 from ..module_utils._hyperv.vm.checkpoint import Checkpoint
 from ..module_utils._hyperv.vm.parts import Parts
@@ -168,6 +181,7 @@ SPEC: dict[str, Any] = {
         "include_children": {"type": "bool", "default": False},
         "allow_power_cycle": power.OPTIONS["allow_power_cycle"],
         "discard_saved_state": power.OPTIONS["discard_saved_state"],
+        **jobs.OPTIONS,
     },
     **find.PART_ONE,
     "supports_check_mode": True,

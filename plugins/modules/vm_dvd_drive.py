@@ -83,7 +83,7 @@ power_cycle_required:
   type: bool
   sample: false
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: false
@@ -93,12 +93,25 @@ completed:
   type: list
   elements: str
   sample: [add SCSI controller 1 to VM 'lab01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [shut down VM 'web01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.storage import drive
 from ..module_utils._hyperv.storage.drive import WantedDvd
 from ..module_utils._hyperv.vm import find, power
@@ -114,6 +127,7 @@ SPEC: dict[str, Any] = {
         **drive.DVD_OPTIONS,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **power.OPTIONS,
+        **jobs.OPTIONS,
     },
     **find.PART_ONE,
     "supports_check_mode": True,

@@ -335,6 +335,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import facts
 from ..module_utils._hyperv.vm.find import vm_id
 from ..module_utils._standalone import run_alone
@@ -350,6 +351,7 @@ SPEC: dict[str, Any] = {
             "choices": [*facts.GROUPS, *facts.MORE_GROUPS],
             "default": list(facts.GROUPS),
         },
+        **jobs.OPTIONS,
     },
     "supports_check_mode": True,
 }

@@ -80,7 +80,7 @@ power_cycle_required:
   type: bool
   sample: true
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: true
@@ -90,6 +90,18 @@ completed:
   type: list
   elements: str
   sample: [set memory of VM 'web01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [shut down VM 'web01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 rule:
   description: ID of the support rule that the task violates.
   returned: when the task is refused because of a support rule
@@ -106,6 +118,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import find, memory, power
 from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._policy import nesting as rules
@@ -119,6 +132,7 @@ SPEC: dict[str, Any] = {
         **find.OPTIONS,
         **memory.OPTIONS,
         **power.OPTIONS,
+        **jobs.OPTIONS,
     },
     **find.ONE,
     "supports_check_mode": True,

@@ -134,7 +134,7 @@ power_cycle_required:
   type: bool
   sample: false
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: false
@@ -144,12 +144,25 @@ completed:
   type: list
   elements: str
   sample: [add adapter 'Guests' to VM 'lab01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [shut down VM 'web01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.network import adapter, adapter_plan
 from ..module_utils._hyperv.network.adapter import Slot
 from ..module_utils._hyperv.vm import find, power
@@ -168,6 +181,7 @@ SPEC: dict[str, Any] = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **adapter.OPTIONS,
         **power.OPTIONS,
+        **jobs.OPTIONS,
     },
     "mutually_exclusive": find.PART_ONE["mutually_exclusive"],
     "required_one_of": [*find.PART_ONE["required_one_of"], ("name", "id")],

@@ -62,7 +62,7 @@ power_cycle_required:
   type: bool
   sample: true
 power_cycled:
-  description: Whether the VM was turned off and started again.
+  description: Whether the VM was turned off and is on again.
   returned: success, or when a later step failed
   type: bool
   sample: true
@@ -72,12 +72,25 @@ completed:
   type: list
   elements: str
   sample: [set processor of VM 'web01']
+uncertain:
+  description:
+    - Descriptions of writes that the host may have carried out, because their answer was lost or did not come in time.
+  returned: when the task fails and the outcome of a write is unknown
+  type: list
+  elements: str
+  sample: [shut down VM 'web01']
+left_off:
+  description: A sentence that says that the VM is off, or may go off, although it was not off before the task.
+  returned: when the VM could not be started again, or its saved state was discarded
+  type: str
+  sample: "VM 'web01' is off; start it with state: running"
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import find, power, processor
 from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._standalone import run_alone
@@ -87,7 +100,7 @@ from ..module_utils._task.step import Plan
 from ..module_utils._task.table import expected
 
 SPEC: dict[str, Any] = {
-    "argument_spec": {**find.OPTIONS, **processor.OPTIONS, **power.OPTIONS},
+    "argument_spec": {**find.OPTIONS, **processor.OPTIONS, **power.OPTIONS, **jobs.OPTIONS},
     **find.ONE,
     "supports_check_mode": True,
 }

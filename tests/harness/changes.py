@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible_collections.nested.hyperv.tests.simulator import Machine
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import GUARDIAN
+from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import NAMESPACE as HGS
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
 # Classes of the host's networking that people set; the rest follows from them.
@@ -32,7 +34,8 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             f"file:{file.path}": {"Size": file.disk.size if file.disk else file.bytes, "SizeOnDisk": file.size}
             for file in machine.files
         }
-        return {**machine.dump(), **power, **networks, **files}
+        guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
+        return {**machine.dump(), **power, **networks, **files, **guardians}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from .._task.errors import MethodFailed
-from .._task.journal import wrote
-from .._task.session import Target
-from .._task.wait import REPORT_EVERY, pauses
+from .._task.answer import Look, answer_of
+from .._task.errors import MethodFailed, Unanswered
+from .._task.session import JOB_TIMEOUT, Target
+from .._task.wait import reached_within
 from .._wsman.cim import CimClass, Reference
-from .._wsman.faults import Fault, NotFound
+from .._wsman.faults import HostError, NotFound, WSManError
+from .look import jobs_run, look_at
 from .schema import JOB
 
 DONE, STARTED = 0, 4096
@@ -46,7 +46,9 @@ RETURN_VALUES = {
 }
 
 _COMPLETED, _COMPLETED_WITH_WARNINGS, _FIRST_FINISHED, _SERVICE = 7, 32768, 7, 11
-_QUIET = 2.0  # seconds; a shorter job reports no progress
+
+# Option of every module: how long a job may take; associated with doc fragment _module.
+OPTIONS: dict[str, Any] = {"job_timeout": {"type": "int", "default": JOB_TIMEOUT}}
 
 
 def call(
@@ -57,15 +59,25 @@ def call(
     keys: Mapping[str, Any] | None = None,
     returns: Mapping[str, Any] | None = None,
     what: str = "",
+    look: Look | None = None,
 ) -> dict[str, Any]:
     """Invoke a method that writes, wait for its job, record the write, and return the method's output.
 
     ``what`` says in words what is done to which object ("set memory of VM 'web01'"). A service singleton needs no
-    keys. Raises MethodFailed with Hyper-V's own text if it gives one.
+    keys. If the answer is lost, ``look`` shows whether it was done, by default as the kind of the method suggests; the
+    output then lacks what only the answer has. Raises MethodFailed with Hyper-V's own text if it gives one, Unanswered
+    if nobody knows whether it was done.
     """
-    answer = ask(host, cls, method, arguments, keys, returns, what)
-    wrote(what or method)
-    return answer
+    what, arguments = what or method, arguments or {}
+    look = look or look_at(host, method, arguments)
+    output = answer_of(
+        host,
+        what,
+        lambda: ask(host, cls, method, arguments, keys, returns, what),
+        look,
+        lambda: jobs_run(host),
+    )
+    return {**{name: [] if str(kind).endswith("[]") else None for name, kind in (returns or {}).items()}, **output}
 
 
 def ask(
@@ -77,14 +89,16 @@ def ask(
     returns: Mapping[str, Any] | None = None,
     what: str = "",
 ) -> dict[str, Any]:
-    """The same for a method that only reads."""
+    """The same for a method that only reads. Raises Unanswered if its job doesn't end."""
     keys = keys or {"CreationClassName": cls.name}
     answer = host.client.invoke(cls, method, keys=keys, arguments=arguments, returns={"Job": "ref", **(returns or {})})
     code = answer["ReturnValue"]
     details = {"class": cls.name, "method": method, "return_value": code}
     if code == STARTED and answer.get("Job"):
         _wait(host, answer["Job"], what or method, details)
-    elif code not in (DONE, STARTED):
+    elif code == STARTED:
+        raise Unanswered(f"the host began to {what or method}, but named no job to wait for", **details)
+    elif code != DONE:
         reason = RETURN_VALUES.get(code, "unknown return value")
         raise MethodFailed(f"could not {what or method}: {reason} ({method} returned {code})", **details)
     return answer
@@ -92,21 +106,33 @@ def ask(
 
 def _wait(host: Target, job: Reference, what: str, details: dict[str, Any]) -> None:
     """Poll a job until it ends. Its reference names the class to ask, since the jobs of disks have their own class."""
-    started, reported = time.monotonic(), 0.0
+    state: dict[str, Any] = {}
     job_class = JOB._replace(name=job.class_name)
-    for pause in pauses():
-        try:
-            state = host.client.get(job_class, job.keys)
-        except NotFound as error:
-            # A finished job is kept for five minutes; one that is gone ended without us seeing how.
-            raise MethodFailed(f"could not learn the end of '{what}': its job is gone", **details) from error
-        if state["JobState"] >= _FIRST_FINISHED and state["JobState"] != _SERVICE:
-            break
-        elapsed = time.monotonic() - started
-        if elapsed >= _QUIET and elapsed - reported >= REPORT_EVERY:
-            host.report(f"{what}: {state['PercentComplete'] or 0} %")
-            reported = elapsed
-        time.sleep(pause)
+
+    def ended() -> bool:
+        state.update(host.client.get(job_class, job.keys))
+        return state["JobState"] >= _FIRST_FINISHED and state["JobState"] != _SERVICE
+
+    def percent() -> str:
+        return f"{state.get('PercentComplete') or 0} %"
+
+    try:
+        done = reached_within(host, ended, host.job_timeout, what, percent)
+    except NotFound as error:
+        # A finished job is kept for five minutes; one that is gone ended without us seeing how.
+        raise Unanswered(f"the job that was to {what} is gone", **details) from error
+    except WSManError as error:
+        raise Unanswered(f"the connection was lost while the host was to {what}: {error.message}", **details) from error
+    if not done:
+        name, timeout = state["ElementName"] or job.class_name, host.job_timeout
+        raise Unanswered(
+            f"the host's job '{name}', which is to {what}, has not ended after {timeout} s (job_timeout): it is at "
+            f"{percent()}. Look at its object in Hyper-V Manager, and at the event log Hyper-V-VMMS and the job "
+            f"({job.class_name} {job.keys['InstanceID']}) on the host",
+            **details,
+            job=job.keys["InstanceID"],
+            timeout=timeout,
+        )
     if state["JobState"] not in (_COMPLETED, _COMPLETED_WITH_WARNINGS) or state["ErrorCode"]:
         code = state["ErrorCode"]
         text = (state["ErrorDescription"] or state["ErrorSummaryDescription"] or "").strip()
@@ -115,8 +141,6 @@ def _wait(host: Target, job: Reference, what: str, details: dict[str, Any]) -> N
         raise MethodFailed(f"could not {what}: {reason} (job error {code})", **details)
 
 
-def refused(error: Exception) -> bool:
+def refused(error: HostError) -> bool:
     """Whether the host rejected a request because of the state that the object is in just now."""
-    if isinstance(error, MethodFailed):
-        return INVALID_STATE in (error.details.get("return_value"), error.details.get("error_code"))
-    return isinstance(error, Fault)
+    return INVALID_STATE in (error.details.get("return_value"), error.details.get("error_code"))

@@ -181,6 +181,8 @@ JOB = _class(
     string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
     uint16="JobState PercentComplete ErrorCode",
 )
+# The common superclass of the jobs of VMs, switches and disks.
+ANY_JOB = _class(V2, "CIM_ConcreteJob", "InstanceID", string="InstanceID", uint16="JobState")
 VM_SERVICE = _class(
     V2,
     "Msvm_VirtualSystemManagementService",
@@ -357,3 +359,5 @@ INTEGRATION_SERVICES = {
         ("vss", "Vss"),
     )
 }
+# Every class above by its name, for instances that name their class.
+BY_NAME = {cls.name: cls for cls in (*vars().values(), *INTEGRATION_SERVICES.values()) if isinstance(cls, CimClass)}

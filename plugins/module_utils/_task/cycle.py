@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from .step import Step
+
+
+def nothing_to_put_back() -> bool:
+    """Undo nothing."""
+    return False
 
 
 class Cycle(Protocol):
@@ -19,10 +24,16 @@ class Cycle(Protocol):
         """Decide whether the steps need the interruption. Raises Refused when it isn't permitted or possible."""
 
     def report(self) -> dict[str, Any]:
-        """The part of the result about the interruption, as it is known so far."""
+        """The part of the result about the interruption, as it is known so far.
 
-    def interruption(self) -> AbstractContextManager[Any]:
-        """The interruption if it is needed; whatever happens inside, the target is brought back after it."""
+        If the target could not be brought back, `left_off` is the sentence that says so.
+        """
+
+    def interruption(self, put_back: Callable[[], bool] = nothing_to_put_back) -> AbstractContextManager[Any]:
+        """The interruption if it is needed; whatever happens inside, the target is brought back after it.
+
+        If the change alone prevents that, `put_back` undoes it, as far as it can be undone.
+        """
 
 
 class _NoCycle:
@@ -34,7 +45,7 @@ class _NoCycle:
     def report(self) -> dict[str, Any]:
         return {}
 
-    def interruption(self) -> AbstractContextManager[Any]:
+    def interruption(self, put_back: Callable[[], bool] = nothing_to_put_back) -> AbstractContextManager[Any]:
         return nullcontext()
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .._wsman.faults import HostError
+from .._wsman.faults import HostError, WSManError
 from .cycle import NO_CYCLE, Cycle
-from .journal import recording
+from .errors import Stopped, Unanswered
+from .journal import Writes, recording
 from .step import Plan, Step, diff
 
 
@@ -19,7 +20,8 @@ def ensure(plan: Plan, check_mode: bool, cycle: Cycle = NO_CYCLE) -> dict[str, A
     """Carry out the steps that change something, all within one interruption if any of them needs it.
 
     Check mode decides and refuses as the real run does. Its client predicts: the steps are applied to predictions, for
-    the result and for later tasks of the check. When a step fails, the error's details list the changes before it.
+    the result and for later tasks of the check. When a step fails, the error's details list the changes before it, and
+    the writes that may have been done.
     """
     plan = plan.without_no_ops()
     cycle.check(plan.steps)
@@ -29,10 +31,10 @@ def ensure(plan: Plan, check_mode: bool, cycle: Cycle = NO_CYCLE) -> dict[str, A
     if check_mode:
         return {**result, **cycle.report(), **_foresee(plan, cycle)}
     with _journal(cycle) as done:
-        with cycle.interruption():
+        with cycle.interruption(lambda: _put_back(done)):
             _apply(plan.steps, done)
         _apply(plan.after, done)
-        outcome = plan.outcome() if plan.outcome else {}
+        outcome = _outcome(plan, done)
     return {**result, **cycle.report(), **outcome}
 
 
@@ -53,21 +55,62 @@ def _apply(steps: Sequence[Step], done: list[Step]) -> None:
         with recording() as writes:
             try:
                 step.apply()
-            except HostError as error:
-                error.details["completed"] = writes
+            except BaseException:
+                done += [Step(what, {}, {}, step.apply) for what in writes.done]
                 raise
         done.append(step)
 
 
+def _put_back(done: list[Step]) -> bool:
+    """Undo the steps that can be undone, newest first; whether there was any."""
+    undoable = [step for step in done if step.undo]
+    for step in reversed(undoable):
+        step.undo()
+        done.remove(step)
+    return bool(undoable)
+
+
+def _outcome(plan: Plan, done: list[Step]) -> Mapping[str, Any]:
+    try:
+        return plan.outcome() if plan.outcome else {}
+    except WSManError as error:
+        if done:
+            error.message = f"everything was done, but the result could not be read: {error.message}"
+        raise
+
+
 @contextmanager
 def _journal(cycle: Cycle) -> Iterator[list[Step]]:
-    """The steps done; an error raised inside reports them, and the writes of a half-done step, as changes."""
+    """The steps done; an error raised inside reports them, and the writes of a half-done step, as changes.
+
+    Ansible's own end of a task that takes too long becomes such an error, too.
+    """
     done: list[Step] = []
-    try:
-        yield done
-    except HostError as error:
-        completed = [step.what for step in done] + error.details.pop("completed", [])
-        error.details |= {"changed": bool(completed), **cycle.report()}
-        if completed:
-            error.details |= {"diff": diff(done), "completed": completed}
-        raise
+    with recording() as writes:
+        try:
+            yield done
+        except HostError as error:
+            _tell(error, cycle, done, writes)
+            raise
+        except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            contribution = getattr(error, "result_contribution", {})  # Ansible's own words for results
+            stopped = Stopped(f"the task was stopped before its end: {error}".rstrip(". :"), **contribution)
+            _tell(stopped, cycle, done, writes)
+            raise stopped from error
+
+
+def _tell(error: HostError, cycle: Cycle, done: list[Step], writes: Writes) -> None:
+    """Add to an error what had changed before it, what may have changed, and what is left off."""
+    completed, report = [step.what for step in done], cycle.report()
+    uncertain = list(dict.fromkeys(writes.uncertain))
+    error.details |= {"changed": bool(completed or uncertain or report.get("left_off")), **report}
+    if completed:
+        error.details |= {"diff": diff(done), "completed": completed}
+    if uncertain:
+        error.details["uncertain"] = uncertain
+        if not isinstance(error, Unanswered):
+            error.message = f"{error.message.rstrip('.')}. This may have been done: {', '.join(uncertain)}"
+    if report.get("left_off"):
+        error.message = f"{error.message.rstrip('.')}. {report['left_off']}"

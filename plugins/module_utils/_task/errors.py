@@ -72,6 +72,14 @@ class Unforeseen(TaskError):
     """Check mode can't predict a change; never a failure of the task itself."""
 
 
+class Unanswered(TaskError):
+    """The host did not say how something ended. If that was a write, it may have been done."""
+
+
+class Stopped(TaskError):
+    """Ansible ended the task before it was through."""
+
+
 def join(*names: str) -> str:
     """The path of an option from the names on the way to it; empty names are left out."""
     return ".".join(name for name in names if name)

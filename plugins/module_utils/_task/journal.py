@@ -8,49 +8,92 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 
 from .._wsman.faults import HostError
+from .errors import Unanswered
 
-_writes: ContextVar[list[str] | None] = ContextVar("writes", default=None)
+
+class Writes(NamedTuple):
+    """Writes in words, in their order: those that the host has carried out, and those that it may have."""
+
+    done: list[str]
+    uncertain: list[str]
+
+
+_writes: ContextVar[Writes | None] = ContextVar("writes", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[list[str]]:
-    """The writes done inside, in words, in their order."""
-    writes: list[str] = []
+def recording() -> Iterator[Writes]:
+    """The writes inside. Uncertain ones are recorded outside as well, whatever becomes of the step."""
+    outer, writes = _writes.get(), Writes([], [])
     token = _writes.set(writes)
     try:
         yield writes
     finally:
         _writes.reset(token)
+        if outer is not None:
+            outer.uncertain.extend(writes.uncertain)
 
 
 def wrote(what: str) -> None:
     """Record a write that the host has carried out; outside of a step nothing records."""
     writes = _writes.get()
     if writes is not None:
-        writes.append(what)
+        writes.done.append(what)
+
+
+def may_have_written(what: str) -> None:
+    """Record a write that the host may have carried out."""
+    writes = _writes.get()
+    if writes is not None:
+        writes.uncertain.append(what)
+
+
+def is_uncertain(what: str) -> bool:
+    """Whether this write is recorded as one that the host may have carried out."""
+    writes = _writes.get()
+    return writes is not None and what in writes.uncertain
+
+
+@contextmanager
+def sending(what: str) -> Iterator[None]:
+    """A write; if the task is stopped before the answer comes, it is recorded as uncertain."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        may_have_written(what)
+        raise
 
 
 def position() -> int:
     """How many writes are recorded so far, for taken_back()."""
-    return len(_writes.get() or ())
+    writes = _writes.get()
+    return len(writes.done) if writes else 0
 
 
 @contextmanager
 def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = None) -> Iterator[None]:
     """Undo the writes done inside, or since a position, when the work inside fails; they then count as not done.
 
-    When undoing fails too, the first error says so: ``otherwise`` is the state that is left behind.
+    When undoing fails too, the first error says so: ``otherwise`` is the state that is left behind. What may have
+    succeeded is not undone.
     """
     since = position() if since is None else since
     try:
         yield
+    except Unanswered:
+        raise
     except HostError as error:
         try:
             undo()
         except HostError as second:
             error.message += f"; and {otherwise}: {second.message}"
         else:
-            del (_writes.get() or [])[since:]
+            writes = _writes.get()
+            if writes is not None:
+                del writes.done[since:]
         raise

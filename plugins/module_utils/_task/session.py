@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from .._wsman.client import Client
 
 Answer = TypeVar("Answer")
+JOB_TIMEOUT = 1800  # seconds that a job of the host may take, if the task doesn't say
 
 
 def silent(_line: str) -> None:
@@ -33,6 +34,7 @@ class Target:
     client: Client
     report: Callable[[str], None] = silent
     warn: Callable[[str], None] = silent
+    job_timeout: float = JOB_TIMEOUT
     foresees: bool = False  # whether the client predicts: what doesn't show at once never will
     _answers: dict[Any, Any] = field(default_factory=dict, repr=False)
 

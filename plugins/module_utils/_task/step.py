@@ -22,6 +22,7 @@ class Step(NamedTuple):
     apply: Callable[[], Any]
     needs_off: tuple[str, ...] = ()  # options whose change needs the interruption (a VM that is off, a reboot)
     rule: Rule | None = None  # the support rule behind that, if any
+    undo: Callable[[], Any] | None = None  # puts back what was before, for a target that can't run with the change
 
     @property
     def changes(self) -> bool:
@@ -56,6 +57,7 @@ def step(
     apply: Callable[[], Any],
     needs_off: Iterable[str] | None = None,
     rule: Rule | None = None,
+    undo: Callable[[], Any] | None = None,
 ) -> Step:
     """The step that writes changes of properties; which of them need the VM off defaults to the property table."""
     changes = list(changes)
@@ -63,7 +65,7 @@ def step(
         needs_off = [change.option for change in changes if change.property.needs_off]
     before = {change.option: change.property.format(change.before) for change in changes}
     after = {change.option: change.property.format(change.after) for change in changes}
-    return Step(what, before, after, apply, tuple(needs_off), rule)
+    return Step(what, before, after, apply, tuple(needs_off), rule, undo)
 
 
 def under(section: str, steps: Iterable[Step]) -> list[Step]:

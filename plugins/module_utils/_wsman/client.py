@@ -75,6 +75,7 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._without_wql: set[str] = set()
+        self.answered = False  # whether the host has ever answered, so that address and credentials are right
         # Called with the path of a row that the host cannot send; without it, such a row is an error.
         self.on_unreadable: Callable[[str], None] | None = None
 
@@ -264,10 +265,12 @@ class Client:
     def _exchange(self, request: bytes, message_id: str = "", resource: str = "", action: str = "") -> Element:
         try:
             answer = self._send(request)
-            return envelope.parse_response(answer, message_id=message_id, resource=resource, action=action)
+            body = envelope.parse_response(answer, message_id=message_id, resource=resource, action=action)
         except HostError as error:
             error.details.setdefault("endpoint", self.to)
             raise
+        self.answered = True
+        return body
 
     def _repeat(self, read: Callable[[], Result]) -> Result:
         """The result of a read, which is repeated after a pause if there was no good answer, or the host is busy."""

@@ -293,3 +293,16 @@ def judge(parts: FaultParts, *, resource: str = "", action: str = "") -> Fault:
         if rule.codes.intersection(parts.codes) or subcode in rule.subcodes or parts.cim_status in rule.cim_statuses:
             return rule.fault(parts, resource=resource, action=action)
     return Fault(parts, resource=resource, action=action)
+
+
+def may_have_run(error: HostError) -> bool:
+    """Whether the host may have done what the request asked, although no usable answer came."""
+    return isinstance(error, EncodingLimit) or (isinstance(error, WSManError) and error.sent)
+
+
+def is_passing(error: HostError) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, CertificateInvalid):
+        return False
+    passing = (ConnectionFailed, HostBusy, OperationTimeout, QuotaExceeded, ContextExpired, NotWSMan)
+    return isinstance(error, passing) or type(error) is Fault or may_have_run(error)

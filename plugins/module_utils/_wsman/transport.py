@@ -107,6 +107,9 @@ class HttpTransport:
             failure = diagnosis.of_exception(self.options, error, (self.options.password, self._password_hash or ""))
             failure.sent = failure.sent and sent
             raise failure from error
+        except BaseException:
+            self.close()  # stopped in the middle: the rest of the answer must not become the next one
+            raise
 
     def _session(self) -> requests.Session:
         """The session of the present connection, or a new one with the requests that only authenticate behind it."""

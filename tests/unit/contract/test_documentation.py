@@ -114,7 +114,9 @@ CMDLET = re.compile(r"C\(([A-Z]\w+-[A-Z]\w+)(?: -(\w+))?\)")
 # Options without a PowerShell parameter -> the reason. Sections are described by their options.
 WITHOUT_CMDLET = {
     **dict.fromkeys(("name", "id", "vm", "vm_id", "switch", "adapters"), "identifies an object"),
-    **dict.fromkeys(("allow_power_cycle", "discard_saved_state", "shutdown_timeout"), "is about the task"),
+    **dict.fromkeys(
+        ("allow_power_cycle", "discard_saved_state", "shutdown_timeout", "job_timeout"), "is about the task"
+    ),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
     **dict.fromkeys(("force", "delete_file", "delete_disks", "remove_checkpoints"), "permits a removal"),
     "state": "several cmdlets, or none that the option adds to the others",

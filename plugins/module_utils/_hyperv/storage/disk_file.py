@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from ..._task.answer import Output, answer_of
 from ..._task.errors import Invalid, MethodFailed, Missing, Refused
-from ..._task.journal import wrote
 from ..._task.session import Target
 from ..._task.units import format_size
 from ..._wsman import cim
@@ -461,6 +461,7 @@ def create(host: Target, wanted: WantedFile) -> None:
             "CreateVirtualHardDisk",
             {"VirtualDiskSettingData": cim.embedded(DISK_SETTINGS, values)},
             what=f"create the virtual disk '{path}'",
+            look=lambda: {} if _fetch_finished(host, path) else None,
         )
     if wanted.origin and wanted.size and wanted.size > (fetch(host, path) or {})["MaxInternalSize"]:
         expand(host, path, wanted.size)
@@ -475,6 +476,7 @@ def _copy(host: Target, source: str, values: Mapping[str, Any]) -> None:
         "ConvertVirtualHardDisk",
         {"SourcePath": source, "VirtualDiskSettingData": cim.embedded(DISK_SETTINGS, settings)},
         what=f"copy the virtual disk '{source}' to '{values['Path']}'",
+        look=lambda: {} if _fetch_finished(host, values["Path"]) else None,
     )
 
 
@@ -486,7 +488,16 @@ def expand(host: Target, path: str, size: int) -> None:
         "ResizeVirtualHardDisk",
         {"Path": path, "MaxInternalSize": size},
         what=f"expand the virtual disk '{path}' to {format_size(size)}",
+        look=lambda: {} if ((_fetch_finished(host, path) or {}).get("MaxInternalSize") or 0) >= size else None,
     )
+
+
+def _fetch_finished(host: Target, path: str) -> dict[str, Any] | None:
+    """The settings of a disk; None if there is no such file, or the host can't read it because it is still at it."""
+    try:
+        return fetch(host, path)
+    except (MethodFailed, Refused):
+        return None
 
 
 def compact(host: Target, path: str) -> None:
@@ -519,14 +530,18 @@ def check_deletable(host: Target, path: str, option: str) -> None:
 
 def delete(host: Target, path: str) -> None:
     """Delete a file (CIM_DataFile.Delete; the virtualization services have no such method)."""
-    answer = host.client.invoke(DATA_FILE, "Delete", keys={"Name": path})
-    code = answer["ReturnValue"]
-    if code:
-        reason = _DELETE_RESULTS.get(code, f"code {code}")
-        raise MethodFailed(
-            f"could not delete '{path}': {reason}. Delete it on the host, or run the task again",
-            path=path,
-            method="Delete",
-            return_value=code,
-        )
-    wrote(f"delete '{path}'")
+
+    def write() -> Output:
+        answer = host.client.invoke(DATA_FILE, "Delete", keys={"Name": path})
+        code = answer["ReturnValue"]
+        if code:
+            reason = _DELETE_RESULTS.get(code, f"code {code}")
+            raise MethodFailed(
+                f"could not delete '{path}': {reason}. Delete it on the host, or run the task again",
+                path=path,
+                method="Delete",
+                return_value=code,
+            )
+        return answer
+
+    answer_of(host, f"delete '{path}'", write, lambda: None if query_exists(host, path) else {})

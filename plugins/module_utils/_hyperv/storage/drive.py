@@ -305,6 +305,9 @@ def _plan_attach(
         if kind == DISK and path and not moved_from:
             _check_alone(parts, place, path, before)
 
+    def undo() -> None:
+        layout.detach(host, vm, parts.layout, parts.layout.at(place))
+
     what = f"{'move' if moved_from else 'attach'} {path or f'an empty {kind} drive'} to {vm} at {place}"
     if kind == DISK:
         now = str(moved_from.place) if moved_from else None
@@ -312,7 +315,8 @@ def _plan_attach(
         after: dict[str, Any] = {"disks": {name: {"attached": str(place)}}}
     else:
         before, after = {"dvd_drives": {}}, {"dvd_drives": {str(place): {"path": path}}}
-    return [*steps, Step(what, before, after, apply, _needs_off(vm, place, moved_from))]
+    needs_off = _needs_off(vm, place, moved_from)
+    return [*steps, Step(what, before, after, apply, needs_off, undo=None if moved_from else undo)]
 
 
 def _controller_step(parts: Parts, number: int) -> Step:

@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..._task.answer import Output
 from ..._task.errors import Refused
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
@@ -256,7 +257,12 @@ def add_controller(host: Target, vm: VM, layout: Layout, number: int) -> None:
     if layout.controllers.get((SCSI, number)):
         return
     settings = cim.embedded(RESOURCE, _NEW_CONTROLLER)
-    added = vm_resources.add(host, vm, [settings], f"add SCSI controller {number} to {vm}")
+    known = len(layout.numbers(SCSI))
+
+    def look() -> Output | None:
+        return {} if len(fetch(host, vm).numbers(SCSI)) > known else None
+
+    added = vm_resources.add(host, vm, [settings], f"add SCSI controller {number} to {vm}", look)
     layout.controllers[SCSI, number] = added[0] if added else _fetch_new_controller(host, vm, layout)
 
 

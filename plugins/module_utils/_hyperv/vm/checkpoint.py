@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..._task.answer import Output
 from ..._task.errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import Reference
+from ..._wsman.faults import HostError
 from .. import jobs
 from ..schema import AFFECTED_BY_JOB, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SETTINGS
 from . import resources, settings
@@ -138,6 +140,7 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:
         {"AffectedSystem": vm.reference, "SnapshotSettings": options, "SnapshotType": _FULL},
         returns={"ResultingSnapshot": "ref"},
         what=f"create a checkpoint of {vm}",
+        look=lambda: _look_for_new(host, vm, known),
     )
     created = answer.get("ResultingSnapshot") or _fetch_created(host, answer.get("Job"))
     instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
@@ -168,6 +171,12 @@ def _fetch_created(host: Target, job: Reference | None) -> Reference | None:
     return None
 
 
+def _look_for_new(host: Target, vm: VM, known: set[str]) -> Output | None:
+    """The checkpoint that was not known before, as the output of the method that creates one."""
+    new = [checkpoint for checkpoint in query(host, vm) if checkpoint.id.lower() not in known]
+    return {"ResultingSnapshot": new[0].reference} if new else None
+
+
 def _fetch_new(host: Target, vm: VM, known: set[str]) -> str:
     """InstanceID of the checkpoint that wasn't known before, for a host whose job doesn't name it."""
     new = [checkpoint.id for checkpoint in query(host, vm) if checkpoint.id.lower() not in known]
@@ -183,10 +192,16 @@ def rename(host: Target, vm: VM, checkpoint: Checkpoint, name: str) -> None:
 
 def apply(host: Target, vm: VM, checkpoint: Checkpoint) -> None:
     """Apply a checkpoint to a VM that is off or saved; a checkpoint that contains memory leaves the VM saved."""
-    arguments = {"Snapshot": checkpoint.reference}
-    jobs.call(
-        host, CHECKPOINT_SERVICE, "ApplySnapshot", arguments, what=f"apply the checkpoint '{checkpoint.name}' to {vm}"
-    )
+    what = f"apply the checkpoint '{checkpoint.name}' to {vm}"
+
+    def look() -> Output | None:
+        """Whether the VM is based on another checkpoint; if it is based on this one, nothing shows since when."""
+        parent = host.client.get(VM_SETTINGS, vm.settings_reference.keys)["Parent"]
+        if parent and cim.parse_path(parent).keys["InstanceID"].lower() == checkpoint.id.lower():
+            raise HostError("the VM is based on the checkpoint")
+        return None
+
+    jobs.call(host, CHECKPOINT_SERVICE, "ApplySnapshot", {"Snapshot": checkpoint.reference}, what=what, look=look)
 
 
 def delete(host: Target, vm: VM, checkpoint: Checkpoint, include_children: bool) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 
 from ..._task.errors import Ambiguous, Invalid, Missing, Refused
 from ..._task.session import Target
-from ..._task.wait import pauses
+from ..._task.wait import RECONNECT, reached_within
 from ..._wsman import cim
 from ..._wsman.cim import Reference
 from ..schema import COMPUTER_SYSTEM, V2, VM_SETTINGS
@@ -121,7 +120,7 @@ def fetch_renamed(host: Target, params: Mapping[str, Any]) -> VM:
     except Missing:
         if params["id"] or len(holders) != 1:
             raise
-        return _settled(host, holders[0])
+        return settled(host, holders[0])
     if taken := [holder.id for holder in holders if holder.id != vm.id]:
         text = f"another VM has the name '{new_name}' (id {taken[0]}); choose another name"
         raise Refused(text, option="new_name", vm=vm.name)
@@ -152,7 +151,7 @@ def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, st
         ids = sorted(vm.id for vm in vms)
         text = f"{len(vms)} VMs share the {wanted}; choose one by '{by_id}': {', '.join(ids)}"
         raise Ambiguous(text, option=option, vm=name or id, ids=ids)
-    return _settled(host, vms[0])
+    return vms[0] if vms[0].state in LASTING else settled(host, vms[0])  # plans depend on its state
 
 
 def query(host: Target, names: list[str] | None = None, ids: list[str] | None = None) -> list[VM]:
@@ -178,19 +177,26 @@ def query(host: Target, names: list[str] | None = None, ids: list[str] | None = 
     ]
 
 
+def fetch_again(host: Target, vm: VM) -> VM:
+    """The VM in its state now."""
+    row = host.client.get(COMPUTER_SYSTEM, vm.keys)
+    return replace(vm, state=state_word(row["EnabledState"]), uptime=row["OnTimeInMilliseconds"] or 0)
+
+
 def fetch_state(host: Target, vm: VM) -> str:
     """The VM's state now."""
-    return state_word(host.client.get(COMPUTER_SYSTEM, vm.keys)["EnabledState"])
+    return fetch_again(host, vm).state
 
 
-def _settled(host: Target, vm: VM) -> VM:
-    """The VM once it is in a state that lasts, because plans depend on it; after half a minute, as it is then."""
-    deadline = time.monotonic() + _SETTLING
-    for pause in pauses():
-        if vm.state in LASTING or time.monotonic() > deadline:
-            break
-        time.sleep(pause)
-        vm = vm.in_state(fetch_state(host, vm))
+def settled(host: Target, vm: VM) -> VM:
+    """The VM in a state that lasts; after half a minute, as it is then. The host may be unreachable for a while."""
+
+    def lasts() -> bool:
+        nonlocal vm
+        vm = fetch_again(host, vm)
+        return vm.state in LASTING
+
+    reached_within(host, lasts, _SETTLING, f"see {vm} settle", patience=RECONNECT)
     return vm
 
 

@@ -46,6 +46,9 @@ PROPERTIES = (
 )
 
 # The memory of a VM that was just created (seen on a real host: it is dynamic).
+# What a host keeps consistent by itself, and what goes back together.
+_DEPENDENT = ("DynamicMemoryEnabled", "VirtualQuantity", "Reservation", "Limit")
+
 FRESH: dict[str, Any] = {
     "DynamicMemoryEnabled": True,
     "VirtualQuantity": 1024,
@@ -192,6 +195,7 @@ def plan(parts: Parts, wanted: Mapping[str, Any], belief: str | None = None) -> 
             lambda: write(parts, written),
             needing_off(vm, changes, row["DynamicMemoryEnabled"], inside),
             parts.rules.MEMORY_WHILE_NESTED if inside else None,
+            lambda: put_back(parts, resources.previous(row, {*written, *_DEPENDENT})),
         )
     ]
 
@@ -208,3 +212,10 @@ def write(parts: Parts, written: Mapping[str, Any]) -> None:
         resources.modify_settings(parts.host, parts.vm, {"VirtualNumaEnabled": False})
     what = f"change {', '.join(written)} of {parts.vm}"
     resources.modify(parts.host, MEMORY, parts.memory["InstanceID"], written, what)
+
+
+def put_back(parts: Parts, values: Mapping[str, Any]) -> None:
+    """Write the previous memory properties, and virtual NUMA if dynamic memory took its place."""
+    resources.modify(parts.host, MEMORY, parts.memory["InstanceID"], values, f"put back the memory of {parts.vm}")
+    if values.get("DynamicMemoryEnabled") is False and parts.settings["VirtualNumaEnabled"]:
+        resources.modify_settings(parts.host, parts.vm, {"VirtualNumaEnabled": True})

@@ -141,6 +141,7 @@ def plan(parts: Parts, wanted: Wanted | None) -> list[Step]:
             changes,
             lambda: processor.write(parts, written),
             _options(changes),
+            undo=lambda: processor.write(parts, {name: not value for name, value in written.items()}),
         )
     ]
     if wanted.static_memory or wanted.minimum is not None:

@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..._task.errors import MethodFailed, Refused, Rule
-from ..._task.journal import wrote
+from ..._task.answer import uncertain
+from ..._task.cycle import nothing_to_put_back
+from ..._task.errors import MethodFailed, Refused, Rule, Unanswered
+from ..._task.journal import is_uncertain, may_have_written, sending, wrote
 from ..._task.session import Target
 from ..._task.step import Step
-from ..._task.wait import pauses, wait_until
+from ..._task.wait import RECONNECT, pauses, reached_within, wait_until
 from ..._wsman.cim import quote
-from ..._wsman.faults import Fault, HostError
+from ..._wsman.faults import Fault, HostError, WSManError, is_passing, may_have_run
 from .. import jobs
 from ..schema import COMPUTER_SYSTEM, SHUTDOWN
-from .find import OFF, PAUSED, RUNNING, SAVED, VM, fetch_state
+from .find import LASTING, OFF, PAUSED, RUNNING, SAVED, VM, fetch_again, fetch_state, settled
 
 RESTARTED = "restarted"
 
@@ -30,8 +32,11 @@ _VERBS = {RUNNING: "start", OFF: "turn off", SAVED: "save", PAUSED: "pause"}
 
 # How long a host may refuse a request because a transition or checkpoint job still runs.
 _SETTLING = 30.0  # seconds
-
 _BOOTING = 120_000  # milliseconds that a guest may take until it can be asked to shut down
+_IN_PROGRESS = 32782
+_SOMEBODY_ELSE = "another task or person {}. Run the task again when that is over"
+_START_IT = "; start it with state: running"
+_WAY_OUT = "Shut the guest down yourself, or cut its power with 'force_off: true'"
 _NO_ANSWER = {6, 7, 12, 13}  # OperationalStatus of a service in error, not contacted, or lost
 
 OPTIONS: dict[str, Any] = {
@@ -74,11 +79,10 @@ def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule:
             "Turn it off first, or let this task do it with 'allow_power_cycle: true'",
             **details,
         )
-    elif vm.state != RUNNING and not permission.force_off:
-        first = "Resume it first" if vm.state == PAUSED else "Wait until that is over"
+    elif vm.state == PAUSED and not permission.force_off:
         raise Refused(
-            f"{vm} is {vm.state}, so its guest can't shut down, and changing {which} needs it off{because}. "
-            f"{first}, or cut its power with 'force_off: true'",
+            f"{vm} is paused, so its guest can't shut down, and changing {which} needs it off{because}. "
+            "Resume it first, or cut its power with 'force_off: true'",
             **details,
         )
 
@@ -94,8 +98,7 @@ def check_shutdown(host: Target, vm: VM, permission: Permission) -> None:
     rows = host.once(("shutdown", vm.id), lambda: host.client.query(SHUTDOWN, columns=columns, where=where))
     if not rows or (vm.uptime >= _BOOTING and _NO_ANSWER.intersection(rows[0]["OperationalStatus"][:1])):
         raise Refused(
-            f"{vm} has no shutdown integration service that answers. Shut the guest down yourself, or cut its power "
-            "with 'force_off: true'",
+            f"{vm} has no shutdown integration service that answers. {_WAY_OUT}",
             vm=vm.name,
             power_cycle_required=True,
             power_cycled=False,
@@ -104,55 +107,136 @@ def check_shutdown(host: Target, vm: VM, permission: Permission) -> None:
 
 @dataclass
 class VmCycle:
-    """The power cycle of a VM, as a Cycle of the engine; without a VM, nothing is turned off."""
+    """The power cycle of a VM, as a Cycle of the engine; without a VM, nothing is turned off.
+
+    ``done`` is whether the VM was turned off and is on again, ``left_off`` the sentence about a VM that is not.
+    """
 
     host: Target
     vm: VM | None
     permission: Permission
     needed: bool = False
     done: bool = False
+    left_off: str = ""
+    started_later: bool = False
 
     def check(self, steps: Sequence[Step]) -> None:
         options = list(dict.fromkeys(option for step in steps for option in step.needs_off))
         self.needed = self.vm is not None and self.vm.state != OFF and bool(options)
-        if self.needed:
-            rules = (step.rule for step in steps if step.needs_off and step.rule)
-            check_may_turn_off(self.vm, options, self.permission, next(rules, None))
-            check_shutdown(self.host, self.vm, self.permission)
+        if not self.needed:
+            return
+        rules = (step.rule for step in steps if step.needs_off and step.rule)
+        check_may_turn_off(self.vm, options, self.permission, next(rules, None))
+        check_shutdown(self.host, self.vm, self.permission)
+        if self.vm.state == SAVED and not self.started_later:
+            self.left_off = f"{self.vm} is off{_START_IT}"
+            self.host.warn(f"{self.host.name}: the saved state of {self.vm} is discarded, so {self.left_off}")
 
     def report(self) -> dict[str, Any]:
-        return {"power_cycle_required": self.needed, "power_cycled": self.done}
+        left_off = {"left_off": self.left_off} if self.left_off else {}
+        return {"power_cycle_required": self.needed, "power_cycled": self.done, **left_off}
 
     @contextmanager
-    def interruption(self) -> Iterator[None]:
-        """The VM is off inside, and back in its state afterwards, also if the work inside failed.
+    def interruption(self, put_back: Callable[[], bool] = nothing_to_put_back) -> Iterator[None]:
+        """The VM is off inside, and back in its state afterwards, whatever happened inside.
 
         A VM whose saved state was discarded stays off: its programs can't be resumed.
         """
         if not self.needed:
             yield
             return
-        turn_off(self.host, self.vm, self.permission)
-        self.done = True
-        try:
+        if self.vm.state not in LASTING and not self.permission.force_off:
+            self.vm = _end_of_transition(self.host, self.vm, self.permission.shutdown_timeout)
+        if self.vm.state == OFF:
             yield
-        except HostError as error:
-            self._bring_back_after(error)
+            return
+        off = returning = False
+        try:
+            turn_off(self.host, self.vm, self.permission)
+            off = True
+            yield
+            returning = True
+            self._bring_back(put_back)
+        except BaseException as error:
+            # Refusing to start once is enough; if the task was stopped just then, the VM is started all the same.
+            again = not (returning and isinstance(error, HostError))
+            self._recover(error, put_back if again else None, off and not returning)
             raise
-        self._bring_back()
 
-    def _bring_back(self) -> None:
-        if self.vm.state != SAVED:
+    def _bring_back(self, put_back: Callable[[], bool]) -> None:
+        if self.vm.state == SAVED:
+            return
+        try:
             start(self.host, self.vm)
+        except MethodFailed as error:
+            if jobs.refused(error) or not put_back():
+                raise
+            start(self.host, self.vm)
+            self.done = True
+            error.message += f"; {self.vm} has its previous settings again and was started with them"
+            raise
+        self.done = True
         if self.vm.state == PAUSED:
             request(self.host, self.vm, PAUSED)
 
-    def _bring_back_after(self, error: HostError) -> None:
-        """A second failure is added to the first and never hides it."""
+    def _recover(self, error: BaseException, put_back: Callable[[], bool] | None, was_off: bool) -> None:
+        """Look at the VM, bring it back if it may be, and note if it is off; a second failure is added to the first."""
+        seconds: list[str] = []
         try:
-            self._bring_back()
+            state = settled(self.host, self.vm).state
+            if was_off and state in (RUNNING, "starting"):
+                self.done = True
+                seconds.append(f"another task or person has started {self.vm} meanwhile, so run the task again")
+            elif put_back and state in LASTING and state != self.vm.state:
+                self._bring_back(put_back)
         except HostError as second:
-            error.message += f"; and {self.vm} is now off, since starting it failed too: {second.message}"
+            seconds.append(second.message)
+        if isinstance(error, HostError):
+            error.message = "; and ".join([error.message.rstrip("."), *seconds])
+        self._note_state()
+        if self.left_off and not isinstance(error, HostError):
+            self.host.report(self.left_off)
+
+    def _note_state(self) -> None:
+        """Note whether the VM is off, or may be soon, although it was not before the task."""
+        try:
+            state = fetch_state(self.host, self.vm)
+        except HostError:
+            self.left_off = f"{self.vm} may be off{_START_IT}"
+            return
+        if state == OFF:
+            self.left_off = f"{self.vm} is off{_START_IT}"
+        elif state not in LASTING or is_uncertain(_shutting_down(self.vm)):
+            self.left_off = f"{self.vm} may go off{_START_IT}"
+        else:
+            self.left_off = ""
+
+    def later(self, steps: Sequence[Step]) -> list[Step]:
+        """These steps after the cycle, which start a VM that the cycle leaves off."""
+        self.started_later = bool(steps)
+        return [step._replace(apply=lambda step=step: self._start_later(step)) for step in steps]
+
+    def _start_later(self, step: Step) -> None:
+        try:
+            step.apply()
+        except BaseException:
+            if self.needed:
+                self._note_state()
+            raise
+        self.done = self.needed
+
+
+@contextmanager
+def left_off_said(host: Target, vm: VM) -> Iterator[None]:
+    """Add to an error inside, if the VM was not off before and is now, that it is: it was to be removed, and is not."""
+    try:
+        yield
+    except HostError as error:
+        with suppress(HostError):
+            if vm.state != OFF and error.details.get("changed") and fetch_state(host, vm) == OFF:
+                error.details["left_off"] = f"{vm} is off{_START_IT}"
+                error.message = f"{error.message.rstrip('.')}. {error.details['left_off']}"
+        raise
 
 
 class Transition(NamedTuple):
@@ -204,10 +288,23 @@ def _state_step(host: Target, vm: VM, target: str, state: str) -> Step:
 
 def turn_off(host: Target, vm: VM, permission: Permission) -> None:
     """Shut the guest down; cut the power if ``force_off`` says so, or if nothing runs that could shut down."""
+    if vm.state not in LASTING and not permission.force_off:
+        vm = _end_of_transition(host, vm, permission.shutdown_timeout)
+    if vm.state == OFF:
+        return
     if permission.force_off or vm.state != RUNNING:  # a saved or paused guest can't shut down
         request(host, vm, OFF)
     else:
         shut_down(host, vm, permission.shutdown_timeout)
+
+
+def _end_of_transition(host: Target, vm: VM, timeout: float) -> VM:
+    """The VM after a transition that somebody else began. Raises Refused after ``timeout`` seconds."""
+    way_out = f"Another task or person is at work on {vm}, or it is stuck; look at it in Hyper-V Manager"
+    wait_until(
+        host, lambda: fetch_state(host, vm) in LASTING, timeout, f"see {vm} leave its state '{vm.state}'", way_out
+    )
+    return vm.in_state(fetch_state(host, vm))
 
 
 def start(host: Target, vm: VM) -> None:
@@ -219,43 +316,122 @@ def request(host: Target, vm: VM, target: str) -> None:
     """Ask for a state and wait until the VM is in it. Raises MethodFailed.
 
     A host answers 32775 both if the VM is in that state already and while another job holds it: look, then ask again.
+    The same if the answer is lost: asking twice for one state does nothing more.
     """
     what = f"{_VERBS[target]} {vm}"
-
-    def ask() -> None:
-        jobs.call(
-            host, COMPUTER_SYSTEM, "RequestStateChange", {"RequestedState": REQUESTS[target]}, keys=vm.keys, what=what
-        )
-
-    deadline = time.monotonic() + _SETTLING
+    arguments = {"RequestedState": REQUESTS[target]}
+    began = time.monotonic()
     for pause in pauses(first=0.2):
         try:
-            ask()
+            with sending(what):
+                jobs.ask(host, COMPUTER_SYSTEM, "RequestStateChange", arguments, keys=vm.keys, what=what)
             break
-        except MethodFailed as error:
-            if fetch_state(host, vm) == target:
-                return
-            if not jobs.refused(error) or time.monotonic() > deadline:
+        except HostError as error:
+            try:
+                state = settled(host, vm).state
+            except HostError as second:
+                raise uncertain(what, error) from second
+            if state == target:
+                break
+            patience = _SETTLING if isinstance(error, (MethodFailed, Fault)) else RECONNECT
+            if not _worth_repeating(error) or time.monotonic() - began > patience:
+                if isinstance(error, Unanswered) or (may_have_run(error) and state not in LASTING):
+                    raise uncertain(what, error) from error
+                _name(error, vm, what, state)
                 raise
         time.sleep(pause)
-    wait_for(host, vm, target, _SETTLING, what)
+    wait_for(host, vm, target, _SETTLING, what, "Look at it in Hyper-V Manager")
+    wrote(what)
+
+
+def _worth_repeating(error: HostError) -> bool:
+    """Whether the host may do later, or may not have got, what this error refuses."""
+    if isinstance(error, MethodFailed):
+        return jobs.refused(error)
+    if isinstance(error, Unanswered):
+        return "timeout" not in error.details
+    return is_passing(error)
+
+
+def _name(error: HostError, vm: VM, what: str, state: str) -> None:
+    """Name in an error the VM, its present state, and who may be at work on it."""
+    if isinstance(error, WSManError):
+        error.message = f"could not {what}: {error.message}"
+    if jobs.refused(error):
+        error.message = f"{error.message.rstrip('.')}. {vm} is {state}, and another task or person may be at work on it"
 
 
 def shut_down(host: Target, vm: VM, timeout: float) -> None:
     """Ask the guest to shut down and wait until the VM is off. Raises Refused with the way out."""
-    what, way_out = f"shut down {vm}", "Shut the guest down yourself, or cut its power with 'force_off: true'"
-    services = host.client.query(SHUTDOWN, columns=tuple(SHUTDOWN.properties), where=f"SystemName = {quote(vm.id)}")
-    if not services:
-        raise Refused(f"{vm} has no shutdown integration service that answers. {way_out}", vm=vm.name)
-    keys = {name: services[0][name] for name in SHUTDOWN.keys}
-    arguments = {"Force": False, "Reason": "Ansible: nested.hyperv changes settings that need the VM off"}
+    what = _shutting_down(vm)
+    begun = sent = False
+    why_not: str | None = None
+    uptime = 0
+
+    def off() -> bool:
+        nonlocal begun, sent, why_not, uptime
+        if not begun:
+            try:
+                why_not = _ask_guest(host, vm, what)
+            except WSManError as error:
+                sent = sent or may_have_run(error)
+                raise
+            begun = sent = why_not is None
+        now = fetch_again(host, vm)
+        if now.uptime < uptime:  # it was off, and somebody has started it
+            begun, why_not = False, _SOMEBODY_ELSE.format("has started it meanwhile")
+        uptime = now.uptime
+        return now.state == OFF
+
     try:
-        # Counts as a write once the VM is off: a guest that was only asked may stay on.
-        jobs.ask(host, SHUTDOWN, "InitiateShutdown", arguments, keys=keys, what=what)
+        if reached_within(host, off, timeout, what):
+            sent = False
+            wrote(what)
+            return
+        if why_not:
+            raise Refused(f"gave up after {timeout:.0f} s to {what}: {why_not}", vm=vm.name, timeout=timeout)
+        raise Refused(
+            f"gave up after {timeout:.0f} s to {what}, whose guest has been asked and may still go off. {_WAY_OUT}",
+            vm=vm.name,
+            timeout=timeout,
+        )
+    except WSManError as error:
+        error.message = f"could not {what}: {error.message}"
+        raise
+    finally:
+        if sent:
+            may_have_written(what)
+
+
+def _shutting_down(vm: VM) -> str:
+    return f"shut down {vm}"
+
+
+def _ask_guest(host: Target, vm: VM, what: str) -> str | None:
+    """Ask the guest to shut down: None if it has begun, or why it can't begin yet. Raises Refused if it never will."""
+    services = host.client.query(SHUTDOWN, columns=tuple(SHUTDOWN.properties), where=f"SystemName = {quote(vm.id)}")
+    keys = {name: services[0][name] for name in SHUTDOWN.keys} if services else {}
+    arguments = {"Force": False, "Reason": "Ansible: nested.hyperv changes settings that need the VM off"}
+    refusal = Refused(f"{vm} has no shutdown integration service that answers. {_WAY_OUT}", vm=vm.name)
+    try:
+        if services:
+            with sending(what):
+                # Counts as a write once the VM is off: a guest that was only asked may stay on.
+                jobs.ask(host, SHUTDOWN, "InitiateShutdown", arguments, keys=keys, what=what)
+            return None
     except (MethodFailed, Fault) as error:  # a guest that still boots may raise a fault instead of a return value
-        raise Refused(f"the guest of {vm} refused to shut down: {error.message}. {way_out}", **error.details) from error
-    wait_for(host, vm, OFF, timeout, what, way_out)
-    wrote(what)
+        if may_have_run(error):
+            raise
+        if error.details.get("return_value") == _IN_PROGRESS:
+            return _SOMEBODY_ELSE.format("is shutting it down")
+        text = f"the guest of {vm} refused to shut down: {error.message}. {_WAY_OUT}"
+        refusal = Refused(text, **error.details)
+    now = fetch_again(host, vm)
+    if now.state != RUNNING:
+        return _SOMEBODY_ELSE.format(f"is at work on it, which is {now.state}")
+    if services and now.uptime < _BOOTING:
+        return refusal.message
+    raise refusal
 
 
 def wait_for(host: Target, vm: VM, target: str, timeout: float, what: str, way_out: str = "") -> None:

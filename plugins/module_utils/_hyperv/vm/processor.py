@@ -82,7 +82,16 @@ def plan(parts: Parts, wanted: Mapping[str, Any]) -> list[Step]:
     _check_host(parts, [change.option for change in changes], wanted)
     # A saved VM takes no change of its processor, a running one takes those that the table doesn't mark.
     needs_off = [change.option for change in changes] if vm.state == SAVED else None
-    return [step(f"set processor of {vm}", changes, lambda: write(parts, table.values(changes)), needs_off)]
+    written = table.values(changes)
+    return [
+        step(
+            f"set processor of {vm}",
+            changes,
+            lambda: write(parts, written),
+            needs_off,
+            undo=lambda: write(parts, resources.previous(row, written)),
+        )
+    ]
 
 
 def write(parts: Parts, values: Mapping[str, Any]) -> None:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..._task.answer import Look
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Reference
@@ -16,8 +17,11 @@ from ..schema import V2, VM_SERVICE, VM_SETTINGS
 from .find import VM
 
 
-def add(host: Target, vm: VM, settings: list[str], what: str) -> list[str]:
-    """Add resources, given as embedded instances; their InstanceIDs, or none if the host answers with a job."""
+def add(host: Target, vm: VM, settings: list[str], what: str, look: Look | None = None) -> list[str]:
+    """Add resources, given as embedded instances; their InstanceIDs, or none if the host answers with a job.
+
+    ``look`` shows whether they were added, for resources that have no name or place of their own.
+    """
     answer = jobs.call(
         host,
         VM_SERVICE,
@@ -25,6 +29,7 @@ def add(host: Target, vm: VM, settings: list[str], what: str) -> list[str]:
         {"AffectedConfiguration": vm.settings_reference, "ResourceSettings": settings},
         returns={"ResultingResourceSettings": "ref[]"},
         what=what,
+        look=look,
     )
     return [reference.keys["InstanceID"] for reference in answer["ResultingResourceSettings"]]
 
@@ -36,6 +41,11 @@ def modify(host: Target, cls: CimClass, instance_id: str, values: Mapping[str, A
     """
     settings = [cim.embedded(cls, {"InstanceID": instance_id, **values})]
     jobs.call(host, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": settings}, what=what)
+
+
+def previous(row: Mapping[str, Any], written: Iterable[str]) -> dict[str, Any]:
+    """The properties that put back what was written to this row; a null property can't be written."""
+    return {name: row[name] for name in written if row.get(name) is not None}
 
 
 def remove(host: Target, cls: CimClass, instance_id: str, what: str) -> None:

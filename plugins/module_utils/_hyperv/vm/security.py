@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._task.answer import answer_of
 from ..._task.errors import Invalid, MethodFailed, Refused
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
-from ..._wsman.faults import InvalidClass
+from ..._wsman.faults import InvalidClass, WSManError, may_have_run
 from .. import jobs
 from ..schema import GUARDIAN, KEY_PROTECTOR, SECURITY, SECURITY_SERVICE
 from .find import VM
@@ -72,7 +73,14 @@ def _write(parts: Parts, enabled: bool, what: str) -> None:
     settings = cim.embedded(SECURITY, {"InstanceID": instance_id})
     if enabled and not _has_protector(host, vm, settings):
         arguments = {"SecuritySettingData": settings, "KeyProtector": _new_protector(host)}
-        jobs.call(host, SECURITY_SERVICE, "SetKeyProtector", arguments, what=f"set a key protector for {vm}")
+        jobs.call(
+            host,
+            SECURITY_SERVICE,
+            "SetKeyProtector",
+            arguments,
+            what=f"set a key protector for {vm}",
+            look=lambda: {} if _has_protector(host, vm, settings) else None,
+        )
     text = cim.embedded(SECURITY, {"InstanceID": instance_id, "TpmEnabled": enabled})
     jobs.call(host, SECURITY_SERVICE, "ModifySecuritySettings", {"SecuritySettingData": text}, what=what)
 
@@ -91,26 +99,44 @@ def _has_protector(host: Target, vm: VM, settings: str) -> bool:
 
 
 def _new_protector(host: Target) -> list[int]:
-    guardians = host.client.query(GUARDIAN, where={"Name": _GUARDIAN_NAME})
+    guardians = _query_guardians(host)
     guardian = guardians[0] if guardians else _new_guardian(host)
-    answer = host.client.invoke(
-        KEY_PROTECTOR,
-        "NewByGuardians",
-        arguments={"Owner": {**guardian, "__CLASS": GUARDIAN.name}, "AllowUntrustedRoot": True},
-        returns={"cmdletOutput": KEY_PROTECTOR},
-    )
+
+    def compute() -> dict[str, Any]:
+        return host.client.invoke(
+            KEY_PROTECTOR,
+            "NewByGuardians",
+            arguments={"Owner": {**guardian, "__CLASS": GUARDIAN.name}, "AllowUntrustedRoot": True},
+            returns={"cmdletOutput": KEY_PROTECTOR},
+        )
+
+    try:
+        answer = compute()
+    except WSManError as error:
+        if not may_have_run(error):
+            raise
+        answer = compute()  # the host keeps nothing of it
     protector = (answer.get("cmdletOutput") or {}).get("RawData")
     if not protector:
         raise MethodFailed("the host's guardian service returned no key protector", method="NewByGuardians")
     return protector
 
 
+def _query_guardians(host: Target) -> list[dict[str, Any]]:
+    return host.client.query(GUARDIAN, where={"Name": _GUARDIAN_NAME})
+
+
 def _new_guardian(host: Target) -> dict[str, Any]:
-    answer = host.client.invoke(
-        GUARDIAN,
-        "NewByGenerateCertificates",
-        arguments={"Name": _GUARDIAN_NAME, "GenerateCertificates": True},
-        returns={"cmdletOutput": GUARDIAN},
+    answer = answer_of(
+        host,
+        f"create the guardian '{_GUARDIAN_NAME}' on the host",
+        lambda: host.client.invoke(
+            GUARDIAN,
+            "NewByGenerateCertificates",
+            arguments={"Name": _GUARDIAN_NAME, "GenerateCertificates": True},
+            returns={"cmdletOutput": GUARDIAN},
+        ),
+        lambda: next(({"cmdletOutput": row} for row in _query_guardians(host)), None),
     )
     guardian = answer.get("cmdletOutput")
     if not guardian:

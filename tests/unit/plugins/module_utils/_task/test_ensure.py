@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find impo
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.power import Permission, VmCycle
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import MEMORY_WHILE_NESTED
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
+from ansible_collections.nested.hyperv.plugins.module_utils._task.cycle import nothing_to_put_back
 from ansible_collections.nested.hyperv.plugins.module_utils._task.ensure import ensure
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import position, taken_back, wrote
@@ -47,7 +48,7 @@ class Outage:
         return {"interrupted": bool(self.events)}
 
     @contextmanager
-    def interruption(self) -> Iterator[None]:
+    def interruption(self, put_back: Callable[[], bool] = nothing_to_put_back) -> Iterator[None]:
         self.events += ["off"] * self.needed
         try:
             yield
@@ -182,7 +183,7 @@ def test_what_does_not_change_needs_no_power_cycle() -> None:
 def test_check_mode_announces_the_power_cycle() -> None:
     things = Things()
     plan = Plan([things.step("dynamic", 1, 2, ("dynamic",))])
-    result = ensure(plan, True, cycle(RUNNING, allow_power_cycle=True))
+    result = ensure(plan, True, cycle(RUNNING, allow_power_cycle=True, force_off=True))
     assert (result["power_cycle_required"], result["power_cycled"], things.written) == (True, False, [])
 
 

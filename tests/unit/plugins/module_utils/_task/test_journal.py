@@ -23,7 +23,7 @@ def test_writes_are_recorded_in_their_order_and_only_inside() -> None:
         wrote("a")
         wrote("b")
     wrote("after")
-    assert writes == ["a", "b"]
+    assert writes.done == ["a", "b"]
 
 
 def test_each_step_has_a_journal_of_its_own() -> None:
@@ -33,7 +33,7 @@ def test_each_step_has_a_journal_of_its_own() -> None:
             wrote("b")
             assert position() == 1
         wrote("c")
-    assert (outer, inner) == (["a", "c"], ["b"])
+    assert (outer.done, inner.done) == (["a", "c"], ["b"])
 
 
 @pytest.mark.parametrize("before", [[], ["a"], ["a", "b"]], ids=str)
@@ -43,7 +43,7 @@ def test_only_the_writes_of_the_failed_work_are_taken_back(before: list[str]) ->
             wrote(write)
         with pytest.raises(MethodFailed, match=r"^the disk is full$"), taken_back(lambda: None, "it stays"):
             fail_after("c")
-    assert writes == before
+    assert writes.done == before
 
 
 def test_writes_since_a_position_are_taken_back_and_those_before_it_count() -> None:
@@ -53,20 +53,20 @@ def test_writes_since_a_position_are_taken_back_and_those_before_it_count() -> N
         wrote("b")
         with pytest.raises(MethodFailed), taken_back(lambda: None, "it stays", since):
             fail_after("c")
-    assert writes == ["a"]
+    assert writes.done == ["a"]
 
 
 def test_writes_that_can_not_be_taken_back_count() -> None:
     with recording() as writes, pytest.raises(MethodFailed) as caught, taken_back(fail, "the drive stays empty"):
         fail_after("a")
-    assert writes == ["a"]
+    assert writes.done == ["a"]
     assert caught.value.message == "the disk is full; and the drive stays empty: access denied"
 
 
 def test_work_that_succeeds_is_not_undone() -> None:
     with recording() as writes, taken_back(fail, "it stays"):
         wrote("a")
-    assert writes == ["a"]
+    assert writes.done == ["a"]
 
 
 def test_outside_of_a_step_work_is_undone_without_a_journal() -> None:

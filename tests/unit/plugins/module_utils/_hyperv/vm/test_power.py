@@ -187,7 +187,8 @@ def test_a_cycle_is_needed_for_options_that_need_off_a_vm_that_is_not(
 ) -> None:
     cycle = VmCycle(HOST, VM(ID, "web01", state), EVERYTHING)
     cycle.check(steps)
-    assert cycle.report() == {"power_cycle_required": needed, "power_cycled": False}
+    left_off = {"left_off": "VM 'web01' is off; start it with state: running"} if state == SAVED else {}
+    assert cycle.report() == {"power_cycle_required": needed, "power_cycled": False, **left_off}
 
 
 def test_without_a_vm_no_cycle_is_needed() -> None:
@@ -226,7 +227,8 @@ def test_a_vm_returns_to_its_state_also_if_the_change_fails(
     else:
         change()
     assert find.fetch_state(host, vm) == after
-    assert cycle.report() == {"power_cycle_required": True, "power_cycled": True}
+    left_off = {"left_off": f"{vm} is off; start it with state: running"} if after == OFF else {}
+    assert cycle.report() == {"power_cycle_required": True, "power_cycled": after != OFF, **left_off}
 
 
 def test_a_vm_that_does_not_start_again_adds_to_the_first_failure(lab: Lab, host: Target) -> None:
@@ -244,8 +246,8 @@ def test_a_vm_that_does_not_start_again_adds_to_the_first_failure(lab: Lab, host
 
     with pytest.raises(MethodFailed) as caught:
         change()
-    assert caught.value.message.startswith("the disk is full; and VM 'running01' is now off, since starting it failed")
-    assert "Not enough memory" in caught.value.message
+    assert caught.value.message.startswith("the disk is full; and could not start VM 'running01': Not enough memory.")
+    assert cycle.report()["left_off"] == "VM 'running01' is off; start it with state: running"
     assert caught.value.details["return_value"] == 32768, "the details are those of the first failure"
     assert find.fetch_state(host, vm) == OFF
 

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes whose answer is lost or cut: the target is asked what it shows of them, since a write is never sent twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._wsman.faults import HostError, OperationTimeout, WSManError, is_passing, may_have_run
+from .errors import MethodFailed, Unanswered
+from .journal import may_have_written, sending, wrote
+from .session import Target
+from .wait import RECONNECT, pauses
+
+Output = Mapping[str, Any]
+Look = Callable[[], Output | None]
+
+# How long a host that answers may take to show a write: one that it has surely ended, and one that it may still run.
+SETTLING = 10.0  # seconds
+STILL_RUNNING = 60.0  # seconds
+
+
+def answer_of(
+    target: Target,
+    what: str,
+    write: Callable[[], Output],
+    look: Look | None = None,
+    working: Callable[[], bool] = lambda: False,
+) -> Output:
+    """The output of a write, which is sent once and recorded.
+
+    If its answer is lost, ``look`` reads what the target shows of it: the output, as far as that is known, if the write
+    was done, and None if not. ``working`` is whether the target is still at work. Raises MethodFailed if the write
+    was not done, Unanswered if nobody can say.
+    """
+    try:
+        with sending(what):
+            output = write()
+    except Unanswered as error:
+        output = _seen(target, what, look, working, error)
+    except WSManError as error:
+        if not may_have_run(error):
+            error.message = f"could not {what}: {error.message}"
+            raise
+        output = _seen(target, what, look, working, error)
+    wrote(what)
+    return output
+
+
+def _seen(target: Target, what: str, look: Look | None, working: Callable[[], bool], lost: HostError) -> Output:
+    """The output of a write whose answer is lost, from what the target shows."""
+    if look is None:
+        raise uncertain(what, lost)
+    began, answered, at_work = time.monotonic(), None, False
+    ended = not isinstance(lost, (OperationTimeout, Unanswered))
+    for pause in pauses(first=0.1):
+        now = time.monotonic()
+        try:
+            output = look()
+            at_work = output is None and working()
+        except HostError as error:
+            if not is_passing(error) or now - began > RECONNECT:
+                raise uncertain(what, lost) from error
+        else:
+            if output is not None:
+                return output
+            answered = now if answered is None else answered
+            if "timeout" in lost.details or now - answered >= (STILL_RUNNING if at_work or not ended else SETTLING):
+                break
+        time.sleep(pause)
+    if at_work or not ended:
+        raise uncertain(what, lost)
+    raise MethodFailed(
+        f"could not {what}: {_sentence(lost)} The host shows that it was not done; run the task again", **lost.details
+    ) from lost
+
+
+def uncertain(what: str, lost: HostError) -> Unanswered:
+    """The error about a write that may have been done, which is recorded as such."""
+    may_have_written(what)
+    text = f"could not learn how this ended: {what}. {_sentence(lost)} It may have been done, or may still be done"
+    return Unanswered(f"{text}. Run the task again, which looks at the host first", **lost.details)
+
+
+def _sentence(error: HostError) -> str:
+    return f"{error.message.rstrip('.')}."

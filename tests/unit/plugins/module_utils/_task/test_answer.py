@@ -1,0 +1,142 @@
+"""Writes whose answer is lost: what a look at the target decides, and what is reported if it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from ansible_collections.nested.hyperv.plugins.module_utils._task.answer import answer_of
+from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Unanswered
+from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import Writes, recording, taken_back
+from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import (
+    AccessDenied,
+    BadAnswer,
+    ConnectionFailed,
+    FaultParts,
+    HostBusy,
+    HostError,
+    OperationTimeout,
+)
+
+LOST = ConnectionFailed("The connection broke.")
+OUTPUT = {"ResultingSystem": "it"}
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Callable[[], float]]:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += max(0.001, seconds)
+
+    def time_now() -> float:
+        return now
+
+    with mock.patch("time.sleep", sleep), mock.patch("time.monotonic", time_now):
+        yield time_now
+
+
+def unreachable(_request: bytes) -> bytes:
+    raise AssertionError("nothing here may send a request")
+
+
+def answer(write: Any, looks: list[Any] | None, working: bool = False) -> tuple[Any, Writes, int]:
+    """The output or the error of a write, what was recorded, and how often it was looked; the last look repeats."""
+    count = 0
+
+    def give(result: Any) -> Any:
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def look() -> Any:
+        nonlocal count
+        count += 1
+        return give(looks[min(count, len(looks)) - 1])
+
+    target = Target("hv01", Client(unreachable))
+    with recording() as writes:
+        try:
+            output = answer_of(
+                target, "set it", lambda: give(write), look if looks is not None else None, lambda: working
+            )
+        except (HostError, KeyboardInterrupt) as error:
+            output = error
+    return output, writes, count
+
+
+def test_an_answer_needs_no_look() -> None:
+    assert answer(OUTPUT, [None]) == (OUTPUT, Writes(["set it"], []), 0)
+
+
+@pytest.mark.parametrize(
+    "error", [HostBusy("busy"), ConnectionFailed("refused", sent=False), AccessDenied(FaultParts())]
+)
+def test_a_write_that_did_not_run_fails_as_it_does_and_names_itself(error: HostError) -> None:
+    output, writes, looks = answer(error, [OUTPUT])
+    assert (output, writes, looks) == (error, Writes([], []), 0)
+    assert error.message.startswith("could not set it: ")
+
+
+@pytest.mark.parametrize("lost", [LOST, BadAnswer("damaged"), OperationTimeout("late"), Unanswered("its job is gone")])
+@pytest.mark.parametrize("looks", [[OUTPUT], [None, None, OUTPUT], [LOST, ConnectionFailed("x", sent=False), OUTPUT]])
+def test_a_write_that_shows_was_done(lost: HostError, looks: list[Any]) -> None:
+    assert answer(lost, looks) == (OUTPUT, Writes(["set it"], []), len(looks))
+
+
+@pytest.mark.parametrize("lost", [LOST, BadAnswer("damaged")])
+def test_a_write_that_does_not_show_was_not_done(lost: HostError, clock: Callable[[], float]) -> None:
+    error, writes, _looks = answer(lost, [None])
+    assert type(error) is MethodFailed
+    assert error.message.startswith("could not set it: ")
+    assert "was not done" in error.message
+    assert writes == Writes([], [])
+    assert 10 <= clock() <= 15
+
+
+@pytest.mark.parametrize(
+    ("lost", "looks", "working"),
+    [
+        (LOST, None, False),  # nothing to look at
+        (LOST, [HostError("two of that name")], False),  # a look that decides nothing
+        (LOST, [AccessDenied(FaultParts())], False),
+        (LOST, [LOST], False),  # the host is gone
+        (LOST, [None], True),  # the host is still at work
+        (OperationTimeout("late"), [None], False),  # … or may be
+        (Unanswered("its job is gone"), [None], False),
+        (Unanswered("its job goes on", timeout=5), [None], False),
+    ],
+)
+def test_otherwise_it_may_have_been_done(
+    lost: HostError, looks: Any, working: bool, clock: Callable[[], float]
+) -> None:
+    error, writes, _looks = answer(lost, looks, working)
+    assert isinstance(error, Unanswered)
+    assert "set it" in error.message
+    assert "may have been done" in error.message
+    assert writes == Writes([], ["set it"])
+    assert clock() <= 130, "it ends"
+
+
+def test_a_task_that_is_stopped_in_the_middle_of_a_write_may_have_done_it() -> None:
+    error, writes, looks = answer(KeyboardInterrupt(), [OUTPUT])
+    assert isinstance(error, KeyboardInterrupt)
+    assert (writes, looks) == (Writes([], ["set it"]), 0)
+
+
+def test_what_may_have_been_done_is_not_undone() -> None:
+    with recording(), pytest.raises(Unanswered), taken_back(unreachable, "it stays"):
+        raise Unanswered("nobody knows")
+
+
+def test_uncertain_writes_of_a_step_are_known_outside_of_it() -> None:
+    with recording() as outer:
+        _error, writes, _looks = answer(LOST, None)
+        assert writes.uncertain == ["set it"]
+    assert outer == Writes([], ["set it"])
