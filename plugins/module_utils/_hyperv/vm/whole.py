@@ -221,6 +221,7 @@ def fresh(host: Target, name: str, params: Mapping[str, Any], rules: Any) -> Par
     parts = Parts(host, VM("", name, OFF), rules, folder(name, params))
     generation = params["generation"] or 2
     parts.settings = {
+        "ElementName": name,
         "VirtualSystemSubType": _SUBTYPE.format(generation),
         "Version": params["version"],
         **settings.FRESH,
