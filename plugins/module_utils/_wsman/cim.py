@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from xml.etree.ElementTree import Element
 
 from . import document
@@ -43,6 +43,13 @@ class CimClass(NamedTuple):
         if missing:
             raise HostError(f"An instance of {self.name} lacks the key {', '.join(missing)}.", **{"class": self.name})
         return Reference(self.namespace, self.name, {key: key_text(instance[key]) for key in self.keys})
+
+
+class Keys(dict[str, str]):
+    """The keys of a reference that a host sent; one that it lacks is the host's error."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise BadAnswer(f"The host sent a reference without the key {name}.")
 
 
 class Reference(NamedTuple):
@@ -120,9 +127,9 @@ def parse_path(text: str) -> Reference:
         # Class="value" names the only key by position; Class=@ is a singleton; Class alone is the class itself.
         value = rest.strip()
         if value in ("", "@"):
-            return Reference(namespace, head["name"], {})
-        return Reference(namespace, head["name"], {"": _from_path(value.strip("\"'"))})
-    keys: dict[str, str] = {}
+            return Reference(namespace, head["name"], Keys())
+        return Reference(namespace, head["name"], Keys({"": _from_path(value.strip("\"'"))}))
+    keys = Keys()
     position = 0
     while position < len(rest):
         key = _KEY.match(rest, position)
@@ -374,7 +381,7 @@ def _from_value_reference(element: Element) -> Reference | None:
     name = element.find(".//INSTANCENAME")
     if name is not None:
         namespace = "/".join(part.get("NAME", "") for part in element.iterfind(".//LOCALNAMESPACEPATH/NAMESPACE"))
-        keys = {key.get("NAME", ""): key.findtext("KEYVALUE", "") for key in name.iterfind("KEYBINDING")}
+        keys = Keys((key.get("NAME", ""), key.findtext("KEYVALUE", "")) for key in name.iterfind("KEYBINDING"))
         return Reference(namespace, name.get("CLASSNAME", ""), keys)
     text = "".join(element.itertext()).strip()
     return parse_path(text) if text else None

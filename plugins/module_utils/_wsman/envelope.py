@@ -19,6 +19,7 @@ from .cim import (
     URI_PREFIX,
     CimClass,
     Instance,
+    Keys,
     Reference,
     class_uri,
     convert,
@@ -463,7 +464,7 @@ def parse_reference(element: Element) -> Reference | None:
     resource = (uri.text or "").strip()
     path = resource[len(URI_PREFIX) :] if resource.lower().startswith(URI_PREFIX) else resource
     namespace, _slash, name = path.rpartition("/")
-    keys: dict[str, str] = {}
+    keys = Keys()
     for selector in element.find(f".//{{{WSMAN}}}SelectorSet") or ():
         key = selector.get("Name", "")
         if key.lower() == "__cimnamespace":

@@ -81,7 +81,7 @@ def fetch_system(host: Target) -> dict[str, Any]:
         "os": {
             "name": windows["Caption"],
             "version": windows["Version"],
-            "build": int(windows["BuildNumber"]),
+            "build": cim.convert("uint32", windows["BuildNumber"] or "", "BuildNumber"),
             "type": PRODUCT_TYPES.get(windows["ProductType"] or 0),
             "sku": windows["OperatingSystemSKU"],
             "booted": windows["LastBootUpTime"].isoformat() if windows["LastBootUpTime"] else None,

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Interface
+from functools import partial
+from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
 from ..._task.errors import MethodFailed, Refused
@@ -14,7 +15,16 @@ from ..._task.journal import wrote
 from ..._task.session import Target
 from ..._task.wait import wait_until
 from ..._wsman.cim import Instance, quote
-from ..._wsman.faults import ConnectionFailed, Fault, HostError, NotFound, NotWSMan, OperationTimeout
+from ..._wsman.faults import (
+    BadAnswer,
+    ConnectionFailed,
+    Fault,
+    HostError,
+    NotFound,
+    NotWSMan,
+    OperationTimeout,
+    quoted,
+)
 from ..schema import INTERNAL_PORT, NET_ADAPTER, NET_ADDRESS, NET_ROUTE
 from . import switch
 from .ethernet import format_mac
@@ -72,7 +82,19 @@ def match_adapter(on: Switch, ports: list[Instance], adapters: list[Instance]) -
 
 def interface(row: Mapping[str, Any]) -> IPv4Interface:
     """Address and prefix length of an MSFT_NetIPAddress."""
-    return IPv4Interface(f"{row['IPAddress']}/{row['PrefixLength']}")
+    return _converted(IPv4Interface, f"{row['IPAddress']}/{row['PrefixLength']}")
+
+
+def parse_network(text: str) -> IPv4Network:
+    """The network that a prefix stands for; some tools write it with bits behind its length."""
+    return _converted(partial(IPv4Network, strict=False), text)
+
+
+def _converted(convert: Callable[[str], Any], text: str) -> Any:
+    try:
+        return convert(text)
+    except ValueError as error:
+        raise BadAnswer(f"The host sent {quoted(text)} where an IPv4 address was expected.") from error
 
 
 # ---- writing ----

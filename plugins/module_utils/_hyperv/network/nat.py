@@ -15,7 +15,7 @@ from ..._wsman.cim import Instance
 from ..._wsman.faults import InvalidClass
 from ..schema import NET_NAT, NET_NAT_MAPPING
 from . import switch
-from .host_network import MANUAL, fetch_adapter, interface, query_addresses, query_routes
+from .host_network import MANUAL, fetch_adapter, interface, parse_network, query_addresses, query_routes
 from .names import check_name
 from .switch import Switch
 
@@ -274,9 +274,9 @@ def query_mappings(host: Target) -> list[Instance]:
 
 
 def prefix_of(nat: Mapping[str, Any]) -> IPv4Network | None:
-    """The internal prefix; some tools write it with bits behind its length."""
+    """The internal prefix, unless it is one of IPv6."""
     text = nat["InternalIPInterfaceAddressPrefix"]
-    return IPv4Network(text, strict=False) if text and ":" not in text else None
+    return parse_network(text) if text and ":" not in text else None
 
 
 def mapping_of(row: Mapping[str, Any]) -> StaticMapping:

@@ -18,7 +18,7 @@ from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
 from ..schema import NET_NAT, NET_NAT_MAPPING
 from . import switch, switch_plan
-from .host_network import add_address, interface, remove_address, verified, wait_for_adapter
+from .host_network import add_address, interface, parse_network, remove_address, verified, wait_for_adapter
 from .nat import (
     PROTOCOLS,
     HostNetwork,
@@ -49,7 +49,7 @@ def _check_overlap(network: HostNetwork, wanted: WantedNat) -> None:
                 interface=row["InterfaceAlias"],
             )
     for row in network.routes:
-        route = IPv4Network(row["DestinationPrefix"], strict=False)
+        route = parse_network(row["DestinationPrefix"] or "")
         if row["InterfaceIndex"] != index and _is_network(route) and route.overlaps(wanted.prefix):
             raise Refused(
                 f"{wanted.prefix} overlaps with the host's route to {route} over '{row['InterfaceAlias']}', and "

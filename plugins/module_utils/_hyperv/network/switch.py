@@ -130,7 +130,7 @@ def fetch_all(host: Target) -> list[Switch]:
     for first in range(0, len(conditions), 16):
         where = " OR ".join(conditions[first : first + 16])
         for row in host.client.query(CONNECTION, columns=columns, where=where):
-            ports[owner(row["InstanceID"])].append(row)
+            ports.setdefault(owner(row["InstanceID"]), []).append(row)
     switches = [_switch(id, row, ports[id]) for id, row in ids.items()]
     return sorted(switches, key=lambda switch: (switch.name.lower(), switch.id))
 

@@ -162,7 +162,11 @@ def arrange(resources: Iterable[Mapping[str, Any]], media: Iterable[Mapping[str,
     for row in resources:
         controller = _CONTROLLER_TYPES.get(row["ResourceType"])
         if controller:
-            number = int(row["Address"] or 0) if controller == IDE else len(layout.numbers(SCSI))
+            number = (
+                cim.convert("uint16", row["Address"] or "0", "Address")
+                if controller == IDE
+                else len(layout.numbers(SCSI))
+            )
             layout.controllers[controller, number] = row["InstanceID"]
             numbers[row["InstanceID"].lower()] = (controller, number)
     by_drive = {_parent(row): row for row in media}
@@ -172,7 +176,7 @@ def arrange(resources: Iterable[Mapping[str, Any]], media: Iterable[Mapping[str,
             medium = by_drive.get(row["InstanceID"].lower())
             # A physical disk or drive of the host is named by the drive itself.
             path = ((medium or row)["HostResource"] or [None])[0]
-            place = Place(*controller, int(row["AddressOnParent"] or 0))
+            place = Place(*controller, cim.convert("uint16", row["AddressOnParent"] or "0", "AddressOnParent"))
             medium_id = medium["InstanceID"] if medium else None
             layout.drives.append(Drive(kind, place, row["InstanceID"], medium_id, path))
     layout.drives.sort(key=lambda drive: drive.place)

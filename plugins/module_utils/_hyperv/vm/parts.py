@@ -120,7 +120,8 @@ class Parts:
 
 def generation(settings: Mapping[str, Any]) -> int:
     """1 or 2, from the VM's subtype (Msvm_VirtualSystemSettingData); old VMs have none and are generation 1."""
-    return int((settings.get("VirtualSystemSubType") or "").rpartition(":")[2] or 1)
+    number = (settings.get("VirtualSystemSubType") or "").rpartition(":")[2] or "1"
+    return cim.convert("uint8", number, "VirtualSystemSubType")
 
 
 def services(rows: Rows) -> dict[str, Row]:

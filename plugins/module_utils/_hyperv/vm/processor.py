@@ -59,7 +59,7 @@ def parse(options: Mapping[str, Any]) -> dict[str, Any]:
 def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise Invalid if the processor that would result is impossible."""
     result = table.expected(PROPERTIES, row, wanted)
-    if result["reserve"] > result["limit"]:
+    if (result["reserve"] or 0) > (100 if result["limit"] is None else result["limit"]):
         raise Invalid(
             f"{vm} would get a reserve of {result['reserve']} % above its limit of {result['limit']} %; change both",
             option="reserve" if "reserve" in wanted else "limit",
