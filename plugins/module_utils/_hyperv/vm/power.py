@@ -340,7 +340,10 @@ def request(host: Target, vm: VM, target: str) -> None:
                 _name(error, vm, what, state)
                 raise
         time.sleep(pause)
-    wait_for(host, vm, target, _SETTLING, what, "Look at it in Hyper-V Manager")
+    try:
+        wait_for(host, vm, target, _SETTLING, what, "Look at it in Hyper-V Manager")
+    except HostError as error:
+        raise uncertain(what, error) from error
     wrote(what)
 
 

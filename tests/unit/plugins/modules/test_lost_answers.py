@@ -151,3 +151,20 @@ def check(lab: Lab, flow: Flow, write: Write, fate: str) -> None:
     lab.sim.faults.clear()
     again = lab.run(flow.module, **flow.args)
     assert not again.get("failed"), again
+
+
+NAT = {"name": "lab", "switch": "NAT", "address": "192.168.100.1/24", "manage_switch": True}
+
+
+@pytest.mark.parametrize("flow", [*FLOWS, Flow("create a NAT", "nat_network", NAT)], ids=lambda flow: flow.title)
+def test_a_failure_after_the_last_write_has_changed_something(flow: Flow) -> None:
+    """Also if only the reading of the result fails: what was done is reported."""
+    with open_lab(MODEL) as lab:
+        lab.succeeds(flow.module, **flow.args)
+        count, last = len(lab.requests), max(i for i, entry in enumerate(lab.requests, 1) if changes.writes([entry]))
+    for at in range(last + 1, count + 1):
+        with open_lab(MODEL) as lab:
+            lab.sim.faults.add(simulator.Rule("fault", at=at, times=0, fault="AccessDenied"))
+            result = lab.run(flow.module, **flow.args)
+            assert result["changed"] is True, f"request {at} of {count}: {result}"
+            assert not result.get("failed") or result.get("completed") or result.get("uncertain"), result
