@@ -39,7 +39,7 @@ def ensure(plan: Plan, check_mode: bool, cycle: Cycle = NO_CYCLE) -> dict[str, A
 
 
 def _foresee(plan: Plan, cycle: Cycle) -> dict[str, Any]:
-    """The outcome of a plan that is applied to predictions; what they lack is a warning, and fails no task."""
+    """The outcome of a plan applied to predictions. What can't be predicted is a warning and never fails the task."""
     try:
         with cycle.interruption():
             _apply(plan.steps, [])
