@@ -37,9 +37,9 @@ MODEL = {
 BASE = r"D:\vms\base.vhdx"
 
 
-def hyperv(name: str, module: str, /, **rest: Any) -> dict[str, Any]:
+def hyperv(title: str, module: str, **rest: Any) -> dict[str, Any]:
     keywords = {key: rest.pop(key) for key in ("loop", "delegate_to", "run_once", "check_mode", "when") if key in rest}
-    return {"name": name, f"nested.hyperv.{module}": rest, "ignore_errors": True, **keywords}
+    return {"name": title, f"nested.hyperv.{module}": rest, "ignore_errors": True, **keywords}
 
 
 TASKS = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._wsman.faults import HostError, OperationTimeout, WSManError, is_passing, may_have_run
 from .errors import MethodFailed, Unanswered
@@ -16,7 +16,7 @@ from .session import Target
 from .wait import RECONNECT, pauses
 
 Output = Mapping[str, Any]
-Look = Callable[[], Output | None]
+Look: TypeAlias = "Callable[[], Output | None]"
 
 # How long a host that answers may take to show a write: one that it has surely ended, and one that it may still run.
 SETTLING = 10.0  # seconds

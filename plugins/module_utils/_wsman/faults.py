@@ -305,4 +305,5 @@ def is_passing(error: HostError) -> bool:
     if isinstance(error, CertificateInvalid):
         return False
     passing = (ConnectionFailed, HostBusy, OperationTimeout, QuotaExceeded, ContextExpired, NotWSMan)
-    return isinstance(error, passing) or type(error) is Fault or may_have_run(error)
+    of_no_known_kind = isinstance(error, Fault) and not isinstance(error, tuple(Fault.__subclasses__()))
+    return isinstance(error, passing) or of_no_known_kind or may_have_run(error)

@@ -13,6 +13,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from random import Random
 from typing import Any
@@ -187,8 +188,7 @@ def test_the_modules(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
         wire.random = random = Random(seed)
         module, given, name = random.choice(tasks)
         wire.due, wire.answered = random.randrange(12), 0
-        task = Task(given, random.random() < 0.5)
-        work = lambda module=module, task=task: _run.run_module(module.run, "hv01", OPTIONS, task)  # noqa: E731
+        work = partial(_run.run_module, module.run, "hv01", OPTIONS, Task(given, random.random() < 0.5))
         trouble = judge(work, f"seed {seed}, {name}, answer {wire.due}", wire)
         if trouble:
             troubles.append(trouble)

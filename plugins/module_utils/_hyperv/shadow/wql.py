@@ -105,21 +105,24 @@ def _parse_one(tokens: list[tuple[str, Any]], text: str) -> Condition:
 
 
 def _comparison(column: str, operator: str, value: Any) -> Condition:
-    if operator == "like":
-        pattern = _pattern(str(value))
-        meets = lambda row: pattern.fullmatch(str(row.get(column) or "")) is not None  # noqa: E731
-    elif operator in ("=", "is"):
-        meets = lambda row: _same(row.get(column), value)  # noqa: E731
-    elif operator in ("<>", "!="):
-        meets = lambda row: not _same(row.get(column), value)  # noqa: E731
-    else:
-        raise _unknown(f"{column} {operator} {value}")
     holds = operator in ("like", "=")
     return Condition(
         frozenset({column}),
-        meets,
+        _row_test(column, operator, value),
         lambda texts: holds and any(text in str(value).upper() for text in texts),
     )
+
+
+def _row_test(column: str, operator: str, value: Any) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a row meets a comparison."""
+    if operator == "like":
+        pattern = _pattern(str(value))
+        return lambda row: pattern.fullmatch(str(row.get(column) or "")) is not None
+    if operator in ("=", "is"):
+        return lambda row: _same(row.get(column), value)
+    if operator in ("<>", "!="):
+        return lambda row: not _same(row.get(column), value)
+    raise _unknown(f"{column} {operator} {value}")
 
 
 def _all(parts: list[Condition]) -> Condition:

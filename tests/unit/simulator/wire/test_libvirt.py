@@ -59,7 +59,7 @@ class Driver(Talk):
         assert answer.status == 200, answer.text
         return answer
 
-    def query(self, text, class_name, namespace=V2, mode=""):
+    def rows(self, text, class_name, namespace=V2, mode=""):
         """hypervEnumAndPull: the items, which must be elements of the class and its namespace."""
         wql = f'<wsman:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">{escape(text)}</wsman:Filter>'
         mode = mode and f"<wsman:EnumerationMode>{mode}</wsman:EnumerationMode>"
@@ -80,11 +80,11 @@ class Driver(Talk):
         return self.request(f"{uri}/{method}", uri, body, selectors.items()).body[0]
 
     def systems(self, condition):
-        return self.query(f"SELECT * FROM Msvm_ComputerSystem WHERE {condition}", "Msvm_ComputerSystem")
+        return self.rows(f"SELECT * FROM Msvm_ComputerSystem WHERE {condition}", "Msvm_ComputerSystem")
 
     def settings(self, vm):
         """hypervGetMsvmVirtualSystemSettingDataFromUUID."""
-        (found,) = self.query(
+        (found,) = self.rows(
             f"ASSOCIATORS OF {{Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='{vm}'}} "
             "WHERE AssocClass = Msvm_SettingsDefineState ResultClass = Msvm_VirtualSystemSettingData",
             "Msvm_VirtualSystemSettingData",
@@ -92,7 +92,7 @@ class Driver(Talk):
         return value(found, "InstanceID")
 
     def parts(self, settings, class_name):
-        return self.query(
+        return self.rows(
             f"ASSOCIATORS OF {{Msvm_VirtualSystemSettingData.InstanceID='{settings}'}} "
             f"WHERE AssocClass = Msvm_VirtualSystemSettingDataComponent ResultClass = {class_name}",
             class_name,
@@ -100,12 +100,12 @@ class Driver(Talk):
 
     def by_path(self, class_name, path):
         doubled = path.replace("\\", "\\\\")
-        (found,) = self.query(f"SELECT * FROM {class_name} WHERE __PATH = '{doubled}'", class_name)
+        (found,) = self.rows(f"SELECT * FROM {class_name} WHERE __PATH = '{doubled}'", class_name)
         return found
 
     def reference(self, text, class_name):
         """hypervSerializeEprParam: the parts of the first EndpointReference."""
-        epr = self.query(text, class_name, mode="EnumerateEPR")[0]
+        epr = self.rows(text, class_name, mode="EnumerateEPR")[0]
         assert epr.tag == f"{{{NS['a']}}}EndpointReference"
         uri = epr.findtext(".//w:ResourceURI", "", NS)
         chosen = "".join(
@@ -172,10 +172,10 @@ def test_dominfo(driver, uuid):
 
 
 def test_nodeinfo(driver):
-    assert driver.query("SELECT * FROM Win32_OperatingSystem ", "Win32_OperatingSystem", CIMV2)
-    assert driver.query("SELECT * FROM Win32_ComputerSystemProduct ", "Win32_ComputerSystemProduct", CIMV2)
-    (system,) = driver.query("SELECT * FROM Win32_ComputerSystem ", "Win32_ComputerSystem", CIMV2)
-    processors = driver.query(
+    assert driver.rows("SELECT * FROM Win32_OperatingSystem ", "Win32_OperatingSystem", CIMV2)
+    assert driver.rows("SELECT * FROM Win32_ComputerSystemProduct ", "Win32_ComputerSystemProduct", CIMV2)
+    (system,) = driver.rows("SELECT * FROM Win32_ComputerSystem ", "Win32_ComputerSystem", CIMV2)
+    processors = driver.rows(
         f"ASSOCIATORS OF {{Win32_ComputerSystem.Name='{value(system, 'Name')}'}} "
         "WHERE AssocClass = Win32_ComputerSystemProcessor ResultClass = Win32_Processor",
         "Win32_Processor",
@@ -206,10 +206,10 @@ def test_dumpxml(driver, uuid):
 
 def resolution(driver, vm, class_name):
     """hypervGetVideoResolution."""
-    found = driver.query(f"SELECT * FROM {class_name} WHERE SystemName = '{vm}'", class_name)
+    found = driver.rows(f"SELECT * FROM {class_name} WHERE SystemName = '{vm}'", class_name)
     if not found:
         return None
-    (head,) = driver.query(
+    (head,) = driver.rows(
         f"ASSOCIATORS OF {{{class_name}.CreationClassName='{class_name}',DeviceID='{value(found[0], 'DeviceID')}',"
         f"SystemCreationClassName='Msvm_ComputerSystem',SystemName='{vm}'}} "
         "WHERE AssocClass = Msvm_VideoHeadOnController ResultClass = Msvm_VideoHead",
@@ -256,7 +256,7 @@ def test_screenshot_of_a_vm_that_is_off(driver, uuid):
 
 
 def test_send_key(driver, uuid):
-    (keyboard,) = driver.query(
+    (keyboard,) = driver.rows(
         f"ASSOCIATORS OF {{Msvm_ComputerSystem.CreationClassName='Msvm_ComputerSystem',Name='{uuid['web01']}'}} "
         "WHERE ResultClass = Msvm_Keyboard",
         "Msvm_Keyboard",

@@ -93,7 +93,8 @@ def test_a_write_that_shows_was_done(lost: HostError, looks: list[Any]) -> None:
 @pytest.mark.parametrize("lost", [LOST, BadAnswer("damaged")])
 def test_a_write_that_does_not_show_was_not_done(lost: HostError, clock: Callable[[], float]) -> None:
     error, writes, _looks = answer(lost, [None])
-    assert type(error) is MethodFailed
+    assert isinstance(error, MethodFailed)
+    assert not isinstance(error, Unanswered)
     assert error.message.startswith("could not set it: ")
     assert "was not done" in error.message
     assert writes == Writes([], [])
