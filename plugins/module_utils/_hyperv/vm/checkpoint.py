@@ -154,7 +154,7 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:
     with taken_back(lambda: delete(host, vm, new, False), f"a second checkpoint '{name}' stays: {new.guid}", before):
         raise Refused(
             f"another task created a checkpoint '{name}' of {vm} at the same time, so this task deleted its own again. "
-            f"The ID of the other one is {first.guid}",
+            f"Run it again, which then finds the other one (ID {first.guid})",
             option="name",
             vm=vm.name,
             ids=[first.guid],
