@@ -3,6 +3,7 @@
 #             or one of: lint layers units sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
+# make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
 # make profile  files, functions and moves between files of three tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
@@ -22,7 +23,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units sanity molecule demo bench profile clean
+.PHONY: help test setup lint format layers units sanity molecule demo bench faults profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -104,6 +105,9 @@ demo: $(VENV)/run.stamp $(LINK)
 
 bench: $(VENV)/run.stamp $(LINK) .build/bench
 	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" python -m tests.benchmarks
+
+faults: $(VENV)/test.stamp $(LINK)
+	python -m tests.faults
 
 profile: $(VENV)/run.stamp $(LINK)
 	@python -m tests.benchmarks.profile

@@ -64,16 +64,16 @@ class Client:
         operation_timeout: float = 60,
         max_elements: int = MAX_ELEMENTS,
         close: Callable[[], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.to = to
         self.operation_timeout = operation_timeout
         self.max_elements = max_elements
         self._send = send
         self._close = close
-        self._sleep = sleep
-        self._clock = clock
+        self._sleep = sleep or time.sleep
+        self._clock = clock or time.monotonic
         self._without_wql: set[str] = set()
         self.answered = False  # whether the host has ever answered, so that address and credentials are right
         # Called with the path of a row that the host cannot send; without it, such a row is an error.

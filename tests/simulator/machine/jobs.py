@@ -221,12 +221,12 @@ class Job:
 
 
 class Jobs:
-    """The jobs of a machine. `intercept` functions (fault rules) see each job before it starts and may fail it."""
+    """The jobs of a machine. `intercept` functions (fault rules) see each job before it starts, fail or delay it."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.running: dict[str, Job] = {}
-        self.intercept: list[Callable[[Machine, str, str], tuple[int, str] | None]] = []
+        self.intercept: list[Callable[[Machine, str, str], tuple[int, str] | float | None]] = []
 
     def perform(self, call: Call, kind: str, make_plan: Callable[[], Plan]) -> tuple[int, dict[str, Any]]:
         """Answer a method call: refuse it, do it at once, or start a job for it."""
@@ -239,28 +239,34 @@ class Jobs:
             if answer == "refuse":
                 return plan.code, {}
             plan = Plan(work=_raiser(plan))
-        fault = next((failure for rule in self.intercept if (failure := rule(self.machine, kind, call.method))), None)
-        if fault:
+        fault = next((fate for rule in self.intercept if (fate := rule(self.machine, kind, call.method))), None)
+        if isinstance(fault, tuple):
             answer, plan = "job", Plan(work=_raiser(Refused(*fault)), vm=plan.vm, affected=plan.affected)
+        elif fault:
+            answer = "job"
         if answer == "now":
             try:
                 plan.work()
             except Refused as refused:
                 return refused.code, {}
             return COMPLETED_AT_ONCE, plan.outputs
-        job = self.start(kind, plan, call.user.name if call.user else "Administrator")
+        late = fault if isinstance(fault, float) else 0.0
+        job = self.start(kind, plan, call.user.name if call.user else "Administrator", late)
         return JOB_STARTED, {**plan.outputs, "Job": job.reference}
 
-    def start(self, kind: str, plan: Plan, owner: str) -> Job:
+    def start(self, kind: str, plan: Plan, owner: str, late: float = 0.0) -> Job:
+        """`late` are seconds that the job takes longer than the model says."""
         options = self.machine.options["jobs"]
-        delay = float(options["delays"].get(kind, options["delay"]))
+        delay = float(options["delays"].get(kind, options["delay"])) + late
         owner = owner if "\\" in owner else f"{self.machine.name}\\{owner}"
         job = Job(self.machine, KINDS[kind], kind, plan, owner, delay)
         self.running[job.id] = job
         if plan.exclusive and plan.vm is not None:
             plan.vm.job = job
         plan.begin()
-        if plan.own_time is not None:
+        if plan.own_time is not None and late:
+            self.machine.clock.after(late, lambda: plan.own_time(job))
+        elif plan.own_time is not None:
             plan.own_time(job)
         else:
             self.machine.clock.after(delay, job.complete)

@@ -65,6 +65,7 @@ class Machine:
         self.macs = MacAddresses(self)
         self.software = Software(self)
         self.restart = Restart(self)
+        self.unplugged = False
         self._running_vms: set[str] = set()
         self.network = Network(self)
         for part in parts():
@@ -158,7 +159,18 @@ class Machine:
     @property
     def running(self) -> bool:
         """It can be reached over the network: a host while it is up, a guest after its boot."""
-        return self.up if self.inside is None else self.inside.guest.reachable
+        return not self.unplugged and (self.up if self.inside is None else self.inside.guest.reachable)
+
+    def unplug(self, seconds: float) -> None:
+        """Take the machine off the network for some seconds."""
+        with self.turn():
+            self.unplugged = True
+            self.clock.after(seconds, self._plug)
+            self.changed()
+
+    def _plug(self) -> None:
+        self.unplugged = False
+        self.changed()
 
     def changed(self) -> None:
         """Tell those who watch (the server) that `running` may have changed."""

@@ -118,6 +118,11 @@ class Enumerations:
             self._expire()
             return sum(enumeration.owner == user.name for enumeration in self._open.values())
 
+    def forget(self) -> None:
+        """Close all enumerations, as if nobody had pulled them for too long."""
+        with self._lock:
+            self._open.clear()
+
     # --- contexts
 
     def _keep(self, enumeration: Enumeration, user: User) -> str:

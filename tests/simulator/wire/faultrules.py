@@ -14,7 +14,11 @@ from .faults import KINDS, fault
 if TYPE_CHECKING:
     from ..machine.machine import Machine
 
-ACTIONS = ("drop", "lose", "delay", "refuse", "fault", "fail_job", "reboot")
+# What is wrong with an answer that was right.
+SPOILS = ("cut", "garble", "unseal")
+BEFORE = ("drop", "unplug", "delay", "refuse", "fault", "expire", "fail_job", "hang_job")
+AFTER = ("lose", "reboot", "misdirect", *SPOILS)
+ACTIONS = (*BEFORE, *AFTER)
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,12 @@ class Rule:
     drop: close the connection before anything is done; lose: do it and close the connection instead of answering;
     delay: wait `seconds` first (past the client's OperationTimeout that is a TimedOut fault); refuse: HTTP `status`
     without a body; fault: the fault named `fault`; fail_job: the job of this method call ends in an exception with
-    `code` and `text`; reboot: do it, then the host restarts and is away for `seconds`. `at` is the number of the first
-    matching request it applies to (1 is the first), `times` how often it applies (0: for ever). Names are compared
-    without case; None matches all.
+    `code` and `text`; hang_job: it takes `seconds` more. unplug: like drop, and nobody is listening for `seconds`;
+    reboot: do it, then the host restarts and is away for `seconds`. misdirect: the answer relates to another message;
+    cut: it ends within its body; garble: a byte of it is another one; unseal: it comes as plain text though the request
+    was sealed. expire: the service forgets its enumerations first. `at` is the number of the first matching request
+    it applies to (1 is the first), `times` how often it applies (0: for ever). Names are compared without case; None
+    matches all.
     """
 
     do: str
@@ -121,12 +128,15 @@ class FaultRules:
                         found.append(rule)
         return found
 
-    def apply(self, due: Iterable[Rule], timeout: float) -> None:
+    def apply(self, due: Iterable[Rule], machine: Machine, timeout: float) -> None:
         """Apply the rules before the request is processed; raises Fault, Dropped or Refused."""
         self._thread.job = None
         for rule in due:
             match rule.do:
                 case "drop":
+                    raise Dropped
+                case "unplug":
+                    machine.unplug(rule.seconds)
                     raise Dropped
                 case "refuse":
                     raise Refused(rule.status)
@@ -138,7 +148,9 @@ class FaultRules:
                         raise fault("TimedOut")
                 case "fail_job":
                     self._thread.job = (rule.code, rule.text)
+                case "hang_job":
+                    self._thread.job = float(rule.seconds)
 
-    def intercept(self, machine: Machine, kind: str, method: str) -> tuple[int, str] | None:
-        """For Jobs.intercept: the failure that a rule has in store for the job of the request in this thread."""
+    def intercept(self, machine: Machine, kind: str, method: str) -> tuple[int, str] | float | None:
+        """For Jobs.intercept: what a rule has in store for the job of the request in this thread."""
         return getattr(self._thread, "job", None)

@@ -266,10 +266,13 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         """One write per answer; header names and their order as http.sys sends them."""
         lines = [f"HTTP/1.1 {status} "]
+        spoils = self.exchange.spoils
         if body:
             content_type = SOAP_TYPE
-            if self.sealed:
+            if self.sealed and "unseal" not in spoils:
                 content_type, body = self.session.seal(body)
+            if "garble" in spoils:
+                body = body[: len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1 :]
             lines.append(f"Content-Type: {content_type}")
         lines.append("Server: Microsoft-HTTPAPI/2.0")
         lines += [f"WWW-Authenticate: {challenge}" for challenge in challenges]
@@ -281,6 +284,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             # Before the answer is sent, so that its recipient finds the entry.
             self._record(status, len(body), user)
+        if "cut" in spoils:
+            body, self.close_connection = body[: len(body) // 2], True
         self.wfile.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
     def _drop(self) -> None:

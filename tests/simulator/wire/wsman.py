@@ -11,8 +11,8 @@ from ..cim.errors import CimError
 from ..cim.values import CimClass
 from . import decode, encode
 from .enumeration import Enumerations
-from .envelope import ENUMERATION, IDENTITY, SOAP, TRANSFER, WMI, Request, parse, response
-from .faultrules import Dropped
+from .envelope import ENUMERATION, IDENTITY, SOAP, TRANSFER, WMI, Request, new_id, parse, response
+from .faultrules import SPOILS, Dropped
 from .faults import Fault, fault, fault_body, from_cim, not_modelled
 from .shells import Shells, is_shell
 
@@ -34,6 +34,7 @@ class Exchange:
     text: str = ""
     fault: int | None = None
     not_modelled: str = ""
+    spoils: tuple[str, ...] = ()
 
 
 class WinRm:
@@ -52,7 +53,7 @@ class WinRm:
 
     def handle(self, data: bytes, user: User, address: str, client: str = "127.0.0.1") -> Exchange:
         """Answer an authenticated request; `address` is the host name the client used, `client` its own IP address."""
-        exchange = Exchange()
+        exchange, due = Exchange(), []
         try:
             exchange.request = parse(data)
             if exchange.request.identify:
@@ -64,15 +65,12 @@ class WinRm:
             self._enter(user, exchange.request)
             try:
                 due = self.rules.due(self.machine, exchange.request)
-                self.rules.apply(due, self._timeout(exchange.request))
+                self.rules.apply(due, self.machine, self._timeout(exchange.request))
+                if any(rule.do == "expire" for rule in due):
+                    self.enumerations.forget()
                 exchange.text = self._dispatch(exchange.request, user, address, client)
             finally:
                 self._leave(user)
-            for rule in due:
-                if rule.do == "reboot":
-                    self.machine.restart.at_once(rule.seconds)
-                if rule.do in ("lose", "reboot"):
-                    raise Dropped
         except Fault as found:
             problem, exchange.status = found, 500
             if isinstance(found.cim, errors.NotModelled):
@@ -83,6 +81,14 @@ class WinRm:
             body = fault_body(problem, self.machine.locale, address, self.machine.name)
             exchange.fault = problem.kind.number
             exchange.text = response("fault", problem.kind.action, relates_to, body, self.machine.locale)
+        if any(rule.do == "misdirect" for rule in due):
+            exchange.text = exchange.text.replace(exchange.request.message_id, new_id())
+        exchange.spoils = tuple(rule.do for rule in due if rule.do in SPOILS)
+        for rule in due:
+            if rule.do == "reboot":
+                self.machine.restart.at_once(rule.seconds)
+            if rule.do in ("lose", "reboot"):
+                raise Dropped
         return exchange
 
     def identify(self, *, anonymous: bool = False) -> str:

@@ -242,3 +242,40 @@ def test_a_rule_restarts_the_host_after_the_request():
         assert machine.boots == 1
         assert Talk(Endpoint).transfer("Get", SYSTEM, keys).status == 200
         assert machine.vm("web01").running
+
+
+def test_rules_unplug_the_host_and_let_a_job_take_its_time():
+    model = {
+        "hosts": [
+            {
+                "name": "hv01",
+                "winrm": {"allow_unencrypted": True},
+                "users": [{"name": "Administrator", "password": "p:ss wörd"}],
+                "vms": [{"name": "off01"}],
+            }
+        ],
+        "faults": [
+            {"do": "unplug", "operation": "Get", "seconds": 30},
+            {"do": "hang_job", "method": "RequestStateChange", "seconds": 600},
+        ],
+    }
+    with simulator.start(model) as sim:
+        machine, boots = sim.machines["hv01"], sim.machines["hv01"].boots
+        keys = {"CreationClassName": "Msvm_ComputerSystem", "Name": machine.vm("off01").id}
+
+        class Endpoint:
+            url = sim.endpoints["hv01"].http
+
+        with pytest.raises((http.client.HTTPException, OSError)):
+            Talk(Endpoint).transfer("Get", SYSTEM, keys)
+        with pytest.raises(ConnectionRefusedError):
+            Talk(Endpoint).transfer("Get", SYSTEM, keys)
+        sim.advance(31)
+        assert machine.boots == boots
+        assert Talk(Endpoint).transfer("Get", SYSTEM, keys).status == 200
+
+        Talk(Endpoint).invoke(SYSTEM, "RequestStateChange", "<p:RequestedState>2</p:RequestedState>", keys)
+        sim.advance(500)
+        assert not machine.vm("off01").running
+        sim.advance(101)
+        assert machine.vm("off01").running

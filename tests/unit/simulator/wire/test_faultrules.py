@@ -85,3 +85,30 @@ def test_a_dropped_tls_connection_ends(serve, rules):
     )
     with pytest.raises(requests.exceptions.ConnectionError):
         protocol.open_shell()
+
+
+def test_an_answer_that_relates_to_another_message(endpoint, rules):
+    rules.add(Rule("misdirect"))
+    talk = Talk(endpoint)
+    first, second = talk.transfer("Get", SYSTEM, VM), talk.transfer("Get", SYSTEM, VM)
+    assert (first.status, second.status) == (200, 200)
+    assert first.texts(".//a:RelatesTo") != first.texts(".//a:MessageID")
+    assert first.texts(".//a:RelatesTo") != second.texts(".//a:RelatesTo")
+
+
+def test_an_answer_that_is_cut(endpoint, rules):
+    rules.add(Rule("cut"))
+    with pytest.raises(http.client.IncompleteRead):
+        Talk(endpoint).transfer("Get", SYSTEM, VM)
+
+
+def test_a_garbled_answer(endpoint, rules):
+    rules.add(Rule("garble"))
+    talk = Talk(endpoint)
+    assert len(talk.transfer("Get", SYSTEM, VM).text) == len(talk.transfer("Get", SYSTEM, VM).text)
+
+
+def test_a_lost_refusal(endpoint, rules):
+    rules.add(Rule("lose", class_name="Msvm_Nope"))
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        Talk(endpoint).enumerate(f"{SYSTEM.rpartition('/')[0]}/Msvm_Nope")

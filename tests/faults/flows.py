@@ -1,0 +1,230 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flows of the fault matrix: tasks of every module, and the playbooks, on a host that has a bit of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests.harness.plays import run_playbook
+
+
+class Flow(NamedTuple):
+    """A task (`module`) or playbook with its options or variables, on MODEL; `nat`: on a host that has a NAT."""
+
+    name: str
+    runs: str
+    args: Mapping[str, Any]
+    nat: bool = False
+
+    @property
+    def is_playbook(self) -> bool:
+        return self.name.startswith("playbook ")
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        return {"hosts": [{**HOST, **(NAT if self.nat else {})}]}
+
+    def run(self, lab: Lab) -> dict[str, Any]:
+        """The result of the task; of a playbook, its results as one."""
+        return run_playbook(lab, self.runs, self.args) if self.is_playbook else lab.run(self.runs, **self.args)
+
+
+CHECKPOINTS = [{"name": "clean", "children": [{"name": "later", "current": True}]}]
+GUEST = {"shutdown_seconds": 2, "boot_seconds": 1}
+HOST: dict[str, Any] = {
+    "name": "hv01",
+    "memory": "256GB",
+    "network_adapters": [
+        {"name": "Ethernet", "addresses": ["192.0.2.10/24"], "gateway": "192.0.2.1"},
+        {"name": "Ethernet 2"},
+        {"name": "Ethernet 3"},
+        {"name": "Ethernet 4"},
+    ],
+    "switches": [
+        {"name": "LAN", "type": "external", "adapters": ["Ethernet"]},
+        {"name": "Lab", "type": "internal", "addresses": ["10.9.8.1/24"]},
+        {"name": "Team", "type": "external", "adapters": ["Ethernet 3", "Ethernet 4"]},
+        {"name": "Old", "type": "private"},
+    ],
+    "folders": [r"C:\Training"],
+    "files": [
+        {"path": r"C:\ISO\setup.iso", "size": "5GB"},
+        {"path": r"C:\ISO\drivers.iso", "size": "1GB"},
+        {"path": r"C:\VMs\spare.vhdx", "size": "10GB"},
+        {"path": r"C:\Images\base.vhdx", "size": "40GB"},
+    ],
+    "vms": [
+        {
+            "name": "web01",
+            "state": "running",
+            "processors": 2,
+            "memory": {"startup": "2GB", "dynamic": True, "minimum": "1GB", "maximum": "4GB"},
+            "adapters": [{"name": "LAN", "switch": "LAN"}],
+            "disks": [{"path": r"C:\VMs\web.vhdx", "size": "40GB"}, {"path": r"C:\VMs\data.vhdx", "size": "10GB"}],
+            "dvd_drives": [{"path": r"C:\ISO\setup.iso", "location": 5}],
+            "guest": GUEST,
+        },
+        {
+            "name": "lab01",
+            "memory": "2GB",
+            "adapters": [{"name": "LAN", "switch": "LAN"}],
+            "disks": [{"path": r"C:\VMs\lab.vhdx", "size": "40GB"}],
+            "checkpoints": CHECKPOINTS,
+            "guest": GUEST,
+        },
+        {
+            "name": "srv01",
+            "state": "running",
+            "memory": "2GB",
+            "adapters": [{"name": "LAN", "switch": "Lab"}],
+            "disks": [{"path": r"C:\VMs\srv.vhdx", "size": "40GB"}],
+            "checkpoints": CHECKPOINTS,
+            "guest": GUEST,
+        },
+        {
+            "name": "nested01",
+            "state": "running",
+            "nested": True,
+            "memory": "4GB",
+            "adapters": [{"name": "LAN", "switch": "LAN", "mac_spoofing": True}],
+            "guest": GUEST,
+        },
+        {"name": "saved01", "state": "saved", "adapters": [{"name": "LAN", "switch": "Old"}]},
+    ],
+}
+SSH = {"external_port": 2222, "internal_address": "10.9.8.10", "internal_port": 22}
+WEB = {"external_port": 8080, "internal_address": "10.9.8.11", "internal_port": 80}
+NAT = {
+    "nats": [
+        {
+            "name": "Lab",
+            "prefix": "10.9.8.0/24",
+            "mappings": [
+                {"protocol": "tcp", **SSH},
+                {"protocol": "tcp", **WEB},
+            ],
+        }
+    ]
+}
+CYCLE = {"allow_power_cycle": True}
+NEW_DISK = {"path": r"C:\VMs\new.vhdx", "size": "40GB"}
+
+FLOWS = (
+    Flow("vm create", "vm", {
+        "name": "new01", "notes": "new", "processor": {"count": 2}, "memory": {"startup": "1GB", "dynamic": False},
+        "disks": [NEW_DISK], "dvd_drives": [{"path": r"C:\ISO\setup.iso"}], "nesting": {"state": "enabled"},
+        "network_adapters": [{"name": "LAN", "switch": "LAN", "vlan": {"mode": "access", "id": 5}}],
+    }),
+    Flow("vm create and start", "vm", {
+        "name": "new01", "state": "running", "memory": {"startup": "1GB", "dynamic": False}, "disks": [NEW_DISK],
+        "tpm": True, "network_adapters": [{"name": "LAN", "switch": "LAN"}],
+    }),
+    Flow("vm change, off", "vm", {
+        "name": "lab01", "notes": "new", "processor": {"count": 4}, "memory": {"startup": "4GB"},
+        "integration_services": {"vss": False}, "automatic_start": {"action": "nothing"}, "tpm": True,
+    }),
+    Flow("vm change with power cycle", "vm", {
+        "name": "web01", "notes": "new", "processor": {"count": 4}, "memory": {"startup": "4GB", "dynamic": False},
+        "checkpoints": {"type": "standard"}, **CYCLE,
+    }),
+    Flow("vm change, saved", "vm", {
+        "name": "saved01", "processor": {"count": 4}, "discard_saved_state": True, "allow_power_cycle": True,
+    }),
+    Flow("vm start", "vm", {"name": "lab01", "state": "running", "wait_for": "heartbeat"}),
+    Flow("vm shut down", "vm", {"name": "web01", "state": "off"}),
+    Flow("vm turn off", "vm", {"name": "web01", "state": "off", "force_off": True}),
+    Flow("vm save", "vm", {"name": "web01", "state": "saved"}),
+    Flow("vm pause", "vm", {"name": "web01", "state": "paused"}),
+    Flow("vm restart", "vm", {"name": "web01", "state": "restarted"}),
+    Flow("vm remove", "vm", {"name": "web01", "state": "absent", "delete_disks": True}),
+    Flow("vm remove with checkpoints", "vm", {
+        "name": "lab01", "state": "absent", "delete_disks": True, "remove_checkpoints": True,
+    }),
+    Flow("vm_memory with power cycle", "vm_memory", {"name": "web01", "dynamic": False, "startup": "4GB", **CYCLE}),
+    Flow("vm_memory, running", "vm_memory", {"name": "web01", "maximum": "8GB", "priority": 80}),
+    Flow("vm_processor with power cycle", "vm_processor", {"name": "web01", "count": 4, **CYCLE}),
+    Flow("vm_nesting with power cycle", "vm_nesting", {
+        "name": "web01", "mac_spoofing": True, "static_memory": True, "minimum_startup_memory": "4GB", **CYCLE,
+    }),
+    Flow("vm_nesting disable", "vm_nesting", {"name": "nested01", "state": "disabled", "mac_spoofing": False, **CYCLE}),
+    Flow("vm_disk create", "vm_disk", {"path": r"C:\VMs\other.vhdx", "size": "10GB"}),
+    Flow("vm_disk create and attach", "vm_disk", {"vm": "web01", "path": r"C:\VMs\logs.vhdx", "size": "10GB"}),
+    Flow("vm_disk attach with controller", "vm_disk", {
+        "vm": "web01", "path": r"C:\VMs\spare.vhdx", "controller_number": 1, **CYCLE,
+    }),
+    Flow("vm_disk expand", "vm_disk", {"path": r"C:\VMs\spare.vhdx", "size": "20GB"}),
+    Flow("vm_disk detach", "vm_disk", {"vm": "web01", "path": r"C:\VMs\data.vhdx", "state": "absent"}),
+    Flow("vm_disk remove", "vm_disk", {
+        "vm": "web01", "path": r"C:\VMs\data.vhdx", "state": "absent", "delete_file": True,
+    }),
+    Flow("vm_dvd_drive create", "vm_dvd_drive", {"vm": "lab01", "path": r"C:\ISO\setup.iso"}),
+    Flow("vm_dvd_drive change", "vm_dvd_drive", {"vm": "web01", "path": r"C:\ISO\drivers.iso"}),
+    Flow("vm_dvd_drive remove", "vm_dvd_drive", {
+        "vm": "web01", "path": r"C:\ISO\setup.iso", "state": "absent", **CYCLE,
+    }),
+    Flow("vm_checkpoint create", "vm_checkpoint", {"vm": "web01", "name": "before"}),
+    Flow("vm_checkpoint apply", "vm_checkpoint", {"vm": "srv01", "name": "clean", "state": "applied", **CYCLE}),
+    Flow("vm_checkpoint delete", "vm_checkpoint", {"vm": "lab01", "name": "clean", "state": "absent"}),
+    Flow("vm_checkpoint delete tree", "vm_checkpoint", {
+        "vm": "lab01", "name": "clean", "state": "absent", "include_children": True,
+    }),
+    Flow("vm_network_adapter create", "vm_network_adapter", {
+        "vm": "lab01", "name": "Guests", "switch": "Lab", "mac_spoofing": True, "vlan": {"mode": "access", "id": 7},
+    }),
+    Flow("vm_network_adapter change", "vm_network_adapter", {
+        "vm": "web01", "name": "LAN", "switch": "Lab", "mac_spoofing": True, "bandwidth": {"maximum": "1Gbps"},
+    }),
+    Flow("vm_network_adapter with power cycle", "vm_network_adapter", {
+        "vm": "web01", "name": "LAN", "mac_address": "02-15-5D-01-02-03", **CYCLE,
+    }),
+    Flow("vm_network_adapter remove", "vm_network_adapter", {
+        "vm": "web01", "name": "LAN", "state": "absent", **CYCLE,
+    }),
+    Flow("virtual_switch create internal", "virtual_switch", {"name": "New", "type": "internal", "notes": "new"}),
+    Flow("virtual_switch create external", "virtual_switch", {"name": "New", "net_adapters": ["Ethernet 2"]}),
+    Flow("virtual_switch change type", "virtual_switch", {"name": "Old", "type": "internal", "notes": "new"}),
+    Flow("virtual_switch change external", "virtual_switch", {
+        "name": "LAN", "net_adapters": ["Ethernet 2"], "notes": "new",
+    }),
+    Flow("virtual_switch change team", "virtual_switch", {
+        "name": "Team", "net_adapters": ["Ethernet 2", "Ethernet 3"],
+    }),
+    Flow("virtual_switch remove", "virtual_switch", {"name": "Lab", "state": "absent", "force": True}),
+    Flow("nat_network create", "nat_network", {
+        "name": "Lab", "switch": "New", "manage_switch": True, "address": "192.168.100.1/24",
+        "static_mappings": [{**SSH, "internal_address": "192.168.100.10"}],
+    }),
+    Flow("nat_network change mappings", "nat_network", {
+        "name": "Lab", "switch": "Lab", "address": "10.9.8.1/24",
+        "static_mappings": [{**SSH, "internal_address": "10.9.8.20"}, {**WEB, "external_port": 8081}],
+    }, nat=True),
+    Flow("nat_network change address", "nat_network", {
+        "name": "Lab", "switch": "Lab", "address": "10.9.8.254/24",
+    }, nat=True),
+    Flow("nat_network remove", "nat_network", {
+        "name": "Lab", "switch": "Lab", "manage_switch": True, "force": True, "state": "absent",
+    }, nat=True),
+    Flow("vm_info", "vm_info", {}),
+    Flow("host_info", "host_info", {}),
+    Flow("playbook enable_nesting", "enable_nesting", {
+        "enable_nesting_vms": ["web01"], "enable_nesting_allow_power_cycle": True,
+    }),
+    Flow("playbook create_nested_lab", "create_nested_lab", {
+        "create_nested_lab_vms": [{"name": "node01", "memory": "8GB", "iso": r"C:\ISO\setup.iso"}],
+        "create_nested_lab_state": "running",
+    }),
+    Flow("playbook create_nested_lab, absent", "create_nested_lab", {
+        "create_nested_lab_vms": [{"name": "srv01"}], "create_nested_lab_state": "absent",
+        "create_nested_lab_nat": "Lab", "create_nested_lab_switch": "Lab",
+    }, nat=True),
+    Flow("playbook create_training_lab", "create_training_lab", {
+        "create_training_lab_count": 1, "create_training_lab_parent": r"C:\Images\base.vhdx",
+        "create_training_lab_path": r"C:\Training", "create_training_lab_switch": "Lab",
+    }),
+    Flow("playbook reset_lab", "reset_lab", {"reset_lab_vms": ["srv01"], "reset_lab_checkpoint": "clean"}),
+)  # fmt: skip
+BY_NAME = {flow.name: flow for flow in FLOWS}

@@ -1,0 +1,328 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fault matrix: every flow with every kind of fault at every request, and what was wrong with its result.
+
+A run starts the flow's host, lets one request of the flow meet a fault, and carries out the flow. Then time passes
+until all is over that the flow has begun, and the flow is carried out again without a fault. What a run is counted for:
+
+false_unchanged   the state of the host differs from before, at the end of the flow (or as soon as the host is up again)
+                  or when all is over, and the result says `changed: false`
+false_changed     the state is the same as before, and the result says `changed: true` without "may have been done"
+tracebacks        the flow ends in an exception instead of a result, or does not end within three hours
+double_writes     the host has carried out the same write (method, object and arguments) more often than any write of
+                  this method is carried out in the flow without a fault, which mostly is once
+left_off_unsaid   a VM that was running or paused is off or saved when all is over, which it would not be without the
+                  fault, and the messages and warnings do not say so, with `state: running` as the way out
+not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before, or
+                  still changes something when it is carried out once more
+
+An uncertain result is honest if it says `changed: true` together with `uncertain` or "may have been done". States are
+those of tests/harness/changes.py: settings, power, networks and files.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+from unittest import mock
+
+from ansible.utils.display import Display
+
+from ansible_collections.nested.hyperv.tests.harness import changes
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.simulator import Rule
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, PAUSED, RUNNING, SAVED
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
+
+from .flows import BY_NAME, FLOWS, Flow
+
+COLUMNS = (
+    "false_unchanged",
+    "false_changed",
+    "tracebacks",
+    "double_writes",
+    "left_off_unsaid",
+    "not_converged",
+)
+HOUR = 3600.0
+AT_MOST = 3 * HOUR  # that a flow may take, with all its time-outs
+ALL_OVER = 5 * HOUR  # after a flow, jobs that hang included
+
+
+class Fault(NamedTuple):
+    """A kind of fault: its rule of the simulator, and whether it can meet `pulls`, `jobs` or any request."""
+
+    rule: Mapping[str, Any]
+    meets: str = ""
+
+    def can_meet(self, entry: Entry) -> bool:
+        if self.meets == "pulls":
+            return entry.action == "Pull"
+        if self.meets == "jobs":
+            return entry.class_name.startswith("Msvm_") and bool(changes.writes([entry]))
+        return True
+
+
+FAULTS = {
+    "refused": Fault({"do": "unplug", "seconds": 30}),
+    "reset before": Fault({"do": "drop"}),
+    "reset after": Fault({"do": "lose"}),
+    "cut": Fault({"do": "cut"}),
+    "garbled": Fault({"do": "garble"}),
+    "unsealed": Fault({"do": "unseal"}),
+    "503": Fault({"do": "refuse", "status": 503}),
+    "500 with fault": Fault({"do": "fault", "fault": "InternalError"}),
+    "access denied": Fault({"do": "fault", "fault": "AccessDenied"}),
+    "another message": Fault({"do": "misdirect"}),
+    "failed job": Fault({"do": "fail_job"}, "jobs"),
+    "job without end": Fault({"do": "hang_job", "seconds": 4 * HOUR}, "jobs"),
+    "expired enumeration": Fault({"do": "expire"}, "pulls"),
+    "host reboot": Fault({"do": "reboot", "seconds": 60}),
+}
+
+
+class Case(NamedTuple):
+    """A run: the fault meets the request number `at`, counted from 1."""
+
+    flow: str
+    fault: str
+    at: int
+
+
+class Verdict(NamedTuple):
+    """What was wrong with a run, by column, in words."""
+
+    case: Case
+    wrong: Mapping[str, str]
+
+
+class Baseline(NamedTuple):
+    """A flow without a fault: its requests, writes, and the host before and after it."""
+
+    requests: list[Entry]
+    repeats: Mapping[str, int]  # method → how often the same write is carried out
+    power: Mapping[str, int]
+    shape: Counter[str]
+    idempotent: bool
+
+
+def cases(flows: Iterable[str] | None = None, faults: Iterable[str] | None = None) -> Iterator[Case]:
+    """All runs of the matrix, or of some flows and faults."""
+    for flow in flows or BY_NAME:
+        for fault in faults or FAULTS:
+            for at, entry in enumerate(baseline(flow).requests, 1):
+                if FAULTS[fault].can_meet(entry):
+                    yield Case(flow, fault, at)
+
+
+def count(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+    """The rows of the matrix, in the order of flows and faults."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for verdict in verdicts:
+        key = verdict.case.flow, verdict.case.fault
+        row = rows.setdefault(key, {"flow": key[0], "fault": key[1], "runs": 0, **dict.fromkeys(COLUMNS, 0)})
+        row["runs"] += 1
+        for column in verdict.wrong:
+            row[column] += 1
+    return [rows[flow.name, fault] for flow in FLOWS for fault in FAULTS if (flow.name, fault) in rows]
+
+
+@cache
+def baseline(name: str) -> Baseline:
+    """The flow as it should be; raises AssertionError if it doesn't work without a fault."""
+    flow = BY_NAME[name]
+    with _host(flow) as lab, _writes(lab) as writes:
+        result = flow.run(lab)
+        assert not result.get("failed"), f"{name}: {result}"
+        requests = lab.requests
+        lab.sim.advance(ALL_OVER)
+        repeats: Counter[str] = Counter()
+        for (method, _rest), number in Counter(writes).items():
+            repeats[method] = max(repeats[method], number)
+        power, shape = _power(lab), _shape(lab.state())
+        again = flow.run(lab)
+        assert not again.get("failed"), f"{name}: {again}"
+        return Baseline(requests, repeats, power, shape, not again["changed"])
+
+
+def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
+    """Carry out a run; `tell` gets what happened, for people."""
+    flow, expected = BY_NAME[case.flow], baseline(case.flow)
+    wrong: dict[str, str] = {}
+    with _host(flow) as lab, _writes(lab) as writes:
+        before, ran = lab.state(), {name for name, state in _power(lab).items() if state in (RUNNING, PAUSED)}
+        lab.sim.faults.add(Rule(at=case.at, **FAULTS[case.fault].rule))
+        result = _attempt(flow, lab, wrong)
+        tell("result", result)
+        tell("writes", [f"{entry.action} {entry.class_name} {entry.method} {entry.status}" for entry in lab.requests])
+        if not lab.machine.running:
+            lab.sim.advance(60)
+        at_once = changes.difference(before, lab.state())
+        lab.sim.faults.clear()
+        lab.sim.advance(ALL_OVER)
+        state, power = lab.state(), _power(lab)
+        later = changes.difference(before, state)
+        tell("changes", at_once, later)
+        wrong |= _lies(result, bool(at_once), bool(later))
+        wrong |= _double(writes, expected)
+        wrong |= _left_off(result, ran, power, expected)
+        if wrong or result.get("failed") or _shape(state) != expected.shape:
+            wrong |= _convergence(flow, lab, expected, tell)
+    return Verdict(case, wrong)
+
+
+# ---- what is wrong ----
+
+
+def _attempt(flow: Flow, lab: Lab, wrong: dict[str, str]) -> dict[str, Any]:
+    """The result of the flow; an exception or a task without an end is noted as wrong."""
+    result: dict[str, Any] = {}
+    with _limited(lab) as endless:
+        try:
+            result = flow.run(lab)
+        except (Exception, Endless) as error:
+            wrong["tracebacks"] = "".join(traceback.format_exception(error)[-3:])
+    if endless:
+        wrong["tracebacks"] = f"does not end within {AT_MOST:.0f} s"
+    elif "Unexpected failure during task execution" in str(result.get("msg")):
+        wrong["tracebacks"] = result["msg"]
+    return result
+
+
+def _lies(result: Mapping[str, Any], *differs: bool) -> dict[str, str]:
+    says, text = bool(result.get("changed")), _said(result)
+    if any(differs) and not says and result:
+        return {"false_unchanged": text or "no message"}
+    if not any(differs) and says and not is_uncertain(result):
+        return {"false_changed": text or "no message"}
+    return {}
+
+
+def is_uncertain(result: Mapping[str, Any]) -> bool:
+    """Whether a result says that it doesn't know whether something was done."""
+    return bool(result.get("uncertain")) or "may have been done" in _said(result)
+
+
+def _double(writes: Sequence[tuple[str, str]], expected: Baseline) -> dict[str, str]:
+    twice = {
+        method: number
+        for (method, _rest), number in Counter(writes).items()
+        if number > max(1, expected.repeats.get(method, 0))
+    }
+    return {"double_writes": ", ".join(f"{method} {number} times" for method, number in twice.items())} if twice else {}
+
+
+def _left_off(result: Mapping[str, Any], ran: set[str], power: Mapping[str, int], expected: Baseline) -> dict[str, str]:
+    text = _said(result)
+    off = [
+        name
+        for name in ran
+        if power.get(name) in (OFF, SAVED)
+        and power[name] != expected.power.get(name)
+        and not (name in text and "state: running" in text)
+    ]
+    return {"left_off_unsaid": f"{', '.join(off)}: {text or 'no message'}"} if off else {}
+
+
+def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[str, str]:
+    """What is wrong with the run that follows, and with the one after it."""
+    unexpected: dict[str, str] = {}
+    second = _attempt(flow, lab, unexpected)
+    tell("second run", second)
+    if unexpected or second.get("failed"):
+        return {"not_converged": f"second run: {unexpected.get('tracebacks') or _said(second)}"}
+    lab.sim.advance(ALL_OVER)
+    left = _shape(lab.state())
+    if left != expected.shape:
+        more, less = left - expected.shape, expected.shape - left
+        tell("state", {"more": list(more.elements()), "less": list(less.elements())})
+        return {"not_converged": f"the state differs: + {'; '.join(more)} - {'; '.join(less)}"[:2000]}
+    third = _attempt(flow, lab, unexpected)
+    tell("third run", third)
+    if unexpected or third.get("failed") or (third["changed"] and expected.idempotent):
+        return {"not_converged": f"third run: {unexpected.get('tracebacks') or _said(third) or third.get('diff')}"}
+    return {}
+
+
+def _said(result: Mapping[str, Any]) -> str:
+    return "\n".join([str(result.get("msg") or ""), *map(str, result.get("warnings") or ())]).strip()
+
+
+# ---- the host ----
+
+
+class Endless(BaseException):
+    """A task waits longer than it may."""
+
+
+@contextmanager
+def _host(flow: Flow) -> Iterator[Lab]:
+    with open_lab(flow.model) as lab, mock.patch.object(Display, "display"):
+        lab.sim.advance(60)  # guests have booted
+        yield lab
+
+
+@contextmanager
+def _limited(lab: Lab) -> Iterator[list[float]]:
+    """Let no task wait longer than AT_MOST; the list is not empty if one would have."""
+    clock, pause, endless = lab.sim.clock, time.sleep, []
+    deadline = clock.seconds() + AT_MOST
+
+    def sleep(seconds: float) -> None:
+        if clock.seconds() > deadline:
+            endless.append(clock.seconds())
+            raise Endless
+        pause(seconds)
+
+    with mock.patch("time.sleep", sleep):
+        yield endless
+
+
+@contextmanager
+def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
+    """The writes that the host carries out: method, and object with arguments."""
+    machine, found = lab.machine, []
+    invoke, transfer = machine.invoke, {name: getattr(machine, name) for name in ("create", "put", "delete")}
+
+    def note(method: str, *rest: Any) -> None:
+        found.append((method, repr(rest)))
+
+    def invoked(cls: Any, keys: Any, method: str, parameters: Any = None, user: Any = None) -> Any:
+        answer = invoke(cls, keys, method, parameters, user)
+        fails = isinstance(lab.sim.faults.intercept(machine, "", ""), tuple)
+        if not method.startswith(changes.READING_METHODS) and answer[0] in (0, 4096) and not fails:
+            note(f"{cls.name}.{method}", keys, parameters)
+        return answer
+
+    def transferred(name: str) -> Any:
+        def act(cls: Any, *rest: Any) -> Any:
+            answer = transfer[name](cls, *rest)
+            note(f"{name} {cls.name}", rest[:-1])
+            return answer
+
+        return act
+
+    with mock.patch.multiple(machine, invoke=invoked, **{name: transferred(name) for name in transfer}):
+        yield found
+
+
+def _power(lab: Lab) -> dict[str, int]:
+    return {vm.name: vm.state for vm in lab.machine.vms.values()}
+
+
+_CHOSEN = re.compile(
+    r"datetime\.datetime\([^()]*\)|datetime\.datetime\([^()]*utc\)|[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
+    re.IGNORECASE,
+)
+
+
+def _shape(state: Mapping[str, Any]) -> Counter[str]:
+    """A state without what the host chooses: GUIDs, MAC addresses and moments."""
+    return Counter(_CHOSEN.sub("…", f"{path}: {row}") for path, row in state.items())
