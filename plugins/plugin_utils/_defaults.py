@@ -27,7 +27,7 @@ def applicable(
     unknown = [name for name in args if name not in options]
     defaults = {
         name: value
-        for each in (module_defaults if unknown else ())
+        for each in ((unknown and module_defaults) or ())
         for group, values in each.items()
         if group.startswith("group/")
         for name, value in (values or {}).items()
