@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .._wsman.faults import HostError
 from .errors import Unanswered
+from .wait import persist
 
 
 class Writes(NamedTuple):
@@ -89,7 +90,7 @@ def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = N
         raise
     except HostError as error:
         try:
-            undo()
+            persist(undo)
         except HostError as second:
             error.message += f"; and {otherwise}: {second.message}"
         else:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .._wsman.faults import WSManError, is_passing
+from .._wsman.faults import WSManError, is_passing, may_have_run
 from .errors import Invalid, Refused, Unforeseen
 from .session import Target
 
@@ -65,6 +65,19 @@ def reached_within(
             reported = now
         time.sleep(REPORT_EVERY if failure else min(pause, max(0.0, started + timeout - now)))
     raise AssertionError("pauses() never ends")
+
+
+def persist(action: Callable[[], object]) -> None:
+    """Carry out an action, again as long as the host refuses it for the moment, and has surely not done it."""
+    began = time.monotonic()
+    for pause in pauses(first=0.2):
+        try:
+            action()
+            return
+        except WSManError as error:
+            if not is_passing(error) or may_have_run(error) or time.monotonic() - began > RECONNECT:
+                raise
+        time.sleep(pause)
 
 
 def wait_until(target: Target, reached: Callable[[], bool], timeout: float, what: str, way_out: str = "") -> None:

@@ -10,8 +10,9 @@ from functools import partial
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
+from ..._task.answer import uncertain
 from ..._task.errors import MethodFailed, Refused
-from ..._task.journal import wrote
+from ..._task.journal import sending, wrote
 from ..._task.session import Target
 from ..._task.wait import wait_until
 from ..._wsman.cim import Instance, quote
@@ -23,6 +24,8 @@ from ..._wsman.faults import (
     NotFound,
     NotWSMan,
     OperationTimeout,
+    WSManError,
+    may_have_run,
     quoted,
 )
 from ..schema import INTERNAL_PORT, NET_ADAPTER, NET_ADDRESS, NET_ROUTE
@@ -117,20 +120,28 @@ def wait_for_adapter(host: Target, switch_name: str) -> Instance:
 
 
 def verified(host: Target, write: Callable[[], Any], done: Callable[[], bool], what: str) -> None:
-    """Write, then read until the change shows, and record it. Raises the write's own error, or MethodFailed."""
+    """Write, then read until the change shows, and record it.
+
+    Raises the write's own error, MethodFailed, or Unanswered if the host can't be asked whether the change was made.
+    """
     failure: HostError | None = None
     try:
-        write()
+        with sending(what):
+            write()
     except (Fault, NotWSMan, MethodFailed, OperationTimeout, ConnectionFailed) as error:
         failure = error
-    if failure is not None and not done():
-        failure.message = f"could not {what}: {failure.message}"
-        raise failure
     try:
+        if failure is not None and not done():
+            failure.message = f"could not {what}: {failure.message}"
+            raise failure
         wait_until(host, done, _SETTLING, what)
     except Refused as error:
         text = f"could not {what}: the host accepted the request, but the change did not take effect"
         raise MethodFailed(text) from error
+    except WSManError as error:
+        if error is failure or (failure is not None and not may_have_run(failure)):
+            raise
+        raise uncertain(what, failure or error) from error
     wrote(what)
 
 

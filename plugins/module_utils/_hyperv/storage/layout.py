@@ -333,7 +333,15 @@ def eject(host: Target, vm: VM, drive: Drive) -> None:
 
 
 def detach(host: Target, vm: VM, layout: Layout, drive: Drive) -> None:
-    """Remove medium and drive, in this order: hosts refuse the other one."""
+    """Remove medium and drive, in this order: hosts refuse the other one. The medium is put back if the drive stays."""
+    before = position()
     eject(host, vm, drive)
-    vm_resources.remove(host, RESOURCE, drive.id, f"remove the {drive.kind} drive at {drive.place} from {vm}")
+    what = f"remove the {drive.kind} drive at {drive.place} from {vm}"
+
+    def undo() -> None:
+        if drive.medium_id:
+            insert(host, vm, drive.kind, drive.id, drive.path)
+
+    with taken_back(undo, f"the {drive.kind} drive at {drive.place} of {vm} stays without '{drive.path}'", before):
+        vm_resources.remove(host, RESOURCE, drive.id, what)
     layout.drives = [other for other in layout.drives if other.id != drive.id]

@@ -142,11 +142,15 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:
         what=f"create a checkpoint of {vm}",
         look=lambda: _look_for_new(host, vm, known),
     )
-    created = answer.get("ResultingSnapshot") or _fetch_created(host, answer.get("Job"))
-    instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
-    new = Checkpoint(instance_id, name, None, None)
-    otherwise = f"the checkpoint {new.guid} stays under the name that Hyper-V gave it"
-    with taken_back(lambda: delete(host, vm, new, False), otherwise, before):
+    new = None
+
+    def undo() -> None:
+        delete(host, vm, new or Checkpoint(_fetch_new(host, vm, known), name, None, None), False)
+
+    with taken_back(undo, f"a checkpoint of {vm} stays under the name that Hyper-V gave it", before):
+        created = answer.get("ResultingSnapshot") or _fetch_created(host, answer.get("Job"))
+        instance_id = created.keys["InstanceID"] if created else _fetch_new(host, vm, known)
+        new = Checkpoint(instance_id, name, None, None)
         rename(host, vm, new, name)
     first = next((other for other in query(host, vm) if other.name.lower() == name.lower()), new)
     if first.id.lower() == new.id.lower():

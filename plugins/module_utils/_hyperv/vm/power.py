@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.wait import RECONNECT, pauses, reached_within, wait_until
 from ..._wsman.cim import quote
-from ..._wsman.faults import Fault, HostError, WSManError, is_passing, may_have_run
+from ..._wsman.faults import Fault, HostError, NotFound, WSManError, is_passing, may_have_run
 from .. import jobs
 from ..schema import COMPUTER_SYSTEM, SHUTDOWN
 from .find import LASTING, OFF, PAUSED, RUNNING, SAVED, VM, fetch_again, fetch_state, settled
@@ -171,9 +171,14 @@ class VmCycle:
         except MethodFailed as error:
             if jobs.refused(error) or not put_back():
                 raise
-            start(self.host, self.vm)
+            put_back_said = f"; {self.vm} has its previous settings again"
+            try:
+                start(self.host, self.vm)
+            except HostError as second:
+                second.message += put_back_said
+                raise
             self.done = True
-            error.message += f"; {self.vm} has its previous settings again and was started with them"
+            error.message += f"{put_back_said} and was started with them"
             raise
         self.done = True
         if self.vm.state == PAUSED:
@@ -199,17 +204,7 @@ class VmCycle:
 
     def _note_state(self) -> None:
         """Note whether the VM is off, or may be soon, although it was not before the task."""
-        try:
-            state = fetch_state(self.host, self.vm)
-        except HostError:
-            self.left_off = f"{self.vm} may be off{_START_IT}"
-            return
-        if state == OFF:
-            self.left_off = f"{self.vm} is off{_START_IT}"
-        elif state not in LASTING or is_uncertain(_shutting_down(self.vm)):
-            self.left_off = f"{self.vm} may go off{_START_IT}"
-        else:
-            self.left_off = ""
+        self.left_off = _left_off(self.host, self.vm, is_uncertain(_shutting_down(self.vm)))
 
     def later(self, steps: Sequence[Step]) -> list[Step]:
         """These steps after the cycle, which start a VM that the cycle leaves off."""
@@ -226,16 +221,33 @@ class VmCycle:
         self.done = self.needed
 
 
+def _left_off(host: Target, vm: VM, asked: bool) -> str:
+    """The sentence about a VM that is off, or may be soon, and how to start it; empty if it stays on or is gone.
+
+    ``asked`` is whether its guest may have been asked to shut down.
+    """
+    try:
+        state = fetch_state(host, vm)
+    except NotFound:
+        return ""
+    except HostError:
+        return f"{vm} may be off{_START_IT}"
+    if state == OFF:
+        return f"{vm} is off{_START_IT}"
+    return f"{vm} may go off{_START_IT}" if asked or state not in LASTING else ""
+
+
 @contextmanager
 def left_off_said(host: Target, vm: VM) -> Iterator[None]:
     """Add to an error inside, if the VM was not off before and is now, that it is: it was to be removed, and is not."""
     try:
         yield
     except HostError as error:
-        with suppress(HostError):
-            if vm.state != OFF and error.details.get("changed") and fetch_state(host, vm) == OFF:
-                error.details["left_off"] = f"{vm} is off{_START_IT}"
-                error.message = f"{error.message.rstrip('.')}. {error.details['left_off']}"
+        if vm.state != OFF and error.details.get("changed"):
+            asked = _shutting_down(vm) in error.details.get("uncertain", ())
+            if said := _left_off(host, vm, asked):
+                error.details["left_off"] = said
+                error.message = f"{error.message.rstrip('.')}. {said}"
         raise
 
 

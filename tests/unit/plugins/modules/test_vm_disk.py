@@ -636,6 +636,7 @@ def test_a_removal_that_is_interrupted_is_finished_by_the_next_run(
 @real_host
 def test_a_drive_without_a_disk_is_removed_only_where_the_task_means_it(lab: Lab) -> None:
     lab.sim.faults.add(simulator.Rule(do="fail_job", method="RemoveResourceSettings", at=2, text="Stuck."))
+    lab.sim.faults.add(simulator.Rule(do="fail_job", method="AddResourceSettings", text="Stuck, too."))
     task = {"vm": "off01", "path": r"C:\VMs\off.vhdx", "state": "absent"}
     assert lab.fails("vm_disk", "Stuck.", **task)["changed"] is True
     lab.leaves_alone("vm_disk", **task, controller_location=5)
