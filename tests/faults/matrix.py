@@ -8,14 +8,17 @@ until all is over that the flow has begun, and the flow is carried out again wit
 
 false_unchanged   the state of the host differs from before, at the end of the flow (or as soon as the host is up again)
                   or when all is over, and the result says `changed: false`
-false_changed     the state is the same as before, and the result says `changed: true` without "may have been done"
+false_changed     the state is the same as before, no VM was started anew, and the result says `changed: true` without
+                  "may have been done"
 tracebacks        the flow ends in an exception instead of a result, or does not end within three hours
 double_writes     the host has carried out the same write (method, object and arguments) more often than any write of
-                  this method is carried out in the flow without a fault, which mostly is once
+                  this method is carried out in the flow without a fault, which mostly is once; to ask a VM for a state
+                  again, which it has lost with a host that restarted, is no second write
 left_off_unsaid   a VM that was running or paused is off or saved when all is over, which it would not be without the
                   fault, and the messages and warnings do not say so, with `state: running` as the way out
 not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before, or
-                  still changes something when it is carried out once more
+                  still changes something when it is carried out once more; a VM that is off, which was said, is started
+                  first, as the messages advise
 
 An uncertain result is honest if it says `changed: true` together with `uncertain` or "may have been done". States are
 those of tests/harness/changes.py: settings, power, networks and files.
@@ -51,6 +54,8 @@ COLUMNS = (
     "left_off_unsaid",
     "not_converged",
 )
+# What a host that restarts undoes: its VMs run again, and may be asked again.
+LOST_WITH_THE_HOST = ("Msvm_ShutdownComponent.InitiateShutdown",)
 HOUR = 3600.0
 AT_MOST = 3 * HOUR  # that a flow may take, with all its time-outs
 ALL_OVER = 5 * HOUR  # after a flow, jobs that hang included
@@ -158,6 +163,7 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
     wrong: dict[str, str] = {}
     with _host(flow) as lab, _writes(lab) as writes:
         before, ran = lab.state(), {name for name, state in _power(lab).items() if state in (RUNNING, PAUSED)}
+        starts = _starts(lab)
         lab.sim.faults.add(Rule(at=case.at, **FAULTS[case.fault].rule))
         result = _attempt(flow, lab, wrong)
         tell("result", result)
@@ -170,10 +176,14 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
         state, power = lab.state(), _power(lab)
         later = changes.difference(before, state)
         tell("changes", at_once, later)
-        wrong |= _lies(result, bool(at_once), bool(later))
+        lies = _lies(result, bool(at_once), bool(later))
+        wrong |= {} if "false_changed" in lies and _starts(lab) != starts else lies
         wrong |= _double(writes, expected)
-        wrong |= _left_off(result, ran, power, expected)
+        off = {name for name in ran if power.get(name) in (OFF, SAVED) and power[name] != expected.power.get(name)}
+        wrong |= _left_off(result, off)
         if wrong or result.get("failed") or _shape(state) != expected.shape:
+            for name in off:
+                lab.run("vm", name=name, state="running")
             wrong |= _convergence(flow, lab, expected, tell)
     return Verdict(case, wrong)
 
@@ -214,21 +224,15 @@ def _double(writes: Sequence[tuple[str, str]], expected: Baseline) -> dict[str, 
     twice = {
         method: number
         for (method, _rest), number in Counter(writes).items()
-        if number > max(1, expected.repeats.get(method, 0))
+        if number > max(1, expected.repeats.get(method, 0)) and method not in LOST_WITH_THE_HOST
     }
     return {"double_writes": ", ".join(f"{method} {number} times" for method, number in twice.items())} if twice else {}
 
 
-def _left_off(result: Mapping[str, Any], ran: set[str], power: Mapping[str, int], expected: Baseline) -> dict[str, str]:
+def _left_off(result: Mapping[str, Any], off: set[str]) -> dict[str, str]:
     text = _said(result)
-    off = [
-        name
-        for name in ran
-        if power.get(name) in (OFF, SAVED)
-        and power[name] != expected.power.get(name)
-        and not (name in text and "state: running" in text)
-    ]
-    return {"left_off_unsaid": f"{', '.join(off)}: {text or 'no message'}"} if off else {}
+    unsaid = [name for name in off if not (name in text and "state: running" in text)]
+    return {"left_off_unsaid": f"{', '.join(unsaid)}: {text or 'no message'}"} if unsaid else {}
 
 
 def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[str, str]:
@@ -315,6 +319,11 @@ def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
 
 def _power(lab: Lab) -> dict[str, int]:
     return {vm.name: vm.state for vm in lab.machine.vms.values()}
+
+
+def _starts(lab: Lab) -> dict[str, Any]:
+    """Since when each VM runs."""
+    return {vm.name: vm.on_since for vm in lab.machine.vms.values()}
 
 
 _CHOSEN = re.compile(

@@ -16,7 +16,8 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
 # Classes of the host's networking that people set; the rest follows from them.
 NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
-READING_METHODS = ("Get", "Find", "Test", "Validate")
+# NewByGuardians only computes a key protector, which another method then sets.
+READING_METHODS = ("Get", "Find", "Test", "Validate", "NewByGuardians")
 
 
 def state(machine: Machine) -> dict[str, dict[str, Any]]:
