@@ -16,9 +16,9 @@ double_writes     the host has carried out the same write (method, object and ar
                   again, which it has lost with a host that restarted, is no second write
 left_off_unsaid   a VM that was running or paused is off or saved when all is over, which it would not be without the
                   fault, and the messages and warnings do not say so, with `state: running` as the way out
-not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before, or
-                  still changes something when it is carried out once more; a VM that is off, which was said, is started
-                  first, as the messages advise
+not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before; a VM
+                  that is off, which was said, is started first, as the messages advise. A state from which the flow has
+                  been carried out again already is not judged twice.
 
 An uncertain result is honest if it says `changed: true` together with `uncertain` or "may have been done". States are
 those of tests/harness/changes.py: settings, power, networks and files.
@@ -115,7 +115,6 @@ class Baseline(NamedTuple):
     repeats: Mapping[str, int]  # method → how often the same write is carried out
     power: Mapping[str, int]
     shape: Counter[str]
-    idempotent: bool
 
 
 def cases(flows: Iterable[str] | None = None, faults: Iterable[str] | None = None) -> Iterator[Case]:
@@ -151,10 +150,7 @@ def baseline(name: str) -> Baseline:
         repeats: Counter[str] = Counter()
         for (method, _rest), number in Counter(writes).items():
             repeats[method] = max(repeats[method], number)
-        power, shape = _power(lab), _shape(lab.state())
-        again = flow.run(lab)
-        assert not again.get("failed"), f"{name}: {again}"
-        return Baseline(requests, repeats, power, shape, not again["changed"])
+        return Baseline(requests, repeats, _power(lab), _shape(lab.state()))
 
 
 def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
@@ -184,7 +180,11 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
         if wrong or result.get("failed") or _shape(state) != expected.shape:
             for name in off:
                 lab.run("vm", name=name, state="running")
-            wrong |= _convergence(flow, lab, expected, tell)
+            known = _CONVERGENCES.setdefault(case.flow, {})
+            shape = frozenset(_shape(lab.state()).items())
+            if shape not in known:
+                known[shape] = _convergence(flow, lab, expected, tell)
+            wrong |= known[shape]
     return Verdict(case, wrong)
 
 
@@ -235,8 +235,11 @@ def _left_off(result: Mapping[str, Any], off: set[str]) -> dict[str, str]:
     return {"left_off_unsaid": f"{', '.join(unsaid)}: {text or 'no message'}"} if unsaid else {}
 
 
+_CONVERGENCES: dict[str, dict[frozenset[Any], dict[str, str]]] = {}  # flow → state → what is wrong with a run from it
+
+
 def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[str, str]:
-    """What is wrong with the run that follows, and with the one after it."""
+    """What is wrong with the run that follows."""
     unexpected: dict[str, str] = {}
     second = _attempt(flow, lab, unexpected)
     tell("second run", second)
@@ -248,10 +251,6 @@ def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[st
         more, less = left - expected.shape, expected.shape - left
         tell("state", {"more": list(more.elements()), "less": list(less.elements())})
         return {"not_converged": f"the state differs: + {'; '.join(more)} - {'; '.join(less)}"[:2000]}
-    third = _attempt(flow, lab, unexpected)
-    tell("third run", third)
-    if unexpected or third.get("failed") or (third["changed"] and expected.idempotent):
-        return {"not_converged": f"third run: {unexpected.get('tracebacks') or _said(third) or third.get('diff')}"}
     return {}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.tests.faults import matrix, tables
 from ansible_collections.nested.hyperv.tests.faults.flows import BY_NAME, FLOWS
-from ansible_collections.nested.hyperv.tests.faults.known import KNOWN, Known
+from ansible_collections.nested.hyperv.tests.faults.known import KNOWN
 from ansible_collections.nested.hyperv.tests.faults.matrix import COLUMNS, FAULTS, Case, Verdict
 from ansible_collections.nested.hyperv.tests.harness import collection
 
@@ -29,10 +29,10 @@ def test_nothing_is_wrong_in_a_sample(name: str) -> None:
         assert not new, f"{case}: {new}"
 
 
-@pytest.mark.parametrize("row", KNOWN, ids=lambda row: f"{row.flow}, {row.fault}, {row.column}")
-def test_what_is_known_is_still_wrong(row: Known) -> None:
-    found = (matrix.judge(case).wrong for case in matrix.cases([row.flow], [row.fault]))
-    assert any(row.column in wrong for wrong in found), f"remove the row from known.py: {row}"
+def test_what_is_known_is_still_wrong() -> None:
+    for row in KNOWN:
+        found = (matrix.judge(case).wrong for case in matrix.cases([row.flow], [row.fault]))
+        assert any(row.column in wrong for wrong in found), f"remove the row from known.py: {row}"
 
 
 def test_what_is_known_is_said_once_and_exists() -> None:
