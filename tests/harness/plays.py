@@ -78,5 +78,7 @@ def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict
             if task.register:
                 manager.set_nonpersistent_facts(host.name, {task.register: result})
             yield from result.get("results") or [result]
-            if (result.get("failed") or result.get("unreachable")) and not task.ignore_errors:
+            if result.get("failed") and not task.ignore_errors:
+                return
+            if result.get("unreachable") and not task.ignore_unreachable:
                 return
