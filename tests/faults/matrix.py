@@ -55,7 +55,7 @@ COLUMNS = (
     "not_converged",
 )
 # What a host that restarts undoes: its VMs run again, and may be asked again.
-LOST_WITH_THE_HOST = ("Msvm_ShutdownComponent.InitiateShutdown",)
+LOST_WITH_THE_HOST = ("Msvm_ShutdownComponent.InitiateShutdown", "Msvm_ComputerSystem.RequestStateChange")
 HOUR = 3600.0
 AT_MOST = 3 * HOUR  # that a flow may take, with all its time-outs
 ALL_OVER = 5 * HOUR  # after a flow, jobs that hang included
@@ -174,7 +174,7 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
         tell("changes", at_once, later)
         lies = _lies(result, bool(at_once), bool(later))
         wrong |= {} if "false_changed" in lies and _starts(lab) != starts else lies
-        wrong |= _double(writes, expected)
+        wrong |= _double(writes, expected, LOST_WITH_THE_HOST if case.fault == "host reboot" else ())
         off = {name for name in ran if power.get(name) in (OFF, SAVED) and power[name] != expected.power.get(name)}
         wrong |= _left_off(result, off)
         if wrong or result.get("failed") or _shape(state) != expected.shape:
@@ -220,11 +220,11 @@ def is_uncertain(result: Mapping[str, Any]) -> bool:
     return bool(result.get("uncertain")) or "may have been done" in _said(result)
 
 
-def _double(writes: Sequence[tuple[str, str]], expected: Baseline) -> dict[str, str]:
+def _double(writes: Sequence[tuple[str, str]], expected: Baseline, lost: Sequence[str]) -> dict[str, str]:
     twice = {
         method: number
         for (method, _rest), number in Counter(writes).items()
-        if number > max(1, expected.repeats.get(method, 0)) and method not in LOST_WITH_THE_HOST
+        if number > max(1, expected.repeats.get(method, 0)) and method not in lost
     }
     return {"double_writes": ", ".join(f"{method} {number} times" for method, number in twice.items())} if twice else {}
 
@@ -326,7 +326,9 @@ def _starts(lab: Lab) -> dict[str, Any]:
 
 
 _CHOSEN = re.compile(
-    r"datetime\.datetime\([^()]*\)|datetime\.datetime\([^()]*utc\)|[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
+    r"datetime\.datetime\([^()]*(\([^()]*\))?[^()]*\)"  # a moment, with its time zone
+    r"|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"
+    r"|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
     re.IGNORECASE,
 )
 
