@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_checkpoint
-short_description: Take, apply and delete checkpoints of a Hyper-V virtual machine
+short_description: Take, rename, apply and delete checkpoints of a Hyper-V virtual machine
 version_added: 0.1.0
 description:
-  - Takes a checkpoint of a VM, reverts the VM to a checkpoint, or deletes a checkpoint.
+  - Takes a checkpoint of a VM, renames a checkpoint, reverts the VM to a checkpoint, or deletes a checkpoint.
 options:
   name:
     description:
@@ -19,9 +19,18 @@ options:
       - Corresponds to C(Checkpoint-VM -SnapshotName).
     type: str
     required: true
+  new_name:
+    description:
+      - New name of the checkpoint, of 1 to 100 characters. Its ID stays as it is.
+      - The checkpoint may have this name already, so the task can run again. It is refused if another checkpoint of the
+        VM has the name, and with a checkpoint that does not exist.
+      - Requires O(state=present).
+      - Corresponds to C(Rename-VMSnapshot -NewName).
+    type: str
+    version_added: 0.1.0
   state:
     description:
-      - V(present) takes a checkpoint if the VM has none of this name.
+      - V(present) takes a checkpoint if the VM has none of this name, or renames it if O(new_name) is set.
       - V(absent) deletes the checkpoint. Its child checkpoints are kept, unless O(include_children=true). The host
         merges its disks in the background.
       - V(applied) reverts the VM to the checkpoint. All changes since the checkpoint are lost. The checkpoint is
@@ -75,6 +84,12 @@ EXAMPLES = r"""
   nested.hyperv.vm_checkpoint:
     vm: lab01
     name: clean
+
+- name: Rename a checkpoint
+  nested.hyperv.vm_checkpoint:
+    vm: lab01
+    name: clean
+    new_name: installed
 
 - name: Revert a VM to a checkpoint
   nested.hyperv.vm_checkpoint:
@@ -169,6 +184,7 @@ from ..module_utils._hyperv.vm.parts import Parts
 from ..module_utils._hyperv.vm.power import Permission, VmCycle
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
+from ..module_utils._task.errors import Invalid
 from ..module_utils._task.session import Target, Task
 from ..module_utils._task.step import Plan, Step
 
@@ -176,6 +192,7 @@ SPEC: dict[str, Any] = {
     "argument_spec": {
         **find.PART_OPTIONS,
         "name": {"type": "str", "required": True},
+        "new_name": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent", "applied"], "default": "present"},
         "type": {"type": "str", "choices": list(checkpoint.TYPES)},
         "include_children": {"type": "bool", "default": False},
@@ -189,9 +206,17 @@ SPEC: dict[str, Any] = {
 
 
 def run(host: Target, task: Task) -> dict[str, Any]:
+    name, new_name = task.params["name"], task.params["new_name"]
+    if new_name is not None and task.params["state"] != "present":
+        text = f"requires 'state: present', not 'state: {task.params['state']}'; leave it out"
+        raise Invalid(text, option="new_name")
     vm = find.fetch_of_part(host, task.params)
     checkpoints = checkpoint.query(host, vm)
-    chosen = [item for item in [checkpoint.select(vm, checkpoints, task.params["name"])] if item]
+    if new_name is None:
+        selected = checkpoint.select(vm, checkpoints, name)
+    else:
+        selected = checkpoint.select_renamed(vm, checkpoints, name, new_name)
+    chosen = [selected] if selected else []
     plan = {"present": partial(_present, chosen), "absent": _absent, "applied": _applied}[task.params["state"]]
     steps = plan(Parts(host, vm), checkpoints, task.params)
     # The guest isn't asked to shut down first, because its state is discarded anyway.
@@ -208,10 +233,10 @@ def run(host: Target, task: Task) -> dict[str, Any]:
 def _present(
     chosen: list[Checkpoint], parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]
 ) -> list[Step]:
-    """The step that creates the checkpoint and adds it to ``chosen``, unless it is there."""
+    """The step that creates the checkpoint and adds it to ``chosen``, or renames the one that is there."""
     name = params["name"]
     if chosen:
-        return []
+        return _renamed(parts, chosen[0], params["new_name"])
 
     def create() -> None:
         chosen.append(checkpoint.create(parts.host, parts.vm, name, params["type"]))
@@ -221,6 +246,14 @@ def _present(
     after = {"checkpoints": [*(item.name for item in checkpoints), name]}
     before = _names(checkpoints)
     return [Step(what, before, after, create)]
+
+
+def _renamed(parts: Parts, target: Checkpoint, new_name: str | None) -> list[Step]:
+    if new_name is None:
+        return []
+    what = f"rename the checkpoint '{target.name}' of {parts.vm} to '{new_name}'"
+    before, after = {"new_name": target.name}, {"new_name": new_name}
+    return [Step(what, before, after, lambda: checkpoint.rename(parts.host, parts.vm, target, new_name))]
 
 
 def _absent(parts: Parts, checkpoints: list[Checkpoint], params: Mapping[str, Any]) -> list[Step]:

@@ -167,6 +167,7 @@ FLOWS = (
         "vm": "web01", "path": r"C:\ISO\setup.iso", "state": "absent", **CYCLE,
     }),
     Flow("vm_checkpoint create", "vm_checkpoint", {"vm": "web01", "name": "before"}),
+    Flow("vm_checkpoint rename", "vm_checkpoint", {"vm": "lab01", "name": "clean", "new_name": "installed"}),
     Flow("vm_checkpoint apply", "vm_checkpoint", {"vm": "srv01", "name": "clean", "state": "applied", **CYCLE}),
     Flow("vm_checkpoint delete", "vm_checkpoint", {"vm": "lab01", "name": "clean", "state": "absent"}),
     Flow("vm_checkpoint delete tree", "vm_checkpoint", {

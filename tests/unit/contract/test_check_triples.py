@@ -115,6 +115,8 @@ PARTS: Mapping[str, list[dict[str, Any]]] = {
     "vm_checkpoint": [
         {"name": "new"},
         {"name": "new", "type": "standard"},
+        {"name": "c1", "new_name": "first"},
+        {"name": "c1", "new_name": "c2"},
         {"name": "c1", "state": "applied", **FREE},
         {"name": "c2", "state": "absent"},
         {"name": "c1", "state": "absent", "include_children": True},

@@ -87,6 +87,7 @@ CMDLETS: Mapping[str, str] = {
     "Rename-VMSwitch": "NewName",
     "Resize-VHD": "SizeBytes",
     "Restart-VM": "",
+    "Rename-VMSnapshot": "NewName",
     "Restore-VMSnapshot": "",
     "Save-VM": "",
     "Set-VM": "AutomaticCheckpointsEnabled AutomaticStartAction AutomaticStartDelay AutomaticStopAction CheckpointType"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ from ..._wsman.faults import HostError
 from .. import jobs
 from ..schema import AFFECTED_BY_JOB, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SETTINGS
 from . import resources, settings
-from .find import VM
+from .find import MOST_NAME, VM
 from .parts import Parts
 
 # ConsistencyLevel of Msvm_VirtualSystemSnapshotSettingData; without it the VM's own checkpoint type decides.
 TYPES = {"production": 1, "standard": 2}
 
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FULL = 2  # SnapshotType
 _CREATED = 5  # ElementEffects of the row that names the new checkpoint
 
@@ -75,8 +77,7 @@ def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
 
 def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | None:
     """The one checkpoint of that name (compared without case) or id. Raises Ambiguous."""
-    wanted = name.lower()
-    same = [checkpoint for checkpoint in checkpoints if wanted in (checkpoint.name.lower(), checkpoint.guid.lower())]
+    same = _named(checkpoints, name)
     if len(same) > 1:
         ids = [checkpoint.guid for checkpoint in same]
         raise Ambiguous(
@@ -88,6 +89,12 @@ def select(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint | Non
     return same[0] if same else None
 
 
+def _named(checkpoints: list[Checkpoint], name: str) -> list[Checkpoint]:
+    """The checkpoints of that name (compared without case) or id."""
+    wanted = name.lower()
+    return [checkpoint for checkpoint in checkpoints if wanted in (checkpoint.name.lower(), checkpoint.guid.lower())]
+
+
 def required(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint:
     """The checkpoint of that name. Raises Missing with the names of the others."""
     chosen = select(vm, checkpoints, name)
@@ -95,6 +102,26 @@ def required(vm: VM, checkpoints: list[Checkpoint], name: str) -> Checkpoint:
         names = ", ".join(f"'{checkpoint.name}'" for checkpoint in checkpoints) or "none"
         raise Missing(f"{vm} has no checkpoint '{name}'; it has {names}", option="name", vm=vm.name, checkpoint=name)
     return chosen
+
+
+def select_renamed(vm: VM, checkpoints: list[Checkpoint], name: str, new_name: str) -> Checkpoint:
+    """The checkpoint that a new name is for, by its name, its id or, once it is renamed, its new name.
+
+    Raises Invalid, Missing, Ambiguous, Refused if another checkpoint of the VM has the new name.
+    """
+    _check_name(vm, new_name, "new_name")
+    holders = _named(checkpoints, new_name)
+    if len(holders) == 1 and not _is_guid(name) and select(vm, checkpoints, name) is None:
+        return holders[0]
+    chosen = required(vm, checkpoints, name)
+    if taken := [holder.guid for holder in holders if holder is not chosen]:
+        text = f"another checkpoint of {vm} has the name '{new_name}' (ID {taken[0]}); choose another name"
+        raise Refused(text, option="new_name", vm=vm.name)
+    return chosen
+
+
+def _is_guid(text: str) -> bool:
+    return bool(_GUID.fullmatch(text))
 
 
 def descendants(checkpoints: list[Checkpoint], root: Checkpoint) -> list[Checkpoint]:
@@ -114,15 +141,18 @@ def roots(checkpoints: list[Checkpoint]) -> list[Checkpoint]:
 def check_new(parts: Parts, name: str) -> None:
     """Raise Invalid if Hyper-V doesn't take the name, Refused if checkpoints of this VM are disabled."""
     vm = parts.vm
-    if not name.strip() or len(name) > 100:
-        raise Invalid(
-            f"'{name}' is not a name for a checkpoint of {vm}; write 1 to 100 characters", option="name", vm=vm.name
-        )
+    _check_name(vm, name, "name")
     if parts.settings["UserSnapshotType"] == settings.CHECKPOINT_TYPES["disabled"]:
         raise Refused(
             f"checkpoints of {vm} are disabled. Allow them with the vm module's 'checkpoints: {{type: production}}'",
             vm=vm.name,
         )
+
+
+def _check_name(vm: VM, name: str, option: str) -> None:
+    if not name.strip() or len(name) > MOST_NAME:
+        text = f"'{name}' is not a name for a checkpoint of {vm}; write 1 to {MOST_NAME} characters"
+        raise Invalid(text, option=option, vm=vm.name)
 
 
 def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:

@@ -79,6 +79,7 @@ FLOWS = [
                                                   "mac_spoofing": True, "vlan": {"mode": "access", "id": 7}}),
     Flow("remove an adapter", "vm_network_adapter", {"vm": "lab01", "name": "LAN", "state": "absent"}),
     Flow("take a checkpoint", "vm_checkpoint", {"vm": "web01", "name": "before"}),
+    Flow("rename a checkpoint", "vm_checkpoint", {"vm": "lab01", "name": "clean", "new_name": "installed"}),
     Flow("delete a checkpoint", "vm_checkpoint", {"vm": "lab01", "name": "clean", "state": "absent"}),
     Flow("delete a checkpoint tree", "vm_checkpoint", {"vm": "lab01", "name": "clean", "state": "absent",
                                                        "include_children": True}),

@@ -160,6 +160,57 @@ def test_a_running_vm_is_turned_off_hard(lab: Lab) -> None:
     assert methods == ["RequestStateChange", "RequestStateChange"]
 
 
+# ---- renaming ----
+
+
+def test_renamed(lab: Lab) -> None:
+    before = {one["name"]: one["id"] for one in lab.info("tree01", "checkpoints")["checkpoints"]}
+    result = lab.apply("vm_checkpoint", vm="tree01", name="LEFT", new_name="<installed> & clean")
+    assert result["checkpoint_id"] == before["left"]
+    assert result["diff"] == {"before": {"new_name": "left"}, "after": {"new_name": "<installed> & clean"}}
+    assert names(lab, "tree01") == ["root", "<installed> & clean", "leaf", "right"]
+    for name in ("<installed> & clean", before["left"]):
+        again = lab.leaves_alone("vm_checkpoint", vm="tree01", name=name, new_name="<installed> & clean")
+        assert again["checkpoint_id"] == before["left"]
+
+
+def test_renamed_by_id_though_several_share_the_name(lab: Lab) -> None:
+    first, second, *_rest = (one["id"] for one in lab.info("same01", "checkpoints")["checkpoints"])
+    task = {"vm": "same01", "new_name": "weekly"}
+    lab.refuses("vm_checkpoint", "name: 2 checkpoints of VM 'same01' are named 'daily'", name="daily", **task)
+    lab.apply("vm_checkpoint", name=second.lower(), **task)
+    lab.apply("vm_checkpoint", vm="same01", name=first, new_name="DAILY")
+    assert names(lab, "same01") == ["DAILY", "weekly", "once"]
+
+
+@pytest.mark.parametrize("vm", ["run01", "never01"])
+def test_renamed_whatever_the_vm_does(lab: Lab, vm: str) -> None:
+    lab.run("vm", name=vm, checkpoints={"type": "production"})
+    lab.apply("vm_checkpoint", vm=vm, name="old")
+    lab.apply("vm", name=vm, checkpoints={"type": "disabled"})
+    lab.apply("vm_checkpoint", vm=vm, name="old", new_name="new")
+    assert names(lab, vm) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"name": "left", "new_name": "ROOT"}, ("new_name: another checkpoint of VM 'tree01' has the name 'ROOT'",)),
+        ({"name": "nosuch", "new_name": "new"}, ("name: VM 'tree01' has no checkpoint 'nosuch'", "it has 'root'")),
+        (
+            {"name": "5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11", "new_name": "root"},
+            ("has no checkpoint '5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11'",),
+        ),
+        ({"name": "left", "new_name": " "}, ("new_name: is empty",)),
+        ({"name": "left", "new_name": "n" * 101}, ("new_name: 'nnn", "1 to 100 characters")),
+        ({"name": "left", "new_name": "new", "state": "absent"}, ("new_name: requires",)),
+        ({"name": "left", "new_name": "new", "state": "applied"}, ("not 'state: applied'",)),
+    ],
+)
+def test_renaming_refused(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
+    shared_lab.refuses("vm_checkpoint", *words, vm="tree01", **args)
+
+
 # ---- ids and names ----
 
 
