@@ -38,9 +38,11 @@ type:
   description:
     - Type of the disk. V(dynamic) disks expand as data is written, V(fixed) disks are allocated in full when they are
       created and are refused if the drive has less space, V(differencing) disks store the differences from O(.parent).
-    - A new disk defaults to V(differencing) with O(.parent) and to V(dynamic) otherwise. An existing disk of another
-      type is an error.
-    - Corresponds to C(New-VHD -Fixed), C(New-VHD -Dynamic) and C(New-VHD -Differencing).
+    - A new disk defaults to V(differencing) with O(.parent) and to V(dynamic) otherwise.
+    - An existing disk of another type is an error, because a disk is never converted in place. Convert it into a new
+      file with O(.source), and attach that file instead.
+    - Corresponds to C(New-VHD -Fixed), C(New-VHD -Dynamic) and C(New-VHD -Differencing), and with O(.source) to
+      C(Convert-VHD -VHDType).
   type: str
   choices: [fixed, dynamic, differencing]
 parent:
@@ -57,7 +59,8 @@ source:
       depend on it, with the content of all parents of the source. Mutually exclusive with O(.parent).
     - The copy gets the O(.type) (V(dynamic) if omitted), the O(.size) and the format of the task, so a copy also
       converts a C(.vhd) disk to C(.vhdx), or a dynamic disk to a fixed one. It gets a new disk ID.
-    - A source that is in use, as by a running VM, is an error. The content of an existing file is not compared.
+    - A source that is in use, as by a running VM, is an error. If a VM has checkpoints, the first file of its disk has
+      the content of the first checkpoint. The content of an existing file is not compared.
     - Corresponds to C(Convert-VHD -Path).
   type: str
 block_size:

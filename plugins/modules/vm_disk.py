@@ -72,6 +72,12 @@ EXAMPLES = r"""
     source: C:\Images\server2025.vhdx
     size: 80GB
 
+- name: Convert a dynamic disk to a fixed disk, in a new file
+  nested.hyperv.vm_disk:
+    path: C:\VMs\fixed.vhdx
+    source: C:\Images\server2025.vhdx
+    type: fixed
+
 - name: Detach a disk and delete its file
   nested.hyperv.vm_disk:
     vm: lab01

@@ -74,7 +74,7 @@ CMDLETS: Mapping[str, str] = {
     "Enable-VMTPM": "",
     "New-NetIPAddress": "IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
-    "Convert-VHD": "Path",
+    "Convert-VHD": "Path VHDType",
     "Optimize-VHD": "Path",
     "New-VHD": "BlockSizeBytes Differencing Dynamic Fixed ParentPath Path SizeBytes",
     "New-VM": "Generation Path Version",

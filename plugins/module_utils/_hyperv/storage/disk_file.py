@@ -429,8 +429,8 @@ def check_kept(host: Target, current: Mapping[str, Any], wanted: WantedFile) -> 
     wanted_type = wanted.type or ("differencing" if wanted.parent else None)
     if wanted_type and wanted_type != now["type"]:
         raise Refused(
-            f"'{wanted.path}' is {now['type']} and can't become {wanted_type} without being recreated. "
-            "Convert it on the host, or choose another path",
+            f"'{wanted.path}' is {now['type']} and can't become {wanted_type} in place. "
+            + _other_file(wanted.path, wanted_type),
             option="type",
             path=wanted.path,
         )
@@ -440,6 +440,16 @@ def check_kept(host: Target, current: Mapping[str, Any], wanted: WantedFile) -> 
             option="parent",
             path=wanted.path,
         )
+
+
+def _other_file(path: str, kind: str) -> str:
+    """The way to a disk of another type, which is another file: replacing a file over CIM has a moment without it."""
+    if kind == "differencing":
+        return "Choose another path for the differencing disk"
+    stem, dot, ending = path.rpartition(".")
+    copy, source = (text.replace("'", "''") for text in (f"{stem}-{kind}{dot}{ending}", path))
+    task = f"vm_disk: {{path: '{copy}', source: '{source}', type: {kind}}}"
+    return f"Convert it into a new file, and use that one instead of it: {task}"
 
 
 def create(host: Target, wanted: WantedFile) -> None:

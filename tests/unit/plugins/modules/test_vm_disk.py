@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.simulator.machine import disks
 
 GB = 1 << 30
 FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
@@ -394,6 +396,38 @@ def test_a_copy_is_attached_and_later_runs_leave_its_content_alone(lab: Lab) -> 
 
 
 @real_host
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (GOLDEN, "fixed"),
+        (r"C:\Images\fixed.vhdx", "dynamic"),
+        (CHILD, "dynamic"),
+        (CHILD, "fixed"),
+        (r"C:\Images\old.vhd", "fixed"),
+        (r"C:\VMs\it's.vhdx", "fixed"),
+    ],
+)
+def test_a_disk_of_another_type_is_converted_by_the_task_that_the_refusal_writes(
+    lab: Lab, path: str, kind: str
+) -> None:
+    if "'" in path:
+        lab.apply("vm_disk", path=path, size="1GB")
+    refused = lab.refuses("vm_disk", f"type: '{path}' is", f"can't become {kind} in place", path=path, type=kind)
+    (task,) = yaml.safe_load(refused["msg"].partition("instead of it: ")[2]).values()
+    assert (task["source"], task["type"]) == (path, kind)
+    lab.apply("vm_disk", **task)
+    new, old = (lab.machine.files.get(task[option]).disk for option in ("path", "source"))
+    assert (new.type, new.size, new.format, new.parent) == (disks.TYPES[kind], old.size, old.format, "")
+
+
+@real_host
+def test_a_disk_is_converted_to_the_other_format_by_the_ending_of_its_copy(lab: Lab) -> None:
+    lab.apply("vm_disk", path=r"C:\VMs\new.vhdx", source=r"C:\Images\old.vhd", type="fixed")
+    disk = lab.machine.files.get(r"C:\VMs\new.vhdx").disk
+    assert (disk.format, disk.type, disk.size) == (disks.VHDX, FIXED, 20 * GB)
+
+
+@real_host
 def test_compacted_at_every_run(lab: Lab) -> None:
     for args in ({"path": CHILD}, {"path": r"C:\VMs\off.vhdx"}, {"vm": "off01", "path": r"C:\VMs\off.vhdx"}):
         assert lab.apply("vm_disk", once_more=False, state="compacted", **args)["changed"] is True
@@ -454,8 +488,11 @@ def test_a_copy_that_cannot_be_made(shared_lab: Lab, args: dict[str, Any], words
         ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Create it first")),
         ({"path": GOLDEN, "size": "10GB"}, (f"size: '{GOLDEN}' has 40GB and is never shrunk", "lose data")),
         ({"path": GOLDEN, "size": "60GB", "vm": "off01", "controller_number": 3}, ("scsi controllers are 0 to 1",)),
-        ({"path": GOLDEN, "type": "fixed"}, (f"type: '{GOLDEN}' is dynamic and can't become fixed", "Convert")),
-        ({"path": GOLDEN, "parent": CHILD}, (f"type: '{GOLDEN}' is dynamic and can't become differencing",)),
+        ({"path": GOLDEN, "type": "fixed"}, (f"type: '{GOLDEN}' is dynamic and can't become fixed in place",)),
+        (
+            {"path": GOLDEN, "parent": CHILD},
+            (f"type: '{GOLDEN}' is dynamic and can't become differencing in", "another path"),
+        ),
         ({"path": CHILD, "parent": r"C:\Images\fixed.vhdx"}, (f"parent: '{CHILD}' is a child of '{GOLDEN}'",)),
         ({"path": NEW, "parent": r"C:\Images\gone.vhdx"}, (r"parent: there is no file 'C:\Images\gone.vhdx'",)),
         ({"path": NEW, "parent": r"C:\Images\old.vhd"}, ("parent: ", "differ in their format")),
