@@ -51,11 +51,25 @@ options:
     choices: [1, 2]
   version:
     description:
-      - Configuration version of a new VM, such as C(9.0). An older version allows migration to an older host.
-      - Defaults to the latest version that the host supports. The version of an existing VM is not changed. The task is
-        refused if it differs.
-      - Corresponds to C(New-VM -Version).
+      - Configuration version of the VM, such as C(9.0), or V(latest) for the default version of the host, which is the
+        latest that is released. The module M(nested.hyperv.host_info) returns the versions that the host supports.
+      - A new VM has the default version of the host if this option is omitted. An older version allows migration to an
+        older host.
+      - An existing VM of an older version is upgraded only with O(upgrade_version=true). A version lower than that of
+        the VM is an error.
+      - Corresponds to C(New-VM -Version) and C(Update-VMVersion).
     type: str
+  upgrade_version:
+    description:
+      - Whether to upgrade an existing VM whose configuration version is older than O(version). An upgrade cannot be
+        undone, and an older host cannot run the VM afterwards. With V(false), the task is refused if the VM requires an
+        upgrade.
+      - The host upgrades VMs to its default version only, so O(version) must be V(latest) or this version.
+      - Requires the VM to be off. A VM with checkpoints that contain a saved state is not upgraded.
+      - Only used with O(version). Corresponds to C(Update-VMVersion -Force).
+    type: bool
+    default: false
+    version_added: 0.1.0
   path:
     description:
       - Folder on the host in which Hyper-V creates a folder with the name of the VM for its configuration, checkpoints
@@ -296,6 +310,13 @@ EXAMPLES = r"""
     wait_for: heartbeat
     wait_timeout: 600
 
+- name: Upgrade the configuration version of a VM, with a power cycle if it is running
+  nested.hyperv.vm:
+    name: old02
+    version: latest
+    upgrade_version: true
+    allow_power_cycle: true
+
 - name: Shut down a VM and disable its automatic start
   nested.hyperv.vm:
     name: web01
@@ -462,7 +483,7 @@ def _change(host: Target, task: Task, vm: VM, wanted: whole.Wanted) -> dict[str,
 def _create(host: Target, task: Task, wanted: whole.Wanted) -> dict[str, Any]:
     name, params = task.params["name"], task.params
     whole.check_new(name)
-    parts, permission = whole.fresh(host, name, params, rules), Permission.of(params)
+    parts, permission = whole.fresh(host, name, params, wanted, rules), Permission.of(params)
     vm = parts.vm
     way = power.plan_state(host, vm, params["state"], permission)
     steps = whole.plan_new(parts, params, wanted)

@@ -60,6 +60,7 @@ HOST: dict[str, Any] = {
     "vms": [
         {
             "name": "web01",
+            "version": "9.0",
             "state": "running",
             "processors": 2,
             "memory": {"startup": "2GB", "dynamic": True, "minimum": "1GB", "maximum": "4GB"},
@@ -133,6 +134,9 @@ FLOWS = (
     }),
     Flow("vm change, saved", "vm", {
         "name": "saved01", "processor": {"count": 4}, "discard_saved_state": True, "allow_power_cycle": True,
+    }),
+    Flow("vm upgrade with power cycle", "vm", {
+        "name": "web01", "version": "latest", "upgrade_version": True, **CYCLE,
     }),
     Flow("vm start", "vm", {"name": "lab01", "state": "running", "wait_for": "heartbeat"}),
     Flow("vm shut down", "vm", {"name": "web01", "state": "off"}),

@@ -26,7 +26,15 @@ def disk(name: str) -> dict[str, Any]:
 def host(os: str) -> dict[str, Any]:
     states = ("off", "running", "saved", "paused")
     vms = [{**VM, "name": state, "state": state, "disks": [disk(state)], "guest": GUEST} for state in states]
-    old = {**VM, "name": "old", "generation": 1, "state": "running", "disks": [disk("old")], "guest": GUEST}
+    old = {
+        **VM,
+        "name": "old",
+        "generation": 1,
+        "version": "8.0",
+        "state": "running",
+        "disks": [disk("old")],
+        "guest": GUEST,
+    }
     plain = {"name": "plain", "state": "running", "memory": "2GB", "guest": {"integration_services": False}}
     tree = {
         **VM,
@@ -73,6 +81,9 @@ SETTINGS: Mapping[str, list[dict[str, Any]]] = {
         {"state": "absent", "force_off": True, "delete_disks": True, "remove_checkpoints": True},
         {"generation": 2},
         {"version": "1.0"},
+        {"version": "10.0"},
+        {"version": "latest", "upgrade_version": True, **CUT},
+        {"version": "latest", "upgrade_version": True, "discard_saved_state": True},
         {"notes": "a\nb", "automatic_start": {"action": "nothing"}},
         {"processor": {"count": 4}, **CUT},
         {"processor": {"count": 9}, **CUT},
@@ -136,6 +147,9 @@ OF_THE_HOST: list[tuple[str, dict[str, Any]]] = [
     ("vm", {"name": "new", "state": "paused"}),
     ("vm", {"name": "new", "generation": 1, "firmware": {"boot_order": ["disk"]}, "path": r"D:\vms"}),
     ("vm", {"name": "new", "path": r"Z:\vms"}),
+    ("vm", {"name": "new", "version": "1.0"}),
+    ("vm", {"name": "new", "version": "9"}),
+    ("vm", {"name": "new", "version": "latest"}),
     ("vm", {"name": "a:b", "path": r"D:\vms"}),
     ("vm", {"name": "new", "memory": {"startup": "64GB", "dynamic": False}, "state": "running"}),
     ("vm", {"name": "new", "processor": {"count": 16}}),

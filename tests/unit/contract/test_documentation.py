@@ -108,6 +108,7 @@ CMDLETS: Mapping[str, str] = {
     "Start-VM": "",
     "Stop-VM": "TurnOff",
     "Suspend-VM": "",
+    "Update-VMVersion": "Force",
     "Wait-VM": "For Timeout",
 }
 CMDLET = re.compile(r"C\(([A-Z]\w+-[A-Z]\w+)(?: -(\w+))?\)")

@@ -40,6 +40,7 @@ WRITES: Mapping[str, set[str]] = {
     "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "new_name": {f"{SYSTEM}.ElementName"},
+    "version": {f"{SYSTEM}.Version"},
     "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
     "checkpoints": {"checkpoint."},
     "applied": {f"{SYSTEM}.Parent"},

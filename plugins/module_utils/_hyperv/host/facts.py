@@ -160,15 +160,31 @@ def _fetch_hyperv(host: Target) -> dict[str, Any] | None:
     }
 
 
-def fetch_vm_versions(host: Target) -> list[str]:
-    """The VM configuration versions that the host supports, which are templates behind its capabilities."""
+def _query_templates(host: Target) -> list[Instance]:
+    """The templates of VMs behind the host's capabilities: the default, and one for each supported version."""
     capabilities = Reference(V2, VM_CAPABILITIES.name, {"InstanceID": "Microsoft:VirtualSystemManagementCapabilities"})
-    rows = host.client.associators(capabilities, VM_SETTINGS, assoc_class="Msvm_SettingsDefineCapabilities")
-    return sorted({row["Version"] for row in rows if row["Version"]}, key=_by_number)
+    association = "Msvm_SettingsDefineCapabilities"
+    rows = host.once(
+        "VM templates", lambda: host.client.associators(capabilities, VM_SETTINGS, assoc_class=association)
+    )
+    return [row for row in rows if row["Version"]]
 
 
-def _by_number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def fetch_vm_versions(host: Target) -> list[str]:
+    """The VM configuration versions that the host supports (Get-VMHostSupportedVersion)."""
+    return sorted({row["Version"] for row in _query_templates(host)}, key=by_number)
+
+
+def fetch_latest_vm_version(host: Target) -> str | None:
+    """The version of new VMs, to which the host upgrades others (Get-VMHostSupportedVersion -Default), if it says."""
+    defaults = [row["Version"] for row in _query_templates(host) if row["InstanceID"].endswith("\\Default")]
+    versions = defaults or fetch_vm_versions(host)
+    return versions[-1] if versions else None
+
+
+def by_number(version: str) -> tuple[int, ...]:
+    """``9.3`` -> (9, 3): configuration versions compare by number, not as text."""
+    return tuple(cim.convert("uint16", part, "Version") for part in version.split(".")) if version else ()
 
 
 def _fetch_network(host: Target) -> dict[str, Any]:

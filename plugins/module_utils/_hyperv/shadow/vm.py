@@ -74,11 +74,10 @@ def _new_settings(shadow: Shadow, given: Instance) -> dict[str, Any]:
     host = shadow.target
     windows = host.client.query(OPERATING_SYSTEM, columns=("Name", "ProductType", "BuildNumber"))[0]
     generation_1 = given["VirtualSystemSubType"].endswith("1")
-    versions = [] if given.get("Version") else host_facts.fetch_vm_versions(host)
     return {
         **settings.FRESH,
         **({"SecureBootEnabled": False} if generation_1 else {}),
-        "Version": versions[-1] if versions else None,
+        "Version": given.get("Version") or host_facts.fetch_latest_vm_version(host),
         "AutomaticSnapshotsEnabled": windows["ProductType"] == _CLIENT
         if int(windows["BuildNumber"]) >= settings.FIRST_AUTOMATIC
         else None,
@@ -134,6 +133,14 @@ def modify_system_settings(shadow: Shadow, call: Call) -> Mapping[str, Any]:
         keys = {"CreationClassName": COMPUTER_SYSTEM.name, "Name": guid}
         if shadow.query(COMPUTER_SYSTEM, columns=("Name",), where=f"Name = {cim.quote(guid)}"):
             shadow.overlay.set(COMPUTER_SYSTEM, keys, {"ElementName": values["ElementName"]})
+    return {}
+
+
+def upgrade_system_version(shadow: Shadow, call: Call) -> Mapping[str, Any]:
+    """The VM has the latest version of the host."""
+    settings_keys = {"InstanceID": f"Microsoft:{call.arguments['ComputerSystem'].keys['Name']}"}
+    version = host_facts.fetch_latest_vm_version(shadow.target)
+    shadow.overlay.set(VM_SETTINGS, settings_keys, {"Version": version})
     return {}
 
 
@@ -229,6 +236,7 @@ METHODS = {
     (VM_SERVICE.name, "DefineSystem"): define_system,
     (VM_SERVICE.name, "DestroySystem"): destroy_system,
     (VM_SERVICE.name, "ModifySystemSettings"): modify_system_settings,
+    (VM_SERVICE.name, "UpgradeSystemVersion"): upgrade_system_version,
     (VM_SERVICE.name, "GetSummaryInformation"): get_summary_information,
     (COMPUTER_SYSTEM.name, "RequestStateChange"): request_state_change,
     (SHUTDOWN.name, "InitiateShutdown"): initiate_shutdown,

@@ -33,7 +33,8 @@ _CREATED = 5  # ElementEffects of the row that names the new checkpoint
 class Checkpoint(NamedTuple):
     """A checkpoint; ``parent`` is the InstanceID of the one it was taken on, None for the first.
 
-    An ``automatic`` one was taken by the host when the VM started, and goes when the VM stops.
+    An ``automatic`` one was taken by the host when the VM started, and goes when the VM stops. A ``saved`` one contains
+    the state of a VM that was not off.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Checkpoint(NamedTuple):
     created: str | None
     parent: str | None
     automatic: bool = False
+    saved: bool = False
 
     @property
     def guid(self) -> str:
@@ -69,6 +71,7 @@ def arrange(rows: Iterable[Mapping[str, Any]]) -> list[Checkpoint]:
             row["CreationTime"].isoformat() if row["CreationTime"] else None,
             cim.parse_path(row["Parent"]).keys["InstanceID"] if row["Parent"] else None,
             bool(row.get("IsAutomaticSnapshot")),
+            bool(row.get("IsSaved")),
         )
         for row in rows
     ]

@@ -110,12 +110,12 @@ def check_supported(parts: Parts) -> None:
     A VM that doesn't exist yet gets the host's latest version, which can nest if the host can.
     """
     vendor, build = query_vendor_and_build(parts.host)
-    broken = parts.rules.lacks(vendor, build, parts.settings["Version"])
+    broken = parts.rules.lacks(vendor, build, parts.planned_version)
     if broken:
         raise Refused(
             f"{parts.vm} can't run Hyper-V on this host: {'; '.join(lack.sentence() for lack in broken)}. "
-            "Move it to a host that can, or upgrade the VM's configuration version while it is off "
-            "(this can't be undone)",
+            "Move it to a host that can, or upgrade the VM's configuration version (module vm with 'version: latest' "
+            "and 'upgrade_version: true', which can't be undone)",
             vm=parts.vm.name,
             lacks=[{**lack.rule.details(), "found": lack.found} for lack in broken],
             **broken[0].rule.details(),

@@ -73,6 +73,11 @@ class Parts:
         return self.host.client.get(VM_SETTINGS, {"InstanceID": f"Microsoft:{self.vm.id}"})
 
     @cached_property
+    def planned_version(self) -> str | None:
+        """The configuration version as the steps planned so far leave it."""
+        return self.settings["Version"]
+
+    @cached_property
     def processor(self) -> Row:
         return fetch_row(self.host, self.vm, PROCESSOR)
 

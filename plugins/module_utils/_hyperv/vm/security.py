@@ -43,8 +43,8 @@ def plan(parts: Parts, wanted: bool | None) -> list[Step]:
         raise Invalid(f"{vm} is a generation 1 VM, which has no virtual TPM; leave it out", option="tpm", vm=vm.name)
     if wanted and parts.security is NO_SECURITY:
         raise Refused(
-            f"{vm} has no security settings, which come with configuration version 8.0. Upgrade its version while "
-            "it is off (this can't be undone), or leave it out",
+            f"{vm} has no security settings, which come with configuration version 8.0. Upgrade its version in a task "
+            "of its own ('version: latest' and 'upgrade_version: true', which can't be undone), or leave it out",
             option="tpm",
             vm=vm.name,
         )

@@ -35,6 +35,7 @@ from . import (
     processor,
     security,
     settings,
+    version,
 )
 from .checkpoint import Checkpoint
 from .find import OFF, VM
@@ -66,6 +67,7 @@ def _list(options: Mapping[str, Any]) -> dict[str, Any]:
 
 # Sections that a VM is created with, in the order of writing.
 INNATE = (
+    Section("version", "", version.OPTIONS, version.parse, version.plan, needing_off),
     Section("settings", "", settings.OPTIONS, settings.parse, settings.plan, needing_off),
     Section("processor", "processor", _dict(processor.OPTIONS), processor.parse, processor.plan),
     Section("memory", "memory", _dict(memory.OPTIONS), memory.parse, memory.plan),
@@ -85,7 +87,6 @@ ADDED = (
 
 OPTIONS: dict[str, Any] = {
     "generation": {"type": "int", "choices": [1, 2]},
-    "version": {"type": "str"},
     "path": {"type": "str"},
     **{
         name: option
@@ -186,19 +187,12 @@ def _plan(parts: Parts, wanted: Wanted, sections: Iterable[Section]) -> list[Ste
 
 def _check_permanent(parts: Parts, params: Mapping[str, Any]) -> None:
     """Raise Refused if an option asks for another value of a setting that is fixed at creation."""
-    vm, generation, version = parts.vm, parts.generation, parts.settings["Version"]
+    vm, generation = parts.vm, parts.generation
     if params["generation"] not in (None, generation):
         raise Refused(
             f"{vm} is a generation {generation} VM, and the generation can't be changed. Create another VM, or leave "
             "it out",
             option="generation",
-            vm=vm.name,
-        )
-    if params["version"] not in (None, version):
-        raise Refused(
-            f"{vm} has configuration version {version}, which is set when a VM is created. Leave it out, or create "
-            "another VM",
-            option="version",
             vm=vm.name,
         )
 
@@ -216,14 +210,17 @@ def check_new(name: str | None) -> None:
         raise Invalid(text, option="name")
 
 
-def fresh(host: Target, name: str, params: Mapping[str, Any], rules: Any) -> Parts:
-    """A VM as Hyper-V creates it, to plan one that doesn't exist yet; the step of plan_new() fills in its ids."""
+def fresh(host: Target, name: str, params: Mapping[str, Any], wanted: Wanted, rules: Any) -> Parts:
+    """A VM as Hyper-V creates it, to plan one that doesn't exist yet; the step of plan_new() fills in its ids.
+
+    Raises Refused if the host doesn't support the wanted version.
+    """
     parts = Parts(host, VM("", name, OFF), rules, folder(name, params))
     generation = params["generation"] or 2
     parts.settings = {
         "ElementName": name,
         "VirtualSystemSubType": _SUBTYPE.format(generation),
-        "Version": params["version"],
+        "Version": version.of_new(host, name, wanted["version"]),
         **settings.FRESH,
         **({"SecureBootEnabled": False} if generation == 1 else {}),
     }
@@ -239,7 +236,7 @@ def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[St
     _check_home(parts.host, params["path"])
     innate, name = _plan(parts, wanted, INNATE), parts.vm.name
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
-    after |= {option: params[option] for option in ("version", "path") if params[option] is not None}
+    after |= {"path": params["path"]} if params["path"] is not None else {}
     after |= diff(step for step in innate if step.changes)["after"]
     what = f"create the VM '{name}'"
     create = Step(what, {"state": "absent"}, after, lambda: _create(parts, params, wanted, what))
@@ -266,7 +263,7 @@ def _create(parts: Parts, params: Mapping[str, Any], wanted: Wanted, what: str) 
         "VirtualSystemSubType": _SUBTYPE.format(params["generation"] or 2),
         **settings.values(parts, wanted["settings"]),
         **(dict.fromkeys(_ROOTS, parts.folder) if parts.folder else {}),
-        **({"Version": params["version"]} if params["version"] else {}),
+        **version.values(wanted["version"]),
     }
     before = position()
     answer = jobs.call(
@@ -308,7 +305,7 @@ def _check_alone(host: Target, vm: VM, before: int) -> None:
 
 def _adjust(parts: Parts, wanted: Wanted) -> None:
     """Read the new VM in place of the prediction of it, and correct the values that the host adjusted."""
-    for name in ("settings", "planned_memory", "security"):
+    for name in ("settings", "planned_version", "planned_memory", "security"):
         vars(parts).pop(name, None)
     fetch_all(parts, [])
     for step in _plan(parts, wanted, INNATE):

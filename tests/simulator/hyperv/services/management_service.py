@@ -79,7 +79,9 @@ class ManagementService(Service):
         return call.machine.jobs.perform(call, "remove_features", lambda: _remove(call, "FeatureSettings", FEATURE))
 
     def upgrade_system_version(self, call: Call) -> Answer:
-        """To the version of UpgradeSettingData or the newest; only while off, never back (Update-VMVersion docs)."""
+        """To the newest version, or that of UpgradeSettingData (HV-27); only while off, never back, and never with a
+        checkpoint that contains a saved state (docs of Update-VMVersion and Update-SCVMVersion).
+        """
 
         def plan() -> Plan:
             vm = call.machine.vm_of(_find(call.machine, call["ComputerSystem"]))
@@ -91,7 +93,8 @@ class ManagementService(Service):
                 wanted = settings.read(call.machine, call["UpgradeSettingData"])[1].get("Version", wanted)
             if vm.busy or vm.state != OFF:
                 raise vm.refusal("error_state", INVALID_STATE)
-            if wanted not in versions or _number(wanted) < vm.version:
+            saved = any(checkpoint.saved for checkpoint in vm.checkpoints.values())
+            if wanted not in versions or _number(wanted) < vm.version or saved:
                 raise vm.refusal("error_version", NOT_SUPPORTED, in_job=True)
 
             def work() -> None:

@@ -39,8 +39,8 @@ def test_a_vm_that_does_not_exist_yet_is_predicted_as_the_host_creates_it(
     lab: Lab, host: Target, generation: int | None
 ) -> None:
     """Otherwise check mode and the real run would differ, or a wanted value equal to the prediction is not written."""
-    params = {"generation": generation, "version": None, "path": None}
-    predicted = whole.fresh(host, "new01", params, None)
+    params = {"generation": generation, "path": None}
+    predicted = whole.fresh(host, "new01", params, {"version": None}, None)
     lab.succeeds("vm", name="new01", **({"generation": generation} if generation else {}))
     real = fetch_all(Parts(host, find.fetch(host, "new01", None)), [])
     for part in ("processor", "memory", "security"):
