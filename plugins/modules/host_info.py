@@ -35,6 +35,7 @@ notes:
   - The boot configuration of the host can disable nested virtualization (C(hypervisorloadoptions) with
     C(OFFERNESTEDVIRT=FALSE)). CIM does not expose this setting, so it is not evaluated.
 seealso:
+  - module: nested.hyperv.host
   - module: nested.hyperv.vm_info
   - module: nested.hyperv.vm_nesting
 author:
@@ -128,7 +129,9 @@ host:
         services_running: [credential_guard, memory_integrity]
         dma_protection_available: true
     hyperv:
-      description: Settings of Hyper-V, null if Hyper-V is not installed. In group V(hyperv).
+      description:
+        - Settings of Hyper-V, which the module M(nested.hyperv.host) configures, and the supported VM configuration
+          versions. Null if Hyper-V is not installed. In group V(hyperv).
       type: dict
       sample:
         vm_path: C:\ProgramData\Microsoft\Windows\Hyper-V

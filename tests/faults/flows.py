@@ -213,6 +213,9 @@ FLOWS = (
     Flow("nat_network remove", "nat_network", {
         "name": "Lab", "switch": "Lab", "manage_switch": True, "force": True, "state": "absent",
     }, nat=True),
+    Flow("host change", "host", {
+        "vm_path": r"C:\VMs", "mac_range": ["00:15:5D:0A:01:00", "00:15:5D:0A:01:FF"], "numa_spanning": False,
+    }),
     Flow("vm_info", "vm_info", {}),
     Flow("host_info", "host_info", {}),
     Flow("playbook enable_nesting", "enable_nesting", {

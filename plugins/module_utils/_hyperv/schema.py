@@ -227,7 +227,7 @@ HOST_SETTINGS = _class(
     V2,
     "Msvm_VirtualSystemManagementServiceSettingData",
     "InstanceID",
-    string="DefaultExternalDataRoot DefaultVirtualHardDiskPath MinimumMacAddress MaximumMacAddress",
+    string="InstanceID DefaultExternalDataRoot DefaultVirtualHardDiskPath MinimumMacAddress MaximumMacAddress",
     boolean="NumaSpanningEnabled EnhancedSessionModeEnabled",
 )
 VM_CAPABILITIES = _class(V2, "Msvm_VirtualSystemManagementCapabilities", "InstanceID", string="InstanceID")

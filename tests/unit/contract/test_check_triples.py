@@ -142,6 +142,9 @@ PARTS: Mapping[str, list[dict[str, Any]]] = {
     ],
 }
 OF_THE_HOST: list[tuple[str, dict[str, Any]]] = [
+    ("host", {"vm_path": "d:/VMS/", "numa_spanning": False, "enhanced_session_mode": True}),
+    ("host", {"disk_path": r"Z:\disks"}),
+    ("host", {"mac_range": ["00-15-5D-0A-01-00", "00155D0A01FF"]}),
     ("vm", {"name": "new"}),
     ("vm", {"name": "new", "state": "running"}),
     ("vm", {"name": "new", "state": "paused"}),

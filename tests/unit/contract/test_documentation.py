@@ -95,6 +95,8 @@ CMDLETS: Mapping[str, str] = {
     "Set-VMBios": "StartupOrder",
     "Set-VMDvdDrive": "Path",
     "Set-VMFirmware": "BootOrder EnableSecureBoot SecureBootTemplate",
+    "Set-VMHost": "EnableEnhancedSessionMode MacAddressMaximum MacAddressMinimum NumaSpanningEnabled"
+    " VirtualHardDiskPath VirtualMachinePath",
     "Set-VMKeyProtector": "NewLocalKeyProtector",
     "Set-VMMemory": "Buffer DynamicMemoryEnabled MaximumBytes MinimumBytes Priority StartupBytes",
     "Set-VMNetworkAdapter": "AllowTeaming DeviceNaming DhcpGuard DynamicMacAddress MacAddressSpoofing MaximumBandwidth"

@@ -31,7 +31,7 @@ ADAPTER, PORT, DRIVE, MEDIUM = (
     for name in ("SyntheticEthernetPort", "EthernetPortAllocation", "ResourceAllocation", "StorageAllocation")
 )
 SYSTEM, MEMORY, SWITCH = (f"Msvm_{name}SettingData" for name in ("VirtualSystem", "Memory", "VirtualEthernetSwitch"))
-
+HOST = "Msvm_VirtualSystemManagementServiceSettingData"
 LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 
 # An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
@@ -48,6 +48,7 @@ WRITES: Mapping[str, set[str]] = {
     "dvd_drives": {f"{DRIVE}.", f"{MEDIUM}."},
     "switch": {f"{PORT}.", f"{PORT}.EnabledState", f"{PORT}.HostResource", f"{SWITCH}."},
     "legacy": {f"{LEGACY}."},
+    "mac_range": {f"{HOST}.MinimumMacAddress", f"{HOST}.MaximumMacAddress"},
     "mac_address": {f"{ADAPTER}.Address", f"{ADAPTER}.StaticMacAddress", f"{ADAPTER}.", f"{LEGACY}."},
     "mac_spoofing": {"Msvm_EthernetSwitchPortSecuritySettingData."},
     "allow_teaming": {"Msvm_EthernetSwitchPortSecuritySettingData."},
@@ -219,7 +220,14 @@ def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
     assert not second.changes
     assert not any(second.result.get("diff", {}).values())
     check_documented(module, second.result)
-    differing = {"changed", "diff", "power_cycle_required", *UNPREDICTABLE, *BEFORE.get(module, ())}
+    differing = {
+        "changed",
+        "diff",
+        "power_cycle_required",
+        "vmms_restart_required",
+        *UNPREDICTABLE,
+        *BEFORE.get(module, ()),
+    }
     same = second.result.keys() & real.result.keys() - differing
     assert {key: second.result[key] for key in same} == {key: real.result[key] for key in same}
     return True

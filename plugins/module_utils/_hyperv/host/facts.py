@@ -29,6 +29,7 @@ from ..schema import (
     VM_CAPABILITIES,
     VM_SETTINGS,
 )
+from . import settings
 
 GROUPS = ("system", "security", "hyperv", "network", "features", "nesting")
 
@@ -150,14 +151,7 @@ def _fetch_hyperv(host: Target) -> dict[str, Any] | None:
     row = fetch_settings(host)
     if row is None:
         return None
-    return {
-        "vm_path": row["DefaultExternalDataRoot"],
-        "disk_path": row["DefaultVirtualHardDiskPath"],
-        "mac_range": [format_mac(row["MinimumMacAddress"]), format_mac(row["MaximumMacAddress"])],
-        "numa_spanning": row["NumaSpanningEnabled"],
-        "enhanced_session_mode": row["EnhancedSessionModeEnabled"],
-        "vm_versions": fetch_vm_versions(host),
-    }
+    return {**settings.describe(row), "vm_versions": fetch_vm_versions(host)}
 
 
 def _query_templates(host: Target) -> list[Instance]:

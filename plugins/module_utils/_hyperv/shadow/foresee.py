@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._task.session import Target, Task
 from ..._wsman.faults import HostError
-from . import checkpoint, network, parts, storage, vm
+from . import checkpoint, host_settings, network, parts, storage, vm
 from .client import Method, Shadow
 from .overlay import Overlay
 
@@ -23,6 +23,7 @@ METHODS: Mapping[tuple[str, str], Method] = {
     **checkpoint.METHODS,
     **storage.METHODS,
     **network.METHODS,
+    **host_settings.METHODS,
 }
 
 # Results that are ids of objects that a task creates.
