@@ -4,6 +4,7 @@
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
+# make rules  the page of the support rules (docs/support_rules.md), from their data
 # make profile  files, functions and moves between files of three tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
@@ -23,7 +24,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units sanity molecule demo bench faults profile clean
+.PHONY: help test setup lint format layers units sanity molecule demo bench faults rules profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -108,6 +109,9 @@ bench: $(VENV)/run.stamp $(LINK) .build/bench
 
 faults: $(VENV)/test.stamp $(LINK)
 	python -m tests.faults
+
+rules: $(VENV)/test.stamp $(LINK)
+	PYTHONPATH='$(CURDIR)/.build' python -m ansible_collections.nested.hyperv.tests.harness.support_rules
 
 profile: $(VENV)/run.stamp $(LINK)
 	@python -m tests.benchmarks.profile

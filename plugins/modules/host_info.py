@@ -219,7 +219,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.host import facts
-from ..module_utils._policy import nesting, platform
+from ..module_utils._policy import evaluate, platform
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.session import Target, Task
 
@@ -239,7 +239,8 @@ def run(host: Target, task: Task) -> dict[str, Any]:
         system = _fetch_system(host)
         result |= system if "system" in groups else {}
         if "nesting" in groups:
-            result["nesting"] = nesting.describe(system, facts.fetch_settings(host) is not None)
+            settings = facts.fetch_settings(host)
+            result["nesting"] = evaluate.describe_host({**system, "hyperv": None if settings is None else {}})
     return {"changed": False, "host": result}
 
 

@@ -216,7 +216,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.network import nat, nat_plan
-from ..module_utils._policy.rules import ONE_NAT
+from ..module_utils._policy.rules.nat import ONE_NAT
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task

@@ -416,7 +416,7 @@ from ..module_utils._hyperv.vm import find, guest, memory, power, whole
 from ..module_utils._hyperv.vm.find import VM
 from ..module_utils._hyperv.vm.parts import Parts, fetch_all
 from ..module_utils._hyperv.vm.power import Permission, VmCycle
-from ..module_utils._policy import nesting as rules
+from ..module_utils._policy.rules import nesting as rules
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.errors import Missing

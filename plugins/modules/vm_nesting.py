@@ -140,7 +140,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.vm import find, nesting, power
 from ..module_utils._hyperv.vm.parts import Parts
-from ..module_utils._policy import nesting as rules
+from ..module_utils._policy.rules import nesting as rules
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task

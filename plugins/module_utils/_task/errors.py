@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from .._wsman.faults import HostError
 
 
-class Rule(NamedTuple):
-    """A support rule behind a refusal: its stable id, `fail` or `warn`, its text, and its source (a URL)."""
+class Rule(Protocol):
+    """What an error says of the support rule behind it (`_policy.rule.Rule`)."""
 
     id: str
-    severity: str
-    text: str
+    message: str
     source: str
 
     def details(self) -> dict[str, str]:
         """The part of a result that tools read."""
-        return {"rule": self.id, "source": self.source}
 
 
 class TaskError(HostError):

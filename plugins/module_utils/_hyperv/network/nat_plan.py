@@ -121,8 +121,8 @@ def _check_nats(network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> None:
                 nat=row["Name"],
             )
         raise Refused(
-            f"this host has the NAT '{row['Name']}' for {prefix or text} already ({one_nat.text}; rule {one_nat.id}). "
-            "Use that NAT for the guests, or remove it first",
+            f"this host has the NAT '{row['Name']}' for {prefix or text} already "
+            f"({one_nat.message}; rule {one_nat.id}). Use that NAT for the guests, or remove it first",
             option="name",
             nat=row["Name"],
             **one_nat.details(),

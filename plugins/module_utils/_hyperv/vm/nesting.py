@@ -117,7 +117,7 @@ def check_supported(parts: Parts) -> None:
             "Move it to a host that can, or upgrade the VM's configuration version (module vm with 'version: latest' "
             "and 'upgrade_version: true', which can't be undone)",
             vm=parts.vm.name,
-            lacks=[{**lack.rule.details(), "found": lack.found} for lack in broken],
+            lacks=[{**lack.rule.details(), "found": lack.observed} for lack in broken],
             **broken[0].rule.details(),
         )
 
@@ -148,7 +148,7 @@ def plan(parts: Parts, wanted: Wanted | None) -> list[Step]:
         steps += _memory_steps(parts, wanted)
     if changes and wanted.enabled and parts.planned_memory["DynamicMemoryEnabled"]:
         rule = parts.rules.DYNAMIC_MEMORY_WHILE_NESTED
-        parts.host.warn(f"{vm}: {rule.text} (rule {rule.id}, {rule.source})")
+        parts.host.warn(f"{vm}: {rule.message} (rule {rule.id}, {rule.source})")
     return steps + _spoofing_steps(parts, wanted)
 
 

@@ -57,7 +57,7 @@ NO_SECURITY: Row = {"TpmEnabled": False, "InstanceID": None}
 
 @dataclass
 class Parts:
-    """A VM and its parts; ``rules`` are the support rules of nesting (``_policy.nesting``) for plans that enforce them.
+    """A VM and its parts; ``rules`` are the support rules (``_policy.rules.nesting``) for plans that enforce them.
 
     Steps that are applied keep the parts up to date; the parts named ``planned_…`` are as the plan intends them.
     """

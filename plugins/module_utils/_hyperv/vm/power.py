@@ -63,7 +63,7 @@ class Permission(NamedTuple):
 def check_may_turn_off(vm: VM, options: list[str], permission: Permission, rule: Rule | None = None) -> None:
     """Raise Refused, naming the options and the rule, if this VM may not or can't be turned off for them."""
     which = ", ".join(options)
-    because = f" ({rule.text}; rule {rule.id})" if rule else ""
+    because = f" ({rule.message}; rule {rule.id})" if rule else ""
     details = {"vm": vm.name, "state": vm.state, "power_cycle_required": True, "options": options}
     details |= rule.details() if rule else {}
     if vm.state == SAVED:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import memory
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import OFF, RUNNING, SAVED, VM
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.power import Permission, VmCycle
-from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import MEMORY_WHILE_NESTED
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules.nesting import MEMORY_WHILE_NESTED
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.cycle import nothing_to_put_back
 from ansible_collections.nested.hyperv.plugins.module_utils._task.ensure import ensure

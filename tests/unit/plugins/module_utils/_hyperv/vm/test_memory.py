@@ -15,7 +15,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find impo
     VM,
 )
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts
-from ansible_collections.nested.hyperv.plugins.module_utils._policy import rules
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import nesting as rules
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target

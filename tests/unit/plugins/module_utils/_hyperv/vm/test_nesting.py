@@ -13,7 +13,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import me
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.find import OFF, RUNNING, VM
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.nesting import Wanted
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.parts import Parts
-from ansible_collections.nested.hyperv.plugins.module_utils._policy import nesting as rules
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import nesting as rules
 from ansible_collections.nested.hyperv.plugins.module_utils._task import table
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid, Missing, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target

@@ -25,7 +25,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm.power imp
     plan_off,
     plan_state,
 )
-from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules import MEMORY_WHILE_NESTED
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules.nesting import MEMORY_WHILE_NESTED
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
 from ansible_collections.nested.hyperv.plugins.module_utils._task.step import Step
@@ -101,7 +101,7 @@ def test_refused_with_the_way_out(state: str, permission: Permission, words: tup
 def test_a_rule_behind_it_is_named_with_its_source() -> None:
     with pytest.raises(Refused) as caught:
         check_may_turn_off(VM(ID, "web01", RUNNING), ["startup"], Permission(), MEMORY_WHILE_NESTED)
-    assert MEMORY_WHILE_NESTED.text in caught.value.message
+    assert MEMORY_WHILE_NESTED.message in caught.value.message
     assert MEMORY_WHILE_NESTED.id in caught.value.message
     assert caught.value.details["rule"] == "nested-memory-off"
     assert caught.value.details["source"].startswith("https://learn.microsoft.com/")

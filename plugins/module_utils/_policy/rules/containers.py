@@ -1,0 +1,89 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Support rules of Hyper-V isolated containers in a VM."""
+
+from __future__ import annotations
+
+from ..platform import EDITIONS, HOME_EDITIONS
+from ..rule import ALWAYS_INFO, GUEST, HOST, UNKNOWN, Facts, Observed, Request, Rule, at_least, requires
+from .nesting import NESTED, guest_build
+from .wsl import missing_features
+
+_REQUIREMENTS = "https://learn.microsoft.com/virtualization/windowscontainers/deploy-containers/system-requirements"
+_ENGINE = "https://github.com/moby/moby/blob/v28.0.0/daemon/daemon_windows.go"
+
+_CONTAINERS = frozenset({"isolated_containers"})
+_FIRST_BUILD = 17763
+
+
+def _build(facts: Facts, _request: Request) -> Observed:
+    build = guest_build(facts)
+    if build is None:
+        return UNKNOWN
+    return f"a guest of build {build}" if build < _FIRST_BUILD else None
+
+
+RULES = (
+    Rule(
+        "containers-guest-build",
+        checks="The Windows of the guest is supported by current container engines",
+        message="Docker Engine 23 and later need Windows Server 2019 or Windows 10 1809 (build 17763) or later",
+        remedy="Upgrade Windows in the guest",
+        source=_ENGINE,
+        check=_build,
+        reads=("guest.os", "vm.guest"),
+        scenarios=_CONTAINERS,
+        refs=("P30",),
+    ),
+    Rule(
+        "containers-guest-edition",
+        checks="The Windows edition of the guest has the features of containers",
+        message="Hyper-V isolated containers need Windows Pro, Enterprise, Education or Server, not a Home edition",
+        remedy="Upgrade the edition of Windows in the guest",
+        source=_REQUIREMENTS,
+        check=requires("guest.os.sku", lambda sku: sku not in HOME_EDITIONS, lambda sku: EDITIONS[sku]),
+        reads=("guest.os",),
+        about=GUEST,
+        scenarios=_CONTAINERS,
+        refs=("P04", "P30"),
+    ),
+    Rule(
+        "containers-processors",
+        checks="The VM has at least two virtual processors",
+        message="a VM that runs Hyper-V isolated containers needs at least two virtual processors",
+        remedy="Assign two or more virtual processors to the VM (vm_processor)",
+        source=_REQUIREMENTS,
+        check=at_least("vm.processor.count", 2, lambda count: f"{count} virtual processor"),
+        reads=("vm.processor",),
+        scenarios=_CONTAINERS,
+        refs=("P18",),
+    ),
+    Rule(
+        "containers-features",
+        checks="The Windows features of isolated containers are enabled in the guest",
+        message="Hyper-V isolated containers need the features Containers and Microsoft-Hyper-V",
+        remedy="Enable both features in the guest and restart it once",
+        source=_REQUIREMENTS,
+        check=lambda facts, _request: missing_features(facts, ("Containers", "Microsoft-Hyper-V")),
+        reads=("guest.features",),
+        about=GUEST,
+        scenarios=_CONTAINERS,
+        severity=ALWAYS_INFO,
+        refs=("P32",),
+    ),
+    Rule(
+        "containers-overhead",
+        checks="The scenario is not isolated containers",
+        message="isolated containers in a VM are supported; two layers of virtualization cost start time, storage, "
+        "network and processor performance",
+        remedy="Allow more time for the first start of a container, and size the VM for its overhead",
+        source=NESTED,
+        check=lambda _facts, request: request.scenario if request.scenario == "isolated_containers" else None,
+        reads=(),
+        about=HOST,
+        scenarios=_CONTAINERS,
+        severity=ALWAYS_INFO,
+        refs=("R19",),
+    ),
+)
