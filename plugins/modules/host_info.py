@@ -24,16 +24,19 @@ options:
       - V(network) contains virtual switches with their adapters, NATs and physical network adapters.
       - V(features) contains the states of the Windows features for virtualization.
       - V(nesting) contains the evaluation of nested virtualization support.
+      - V(availability) contains failover cluster and live migration, V(boot) the boot configuration of the hypervisor
+        and the service of Hyper-V, V(rights) the rights of the user on the host, V(volumes) the volumes with their free
+        space. These four groups are not in the default.
     type: list
     elements: str
-    choices: [system, security, hyperv, network, features, nesting]
+    choices: [system, security, hyperv, network, features, nesting, availability, boot, rights, volumes]
     default: [system, security, hyperv, network, features, nesting]
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._module.info
 notes:
-  - The boot configuration of the host can disable nested virtualization (C(hypervisorloadoptions) with
-    C(OFFERNESTEDVIRT=FALSE)). CIM does not expose this setting, so it is not evaluated.
+  - The boot configuration is read from the CIM class C(BcdObject), which requires an administrator of the host. Access
+    to this class over WS-Management is not confirmed on a real host. RV(host.boot) is null without access.
 seealso:
   - module: nested.hyperv.host
   - module: nested.hyperv.vm_info
@@ -52,6 +55,11 @@ EXAMPLES = r"""
     include:
       - nesting
   register: nesting_support
+
+- name: Gather the boot configuration of the host and the rights of the user
+  nested.hyperv.host_info:
+    include: [boot, rights]
+  register: condition
 
 - name: Require nested virtualization support
   ansible.builtin.assert:
@@ -119,6 +127,12 @@ host:
           V(system).
       type: dict
       sample: {manufacturer: Dell Inc., model: PowerEdge R750, virtual: false, platform: null}
+    level:
+      description:
+        - Number of hypervisors below the host, 0 for a physical machine and 1 for a VM. Whether the host of a VM is a
+          VM itself cannot be determined from inside. In group V(system).
+      type: int
+      sample: 0
     security:
       description:
         - Virtualization-based security, C(off), C(enabled) (but not running) or C(running), and the services that use
@@ -211,6 +225,55 @@ host:
               text: one level of nested virtualization is supported in production
               found: a host that is a Hyper-V VM itself
               source: https://learn.microsoft.com/windows-server/virtualization/hyper-v/nested-virtualization
+    cluster:
+      description:
+        - Failover cluster of the host, with C(member) and the C(name) of the cluster. The name is null if the host is
+          not a node of a cluster, or the cluster service does not answer. Null if unknown. In group V(availability).
+      type: dict
+      sample: {member: true, name: CLUSTER01}
+    live_migration:
+      description:
+        - Whether live migration to and from the host is enabled (C(Enable-VMMigration)), null without Hyper-V. In group
+          V(availability).
+      type: dict
+      sample: {enabled: false}
+    boot:
+      description:
+        - Boot configuration of the hypervisor in the current boot entry. C(hypervisor_launch) is C(auto) or C(off)
+          (C(bcdedit /set hypervisorlaunchtype)), null if the entry does not contain it. C(nested_offered) is false if
+          C(hypervisorloadoptions) contains C(OFFERNESTEDVIRT=FALSE). Null if the boot configuration cannot be read. In
+          group V(boot).
+      type: dict
+      sample: {hypervisor_launch: auto, nested_offered: true}
+    service:
+      description:
+        - State of the Hyper-V Virtual Machine Management service (C(vmms)), such as C(running) or C(stopped), and its
+          start mode, C(auto), C(manual) or C(disabled). Both are null if the service does not exist, or is hidden from
+          the user. In group V(boot).
+      type: dict
+      sample: {state: running, start_mode: auto}
+    rights:
+      description:
+        - Rights of the user on the host. C(administrator) is whether the user is an administrator with effect, and
+          C(hyperv_administrator) whether Hyper-V shows its objects to the user. Both are null if unknown.
+        - C(namespaces) are the rights in CIM namespaces, to read instances, to call methods and to write instances.
+          Providers check further rights. C(docs/privileges.md) of the collection lists the rights that each module
+          requires. In group V(rights).
+      type: dict
+      sample:
+        administrator: true
+        hyperv_administrator: true
+        namespaces:
+          root/virtualization/v2: {read: true, methods: true, write: true}
+          root/StandardCimv2: {read: true, methods: true, write: true}
+    volumes:
+      description:
+        - Volumes by drive or mount point, with free space and size in bytes, null if hidden from the user. In group
+          V(volumes).
+      type: list
+      elements: dict
+      sample:
+        - {name: "C:", free: 1099511627776, size: 2199023255552}
 """
 
 from typing import Any
@@ -225,7 +288,12 @@ from ..module_utils._task.session import Target, Task
 
 SPEC: dict[str, Any] = {
     "argument_spec": {
-        "include": {"type": "list", "elements": "str", "choices": list(facts.GROUPS), "default": list(facts.GROUPS)},
+        "include": {
+            "type": "list",
+            "elements": "str",
+            "choices": [*facts.GROUPS, *facts.MORE_GROUPS],
+            "default": list(facts.GROUPS),
+        },
         **jobs.OPTIONS,
     },
     "supports_check_mode": True,
@@ -253,6 +321,7 @@ def _fetch_system(host: Target) -> dict[str, Any]:
     if name == platform.HYPER_V and platform.is_azure(facts.query_asset_tags(host)):
         name = platform.AZURE
     machine |= {"virtual": name is not None, "platform": name}
+    system["level"] = 0 if name is None else 1
     return system
 
 

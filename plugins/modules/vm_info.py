@@ -37,11 +37,11 @@ options:
       - V(guest) contains heartbeat, operating system and computer name, which the integration services of the guest
         report.
       - V(disks) contains the files of disks and DVD drives and their controller locations, V(checkpoints) the
-        checkpoints of M(nested.hyperv.vm_checkpoint), V(firmware) the firmware settings of M(nested.hyperv.vm). These
-        three groups are not in the default.
+        checkpoints of M(nested.hyperv.vm_checkpoint), V(firmware) the firmware settings of M(nested.hyperv.vm),
+        V(availability) failover cluster and replication. These four groups are not in the default.
     type: list
     elements: str
-    choices: [settings, nesting, processor, memory, network_adapters, guest, disks, checkpoints, firmware]
+    choices: [settings, nesting, processor, memory, network_adapters, guest, disks, checkpoints, firmware, availability]
     default: [settings, nesting, processor, memory, network_adapters, guest]
 extends_documentation_fragment:
   - nested.hyperv._module
@@ -328,6 +328,25 @@ vms:
           type: list
           elements: str
           sample: ["disk:0:0", "network:Network Adapter"]
+        certificates_2023:
+          description:
+            - Whether the Secure Boot variables of the VM were created with the certificates of 2023, which replace the
+              certificates that expire in 2026. False if the VM is older than the certificates. Null otherwise, since no
+              CIM class contains the variables; newer VMs may have the certificates.
+            - The guest may have added the certificates since. In Windows, see the registry value C(UEFICA2023Status).
+          type: bool
+          sample: null
+    clustered:
+      description:
+        - Whether the VM is a role of a failover cluster, which then owns its settings. Null if unknown. In group
+          V(availability).
+      type: bool
+      sample: false
+    replication:
+      description:
+        - Whether Hyper-V Replica is enabled for the VM, C(enabled) is null if unknown. In group V(availability).
+      type: dict
+      sample: {enabled: false}
 """
 
 from dataclasses import replace

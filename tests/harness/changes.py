@@ -17,7 +17,7 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 # Classes of the host's networking that people set; the rest follows from them.
 NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 # NewByGuardians only computes a key protector, which another method then sets.
-READING_METHODS = ("Get", "Find", "Test", "Validate", "NewByGuardians")
+READING_METHODS = ("Check", "Enumerate", "Find", "Get", "NewByGuardians", "Test", "Validate")
 
 
 def state(machine: Machine) -> dict[str, dict[str, Any]]:

@@ -38,6 +38,11 @@ class Lab:
         """The same simulation, with tasks on another of its hosts."""
         return Lab(self.sim, host)
 
+    def by(self, user: str) -> Lab:
+        """The same host, with tasks of another of its users."""
+        password = self.machine.users[user].password
+        return Lab(self.sim, self.host, {**self.variables, "ansible_user": user, "ansible_password": password})
+
     def run(self, module: str, *, check: bool = False, **args: Any) -> dict[str, Any]:
         """The result of a task, whatever it is; its requests are in the log of the simulation."""
         self.sim.log.clear()

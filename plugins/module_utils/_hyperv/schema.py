@@ -15,6 +15,8 @@ CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
 DEVICE_GUARD_NAMESPACE = "root/Microsoft/Windows/DeviceGuard"
 HGS = "root/Microsoft/Windows/Hgs"
+WMI = "root/wmi"
+CLUSTER = "root/MSCluster"
 
 
 def _class(namespace: str, name: str, keys: str, **names_by_type: str) -> CimClass:
@@ -31,7 +33,7 @@ COMPUTER_SYSTEM = _class(
     "Msvm_ComputerSystem",
     "CreationClassName Name",
     string="CreationClassName Name ElementName",
-    uint16="EnabledState",
+    uint16="EnabledState ReplicationMode",
     uint16_array="OperationalStatus",
     uint64="OnTimeInMilliseconds",
     datetime="InstallDate",
@@ -230,6 +232,13 @@ HOST_SETTINGS = _class(
     string="InstanceID DefaultExternalDataRoot DefaultVirtualHardDiskPath MinimumMacAddress MaximumMacAddress",
     boolean="NumaSpanningEnabled EnhancedSessionModeEnabled",
 )
+MIGRATION_SETTINGS = _class(
+    V2,
+    "Msvm_VirtualSystemMigrationServiceSettingData",
+    "InstanceID",
+    string="InstanceID",
+    boolean="EnableVirtualSystemMigration",
+)
 VM_CAPABILITIES = _class(V2, "Msvm_VirtualSystemManagementCapabilities", "InstanceID", string="InstanceID")
 NET_ADAPTER = _class(
     STANDARD,
@@ -306,7 +315,7 @@ DISK_SETTINGS = _class(
     uint32="BlockSize LogicalSectorSize",
 )
 DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
-VOLUME = _class(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="FreeSpace")
+VOLUME = _class(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="Capacity FreeSpace")
 DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable")
 FOLDER = _class(CIMV2, "Win32_Directory", "Name", string="Name")
 CHECKPOINT_SERVICE = _class(
@@ -347,6 +356,14 @@ HEARTBEAT = _class(
     string="SystemName",
     uint16_array="OperationalStatus",
 )
+SERVICE = _class(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
+REGISTRY = _class(CIMV2, "StdRegProv", "")
+# The boot configuration data; an element holds one of the values, which depends on its type.
+BOOT_OBJECT = _class(WMI, "BcdObject", "Id StoreFilePath", string="Id StoreFilePath")
+BOOT_ELEMENT = _class(WMI, "BcdElement", "", uint32="Type", uint64="Integer", string="String")
+CLUSTER_NAME = _class(CLUSTER, "MSCluster_Cluster", "Name", string="Name")
+# The private properties of a resource depend on its type; those of a virtual machine are its VmID and more.
+CLUSTER_RESOURCE = _class(CLUSTER, "MSCluster_Resource", "Name", string="Name Type", instance="PrivateProperties")
 # Integration services by stable names; the classes identify them, because their display names are localized.
 INTEGRATION_SERVICES = {
     name: _class(V2, f"Msvm_{component}ComponentSettingData", "InstanceID", string="InstanceID", uint16="EnabledState")

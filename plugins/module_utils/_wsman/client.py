@@ -198,8 +198,10 @@ class Client:
         keys: Mapping[str, Any] | None = None,
         arguments: Mapping[str, Any] | None = None,
         returns: Mapping[str, Any] | None = None,
+        *,
+        reads: bool = False,
     ) -> dict[str, Any]:
-        """Call a method, of the class itself if `keys` is empty. Sent once.
+        """Call a method, of the class itself if `keys` is empty. Sent once, unless the method only `reads`.
 
         An argument None is sent as null, a list as repeated elements, bytes as base64, a Reference as an EPR, and a
         mapping with `__CLASS` as an embedded object. `returns` maps output parameters to types ("ref", "string[]",
@@ -207,7 +209,7 @@ class Client:
         """
         body = envelope.build_invoke(cls, method, arguments or {})
         try:
-            answer = self.call(f"{cls.uri}/{method}", cls.uri, body, keys)
+            answer = self.call(f"{cls.uri}/{method}", cls.uri, body, keys, repeatable=reads)
         except NotFound as fault:
             if keys:
                 raise

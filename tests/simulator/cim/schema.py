@@ -18,12 +18,20 @@ DATA = Path(__file__).parents[1] / "data"
 HYPERV = "root/virtualization/v2"
 CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
+WMI = "root/wmi"
+CLUSTER = "root/MSCluster"
 
 # Classes and properties that schema.json lacks.
 _ADDITIONS = ("classes.yml", "devices.yml")
 
 # Methods that are called on the class, without selectors: registry and CDXML providers ("Static" in their MOF).
-STATIC_CLASSES = {"StdRegProv", "MSFT_HgsGuardian", "MSFT_HgsKeyProtector", "MSFT_HgsClientConfiguration"}
+STATIC_CLASSES = {
+    "__SystemSecurity",
+    "StdRegProv",
+    "MSFT_HgsGuardian",
+    "MSFT_HgsKeyProtector",
+    "MSFT_HgsClientConfiguration",
+}
 STATIC_METHODS = {
     ("MSFT_NetIPAddress", "Create"),
     ("MSFT_NetRoute", "Create"),
@@ -32,8 +40,11 @@ STATIC_METHODS = {
     ("Win32_Service", "Create"),
 }
 
-# The system class that lists the child namespaces; every namespace has it (WMI docs). HV-24
-_NAMESPACE: dict[str, Any] = {"keys": ["Name"], "properties": {"Name": "string"}}
+# The system classes that every namespace has (WMI docs): the child namespaces (HV-24), and the rights in it (WIN-07).
+_SYSTEM: dict[str, dict[str, Any]] = {
+    "__NAMESPACE": {"keys": ["Name"], "properties": {"Name": "string"}},
+    "__SystemSecurity": {"methods": {"GetCallerAccessRights": {"out": {"rights": "sint32"}}}},
+}
 
 
 class Schema:
@@ -132,7 +143,7 @@ def _documents() -> dict[str, dict[str, dict]]:
                 elif key != "source":
                     base[key] = value
     for classes in namespaces.values():
-        classes["__NAMESPACE"] = _NAMESPACE
+        classes |= _SYSTEM
     return namespaces
 
 

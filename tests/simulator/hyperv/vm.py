@@ -28,7 +28,7 @@ class Vm:
     memory: Instance
     processor: Instance
 
-    def __init__(self, machine: Machine, vm_id: str, guest: dict[str, Any]) -> None:
+    def __init__(self, machine: Machine, vm_id: str, guest: dict[str, Any], created: datetime | None = None) -> None:
         self.machine = machine
         self.id = vm_id.upper()
         self.guest = Guest(self, guest)
@@ -36,7 +36,7 @@ class Vm:
         self.transition: int | None = None
         self.job: Job | None = None
         self.pid: int | None = None
-        self.created = machine.clock.now()
+        self.created = created or machine.clock.now()
         self.changed = self.created
         self.state_changed: datetime = NEVER
         self.on_since: datetime | None = None
@@ -47,6 +47,7 @@ class Vm:
         self.last_applied = ""
         self.unmerged: set[str] = set()
         self.tpm = security.Tpm()
+        self.clustered = False  # a role of the host's failover cluster
         self.when_off: list[Callable[[], None]] = []
         machine.vms[self.id] = self
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..cim import errors
 from ..cim.errors import CimError
 from ..cim.repository import Repository
-from ..cim.schema import HYPERV, load, on_real_hosts
+from ..cim.schema import CLUSTER, HYPERV, load, on_real_hosts
 from ..cim.values import CimClass, Instance, Reference, fits, normal_namespace
 from ..hyperv import services as hyperv_services
 from ..hyperv import settings
@@ -217,6 +217,8 @@ class Machine:
         known = namespace.replace("\\", "/").strip("/").lower()
         if known == HGS and not (self.hyperv and self.spec.get("hgs", True)):
             return False  # comes with the feature HostGuardianServiceClient
+        if known == CLUSTER.lower():
+            return self.software.is_active("FailoverCluster-FullServer")
         return known in self.schema.namespaces and (self.hyperv or known != HYPERV)
 
     def find_class(self, namespace: str, name: str) -> CimClass:
@@ -236,7 +238,7 @@ class Machine:
 
     def may_read(self, cls: CimClass, user: User | None) -> bool:
         """Hyper-V's provider shows its objects to Hyper-V Administrators and Administrators only."""
-        return user is None or user.hyperv or cls.namespace != HYPERV
+        return user is None or user.hyperv or cls.namespace != HYPERV or cls.name.startswith("__")
 
     @property
     def provider_runs(self) -> bool:

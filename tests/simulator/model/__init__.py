@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ HOST = {
     "manufacturer": "",
     "model": "",
     "vbs": "off",
+    "boot": {},
+    "cluster": "",
+    "live_migration": False,
     "users": [{"name": "administrator", "password": "Passw0rd!"}],
     "jobs": {},
     "without_rights": "empty",
@@ -51,6 +55,7 @@ HOST = {
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
 HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
+BOOT = {"hypervisor_launch": None, "load_options": None}
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}
 CPU = {
     "intel": {"vendor": "GenuineIntel", "name": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"},
@@ -75,6 +80,9 @@ VM = {
     "system_settings": {},
     "enabled_services": [],
     "disabled_services": [],
+    "clustered": False,
+    "replication": 0,
+    "created": None,
 }
 MEMORY = {"startup": "1GB", "minimum": None, "maximum": None, "dynamic": False, "buffer": 20, "weight": 5000}
 ADAPTER = {
@@ -175,6 +183,7 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
     jobs = _complete(spec["jobs"], JOBS, f"{where}.jobs")
     if jobs["mode"] not in ("real", "sync", "async"):
         raise ModelError(f"{where}.jobs.mode: {jobs['mode']} is not one of real, sync, async")
+    spec["boot"] = {key: value for key, value in _complete(spec["boot"], BOOT, f"{where}.boot").items() if value}
     spec["options"] = {
         "jobs": jobs,
         "without_rights": spec["without_rights"],
@@ -220,6 +229,8 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     system = {"Notes": [spec["notes"]], **spec["system_settings"]}
     if spec["version"]:
         system["Version"] = str(spec["version"])
+    if spec["created"]:
+        spec = {**spec, "created": spec["created"].replace(tzinfo=UTC)}
     processor = {
         "VirtualQuantity": spec["processors"],
         "ExposeVirtualizationExtensions": spec["nested"],
@@ -250,7 +261,9 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
 
 def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str, Any] | None = None) -> Vm:
     """A VM with all its rows, off. `spec` has memory, processor and system as CIM properties (see VM and _vm)."""
-    vm = Vm(machine, vm_id, guest if guest is not None else _guest({"os": "none", "integration_services": False}, ""))
+    guest = guest if guest is not None else _guest({"os": "none", "integration_services": False}, "")
+    vm = Vm(machine, vm_id, guest, spec["created"])
+    vm.clustered = spec["clustered"]
     for part in parts():
         part.install_vm(vm, spec)
     return vm

@@ -28,6 +28,7 @@ SERVICE_DISABLED, ALREADY_RUNNING, NO_SUCH_SERVICE, NOT_STARTED = 1058, 1056, 10
 
 _CURRENT = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
 _CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
+_SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
 UNINSTALL = rf"{_CURRENT}\Uninstall"
 # Signs of a pending restart (keys, as Ansible's setup module and others look for them).
 SERVICING_PENDING = rf"{_CURRENT}\Component Based Servicing\RebootPending"
@@ -113,8 +114,12 @@ class Software:
     @property
     def hyperv(self) -> bool:
         """The Hyper-V role is active."""
-        role = self.features.get(ROLE.lower())
-        return role is not None and role.active
+        return self.is_active(ROLE)
+
+    def is_active(self, name: str) -> bool:
+        """A feature is enabled, and Windows has started since."""
+        feature = self.find_feature(name)
+        return feature is not None and feature.active
 
     def find_feature(self, name: str) -> Feature | None:
         return self.features.get(name.lower())
@@ -184,7 +189,7 @@ class Software:
             if state not in STATES:
                 raise ValueError(f"features: {state} is not one of {', '.join(STATES)}")
         for name, part in known.items():
-            role = bool(part.get("hyperv") and spec["hyperv"])
+            role = bool(part.get("hyperv") and spec["hyperv"]) or bool(part.get("cluster") and spec["cluster"])
             state = ENABLED if role else part.get("default", DISABLED)
             if name != ROLE or given.get(name.lower()) in (ENABLE_PENDING, DISABLE_PENDING):
                 state = given.get(name.lower(), state)
@@ -242,6 +247,8 @@ class Software:
             check_keys(change, SERVICE_KEYS, f"services.{name}")
             known_name, part = known.get(name.lower(), (name, {}))
             yield _service(known_name, {**part, **change})
+        if self.machine.spec["cluster"] and "clussvc" not in map(str.lower, self.machine.spec.get("services") or {}):
+            yield _service("ClusSvc", {**known["clussvc"][1], "start": AUTO, "state": RUNNING})
 
     def _update_services(self) -> None:
         """Add the services of active features, remove those of features that are not active."""
@@ -314,6 +321,7 @@ def _default_keys(machine: Machine) -> dict[str, dict[str, Any]]:
         },
         rf"{_CONTROL}\ComputerName\ActiveComputerName": {"ComputerName": machine.name.upper()},
         rf"{_CONTROL}\ComputerName\ComputerName": {"ComputerName": machine.name.upper()},
+        rf"{_SERVICES}\Tcpip": {},
         RENAMES[0]: {},
         UNINSTALL: {},
     }

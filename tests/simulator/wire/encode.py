@@ -187,5 +187,6 @@ def output(cls: CimClass, method: CimMethod, code: int | None, values: Mapping[s
             parts.extend(row.write(element) for element in value)
         else:
             parts.append(row.write(value))
-    result = '<p:ReturnValue xsi:nil="true"/>' if code is None else f"<p:ReturnValue>{code}</p:ReturnValue>"
+    returned = str(code).lower() if isinstance(code, bool) else code
+    result = '<p:ReturnValue xsi:nil="true"/>' if code is None else f"<p:ReturnValue>{returned}</p:ReturnValue>"
     return f"<p:{method.name}_OUTPUT {_xmlns(cls)}>{''.join(parts)}{result}</p:{method.name}_OUTPUT>"

@@ -29,9 +29,10 @@ from ..schema import (
     VM_CAPABILITIES,
     VM_SETTINGS,
 )
-from . import settings
+from . import availability, boot, capacity, rights, settings
 
 GROUPS = ("system", "security", "hyperv", "network", "features", "nesting")
+MORE_GROUPS = ("availability", "boot", "rights", "volumes")  # returned only on request
 
 # Windows features that have to do with virtualization; their names are the same in every language.
 FEATURES = (
@@ -56,14 +57,9 @@ _KB = 1 << 10
 
 
 def fetch(host: Target, groups: Iterable[str]) -> dict[str, Any]:
-    """Facts about the host, in these groups of GROUPS."""
-    readers: tuple[tuple[str, Callable[[Target], Any]], ...] = (
-        ("hyperv", _fetch_hyperv),
-        ("security", _fetch_security),
-        ("network", _fetch_network),
-        ("features", _fetch_features),
-    )
-    return {name: read(host) for name, read in readers if name in groups}
+    """Facts about the host, in these groups of GROUPS and MORE_GROUPS."""
+    groups = set(groups)
+    return {name: read(host) for group, name, read in _READERS if group in groups}
 
 
 def _one(host: Target, cls: CimClass) -> Instance:
@@ -233,3 +229,29 @@ def _fetch_features(host: Target) -> dict[str, str | None]:
     rows = host.client.query(OPTIONAL_FEATURE, columns=("Name", "InstallState"), where=where)
     states = {row["Name"].lower(): FEATURE_STATES.get(row["InstallState"] or 0, "unknown") for row in rows}
     return {name: states.get(name.lower()) for name in FEATURES}
+
+
+def _fetch_volumes(host: Target) -> list[dict[str, Any]] | None:
+    """The volumes by drive or folder, with sizes in bytes, None if the user may not see them."""
+    rows = capacity.query_volumes(host)
+    volumes = [
+        {"name": row["DriveLetter"] or row["Name"], "free": row["FreeSpace"], "size": row["Capacity"]}
+        for row in rows
+        if row["Capacity"] is not None  # an empty drive for removable media
+    ]
+    return sorted(volumes, key=lambda volume: volume["name"]) or None
+
+
+# The groups with the facts in them and their readers; the facts of the groups system and nesting need the policy.
+_READERS: tuple[tuple[str, str, Callable[[Target], Any]], ...] = (
+    ("hyperv", "hyperv", _fetch_hyperv),
+    ("security", "security", _fetch_security),
+    ("network", "network", _fetch_network),
+    ("features", "features", _fetch_features),
+    ("availability", "cluster", availability.fetch_cluster),
+    ("availability", "live_migration", availability.fetch_live_migration),
+    ("boot", "boot", boot.fetch_boot),
+    ("boot", "service", boot.fetch_service),
+    ("rights", "rights", rights.fetch),
+    ("volumes", "volumes", _fetch_volumes),
+)

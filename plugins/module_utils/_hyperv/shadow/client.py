@@ -168,7 +168,11 @@ class Shadow:
         keys: Mapping[str, Any] | None = None,
         arguments: Mapping[str, Any] | None = None,
         returns: Mapping[str, Any] | None = None,
+        *,
+        reads: bool = False,
     ) -> dict[str, Any]:
+        if reads:
+            return self._host.invoke(cls, method, keys, arguments, returns, reads=True)
         call = Call(cls, method, keys or {}, arguments or {}, returns or {})
         predict = self._methods.get((cls.name, method))
         if predict is None:

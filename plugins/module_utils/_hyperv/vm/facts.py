@@ -17,10 +17,12 @@ from ..._wsman import cim
 from ..._wsman.cim import CimClass
 from ..._wsman.faults import Fault
 from .. import jobs
+from ..host.availability import query_clustered
 from ..network import adapter as adapters
 from ..network.adapter import Adapter
 from ..schema import (
     BOOT_SOURCE,
+    COMPUTER_SYSTEM,
     CONNECTION,
     GUEST_NETWORK,
     KVP,
@@ -48,7 +50,7 @@ Row = Mapping[str, Any]
 Facts = dict[str, dict[str, Any]]  # facts by VM id
 
 GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
-MORE_GROUPS = ("disks", "checkpoints", "firmware")  # returned only on request
+MORE_GROUPS = ("disks", "checkpoints", "firmware", "availability")  # returned only on request
 
 # Msvm_SummaryInformation.Heartbeat, and the RequestedInformation numbers of the columns that are read.
 HEARTBEATS = {2: "ok", 6: "error", 12: "no_contact", 13: "lost_contact", 15: "paused"}
@@ -57,6 +59,8 @@ _NAME, _MEMORY_USAGE, _HEARTBEAT, _GUEST_OS, _MEMORY_AVAILABLE = 0, 103, 104, 10
 # The output of a method can't be paged: VMs whose summaries surely fit an envelope of 150 KB.
 _PORTION = 50
 _MB = 1 << 20
+_CERTIFICATES = 2023  # year in which Microsoft issued the present Secure Boot certificates
+_NO_REPLICATION = 0  # Msvm_ComputerSystem.ReplicationMode
 _NONSENSE_MEMORY = 256 * _MB  # MB; MemoryUsage of a VM that isn't running can be garbage
 
 _REALIZED = "VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"
@@ -68,6 +72,7 @@ _FIRMWARE_COLUMNS = (
     "SecureBootTemplateId",
     "BootOrder",
     "BootSourceOrder",
+    "CreationTime",
 )
 _CHECKPOINT_COLUMNS = (
     "InstanceID",
@@ -366,7 +371,39 @@ def _firmware(reading: Reading, facts: Facts) -> None:
         if vm.id in settings:
             names = {row["InstanceID"]: row["ElementName"] or "" for row in ports.get(vm.id, ())}
             entries = {row["InstanceID"]: row["BootSourceDescription"] or "" for row in sources.get(vm.id, ())}
-            facts[vm.id]["firmware"] = firmware.describe(settings[vm.id], reading.layouts[vm.id], names, entries)
+            row = settings[vm.id]
+            facts[vm.id]["firmware"] = {
+                **firmware.describe(row, reading.layouts[vm.id], names, entries),
+                "certificates_2023": _has_certificates(row),
+            }
+
+
+def _has_certificates(row: Row) -> bool | None:
+    """False if a VM is older than the Secure Boot certificates of 2023, and its variables were created without them.
+
+    No CIM class shows the variables. Newer VMs may have the certificates, which depends on the updates of their host.
+    """
+    created = row["CreationTime"]
+    return False if generation(row) == 2 and created and created.year < _CERTIFICATES else None
+
+
+def _availability(reading: Reading, facts: Facts) -> None:
+    clustered, modes = query_clustered(reading.host), _query_replication(reading)
+    for vm in reading.vms:
+        mode = modes.get(vm.id)
+        facts[vm.id] |= {
+            "clustered": None if clustered is None else vm.id in clustered,
+            "replication": {"enabled": None if mode is None else mode != _NO_REPLICATION},
+        }
+
+
+def _query_replication(reading: Reading) -> dict[str, int | None]:
+    """ReplicationMode by VM id."""
+    where = None
+    if of_vms(reading.vms):
+        where = " OR ".join(f"Name = {cim.quote(vm.id)}" for vm in reading.vms)
+    rows = reading.host.client.query(COMPUTER_SYSTEM, columns=("Name", "ReplicationMode"), where=where)
+    return {row["Name"].upper(): row["ReplicationMode"] for row in rows}
 
 
 def _by_vm(rows: Iterable[Row]) -> dict[str, Row]:
@@ -384,4 +421,5 @@ _READERS: tuple[tuple[set[str], Callable[[Reading, Facts], None]], ...] = (
     ({"disks"}, _drives),
     ({"checkpoints"}, _checkpoints),
     ({"firmware"}, _firmware),
+    ({"availability"}, _availability),
 )

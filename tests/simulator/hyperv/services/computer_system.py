@@ -58,7 +58,6 @@ VM_VALUES = {
     "LastReplicationType": 0,
     "NumberOfNumaNodes": 1,
     "ReplicationHealth": 0,
-    "ReplicationMode": 0,
     "ReplicationState": 0,
     "RequestedState": 5,
     "ResetCapability": 1,
@@ -94,7 +93,9 @@ class ComputerSystem(Service):
         )
 
     def install_vm(self, vm: Vm, spec: dict[str, Any]) -> None:
-        vm.machine.repository.add(CLASS, {**VM_VALUES, "Name": vm.id}, owner=vm.id)
+        vm.machine.repository.add(
+            CLASS, {**VM_VALUES, "Name": vm.id, "ReplicationMode": spec["replication"]}, owner=vm.id
+        )
 
     def request_state_change(self, call: Call) -> tuple[int, dict[str, Any]]:
         """Change the power state. A wrong state and the present one are 32775 (os-win and libhvee rely on it)."""

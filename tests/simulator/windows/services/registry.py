@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HIVES = {0x80000000: "HKCR", 0x80000001: "HKCU", 0x80000002: "HKLM", 0x80000003: "HKU", 0x80000005: "HKCC"}
 DONE, NOT_FOUND, ACCESS_DENIED, INVALID_PARAMETER = 0, 2, 5, 87
+READING = 0x1 | 0x8 | 0x10 | 0x20000  # KEY_QUERY_VALUE, KEY_ENUMERATE_SUB_KEYS, KEY_NOTIFY, READ_CONTROL
 TYPE_MISMATCH = 0x80041005  # WBEM_E_TYPE_MISMATCH
 
 Answer = int | tuple[int, dict[str, Any]]
@@ -64,6 +65,14 @@ class RegistryProvider(Service):
     get_dword_value, set_dword_value = _reader(DWORD, "uValue"), _writer(DWORD, "uValue")
     get_qword_value, set_qword_value = _reader(QWORD, "uValue"), _writer(QWORD, "uValue")
     get_binary_value, set_binary_value = _reader(BINARY, "uValue"), _writer(BINARY, "uValue")
+
+    def check_access(self, call: Call) -> Answer:
+        """Which rights are granted (WIN-06): administrators have all, other users read."""
+        if _path(call) not in call.machine.software.registry:
+            return NOT_FOUND, {"bGranted": False}
+        writes = (3 if call["uRequired"] is None else call["uRequired"]) & ~READING
+        granted = not (writes and _denied(call))
+        return (DONE if granted else ACCESS_DENIED), {"bGranted": granted}
 
     def enum_key(self, call: Call) -> Answer:
         registry, path = call.machine.software.registry, _path(call)

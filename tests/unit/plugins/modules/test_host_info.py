@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
 
@@ -111,3 +112,141 @@ def test_a_full_inventory_stays_within_its_requests(vms: int, most: int) -> None
     assert len(found) == vms
     assert all(len(row["network_adapters"]) == 2 and row["memory"]["assigned"] == 1 << 30 for row in found)
     assert requests <= most
+
+
+# ---- groups that are returned on request only ----
+
+OPERATOR = {
+    "name": "operator",
+    "password": "Oper4tor!",
+    "groups": ["Hyper-V Administrators", "Remote Management Users"],
+}
+READER = {"name": "reader", "password": "Re4der!!", "groups": ["Remote Management Users"]}
+USERS = [{"name": "administrator", "password": "Passw0rd!"}, OPERATOR, READER]
+
+
+def condition(group: str, user: str = "administrator", **spec: Any) -> dict[str, Any]:
+    """The facts of a group, on a host with this part of a model."""
+    with open_lab({"hosts": [{"name": "hv01", "users": USERS, **spec}]}) as lab:
+        return lab.by(user).succeeds("host_info", include=[group])["host"]
+
+
+@pytest.mark.parametrize(("kind", "level"), [("physical", 0), ("hyperv", 1), ("azure", 1), ("vmware", 1)])
+def test_the_level_of_the_host(kind: str, level: int) -> None:
+    assert condition("system", kind=kind)["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("spec", "cluster"),
+    [
+        ({}, {"member": False, "name": None}),
+        ({"cluster": "CL01"}, {"member": True, "name": "CL01"}),
+        ({"os": "windows11"}, {"member": False, "name": None}),
+        ({"features": {"FailoverCluster-FullServer": "enabled"}}, {"member": False, "name": None}),
+        (
+            {"cluster": "CL01", "services": {"ClusSvc": {"start": "Auto", "state": "Stopped"}}},
+            {"member": True, "name": None},
+        ),
+    ],
+)
+def test_the_cluster_of_the_host(spec: dict[str, Any], cluster: dict[str, Any]) -> None:
+    assert condition("availability", **spec)["cluster"] == cluster
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [({}, {"enabled": False}), ({"live_migration": True}, {"enabled": True}), ({"hyperv": False}, None)],
+)
+def test_live_migration(spec: dict[str, Any], expected: Any) -> None:
+    assert condition("availability", **spec)["live_migration"] == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "launch", "offered"),
+    [
+        ({}, "auto", True),
+        ({"hyperv": False}, None, True),
+        ({"boot": {"hypervisor_launch": "off"}}, "off", True),
+        ({"boot": {"load_options": "offernestedvirt=false"}}, "auto", False),
+        ({"boot": {"load_options": "OFFERNESTEDVIRT = FALSE DEBUG"}}, "auto", False),
+        ({"boot": {"load_options": "NOEXECUTE"}}, "auto", True),
+    ],
+)
+def test_the_boot_configuration(spec: dict[str, Any], launch: str | None, offered: bool) -> None:
+    assert condition("boot", **spec)["boot"] == {"hypervisor_launch": launch, "nested_offered": offered}
+
+
+@pytest.mark.parametrize(
+    ("services", "expected"),
+    [
+        ({}, {"state": "running", "start_mode": "auto"}),
+        ({"vmms": {"state": "Stopped", "start": "Disabled"}}, {"state": "stopped", "start_mode": "disabled"}),
+        ({"vmms": {"state": "Start Pending"}}, {"state": "start_pending", "start_mode": "auto"}),
+    ],
+)
+def test_the_service_of_hyperv(services: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert condition("boot", services=services)["service"] == expected
+
+
+def test_a_host_without_the_service() -> None:
+    assert condition("boot", hyperv=False)["service"] == {"state": None, "start_mode": None}
+
+
+@pytest.mark.parametrize(
+    ("user", "administrator", "hyperv"),
+    [("administrator", True, True), ("operator", False, True), ("reader", False, False)],
+)
+def test_the_rights_of_the_user(user: str, administrator: bool, hyperv: bool) -> None:
+    rights = condition("rights", user)["rights"]
+    assert (rights["administrator"], rights["hyperv_administrator"]) == (administrator, hyperv)
+    assert "root/MSCluster" not in rights["namespaces"], "this host is in no cluster"
+    assert rights["namespaces"]["root/StandardCimv2"] == {"read": True, "methods": True, "write": True}
+
+
+def test_users_who_are_refused_have_no_rights() -> None:
+    assert condition("rights", "reader", without_rights="denied")["rights"]["hyperv_administrator"] is False
+
+
+def test_without_hyperv_nobody_is_its_administrator() -> None:
+    assert condition("rights", hyperv=False)["rights"]["hyperv_administrator"] is None
+
+
+def test_the_boot_configuration_is_hidden_from_other_users() -> None:
+    assert condition("boot", "operator")["boot"] is None
+
+
+def test_the_volumes() -> None:
+    drives = [{"letter": "D", "size": "4TB", "used": "1TB"}, {"letter": "C", "size": "500GB", "used": "60GB"}]
+    assert condition("volumes", drives=drives)["volumes"] == [
+        {"name": "C:", "free": 440 << 30, "size": 500 << 30},
+        {"name": "D:", "free": 3 << 40, "size": 4 << 40},
+    ]
+
+
+UNKNOWN = {
+    "cluster": None,
+    "live_migration": None,
+    "boot": None,
+    "service": None,
+    "rights": {"administrator": None, "hyperv_administrator": None, "namespaces": {}},
+    "volumes": None,
+}
+
+
+@pytest.mark.parametrize("fault", ["AccessDenied", "InternalError", "CannotProcessFilter"])
+def test_what_a_host_does_not_say_is_unknown(shared_lab: Lab, fault: str) -> None:
+    """No fault of these queries fails the task, whatever a real host has against them."""
+    shared_lab.sim.faults.add(simulator.Rule(do="fault", fault=fault, times=1000))
+    found = shared_lab.run("host_info", include=["availability", "boot", "rights", "volumes"])
+    shared_lab.sim.faults.clear()
+    denied = {"rights": {**UNKNOWN["rights"], "hyperv_administrator": False}} if fault == "AccessDenied" else {}
+    assert found["host"] == UNKNOWN | denied
+
+
+def test_these_groups_cost_little(shared_lab: Lab) -> None:
+    for group, most in (("availability", 5), ("boot", 2), ("rights", 9), ("volumes", 1)):
+        for check in (False, True):
+            result = shared_lab.run("host_info", include=[group], check=check)
+            assert not result.get("failed")
+            assert shared_lab.cost() <= most, group
+            assert shared_lab.writes == []

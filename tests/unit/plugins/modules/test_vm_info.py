@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -78,11 +79,13 @@ def test_firmware(shared_lab: Lab) -> None:
         "secure_boot": True,
         "secure_boot_template": "windows",
         "boot_order": ["file:Windows Boot Manager", "network:LAN", "disk:0:0", "dvd:0:9"],
+        "certificates_2023": None,
     }
     assert shared_lab.info("bios01", "firmware")["firmware"] == {
         "secure_boot": None,
         "secure_boot_template": None,
         "boot_order": ["dvd", "disk", "network", "floppy"],
+        "certificates_2023": None,
     }
 
 
@@ -148,3 +151,57 @@ def test_one_vm_is_described_as_it_is_among_all_and_without_rows_of_summaries(st
         assert by_id == [single]
         lab.sim.faults.add(simulator.Rule(do="fault", operation="Enumerate"))
         assert lab.info(state, *GROUPS, *PARTS) == single, "a host without such rows is asked class by class"
+
+
+# ---- what decides about production ----
+
+CREATED = datetime(2022, 5, 1, tzinfo=UTC)
+CLUSTERED = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "cluster": "CL01",
+            "users": [
+                {"name": "administrator", "password": "Passw0rd!"},
+                {
+                    "name": "operator",
+                    "password": "Oper4tor!",
+                    "groups": ["Hyper-V Administrators", "Remote Management Users"],
+                },
+            ],
+            "vms": [
+                {"name": "role01", "clustered": True, "replication": 1, "created": CREATED},
+                {"name": "own01"},
+                {"name": "bios01", "generation": 1, "created": CREATED},
+            ],
+        }
+    ]
+}
+
+
+def test_clustered_and_replicated_vms() -> None:
+    with open_lab(CLUSTERED) as lab:
+        vms = {vm["name"]: vm for vm in lab.succeeds("vm_info", include=["availability"])["vms"]}
+        assert lab.cost() <= 5
+        assert {name: vm["clustered"] for name, vm in vms.items()} == {"role01": True, "own01": False, "bios01": False}
+        assert vms["role01"]["replication"] == {"enabled": True}
+        assert vms["own01"]["replication"] == {"enabled": False}
+        assert lab.info("role01", "availability")["clustered"] is True
+
+
+def test_vms_of_a_host_without_clusters(shared_lab: Lab) -> None:
+    found = shared_lab.info("uefi01", "availability")
+    assert (found["clustered"], found["replication"]) == (False, {"enabled": False})
+
+
+@pytest.mark.parametrize("fault", ["AccessDenied", "InternalError"])
+def test_a_cluster_that_does_not_answer_is_unknown(lab: Lab, fault: str) -> None:
+    lab.sim.faults.add(simulator.Rule(do="fault", fault=fault, operation="Enumerate", at=2))
+    assert lab.info("uefi01", "availability")["clustered"] is None
+
+
+def test_vms_older_than_the_certificates_of_2023() -> None:
+    with open_lab(CLUSTERED) as lab:
+        vms = {vm["name"]: vm for vm in lab.succeeds("vm_info", include=["firmware"])["vms"]}
+    recent = {name: vm["firmware"]["certificates_2023"] for name, vm in vms.items()}
+    assert recent == {"role01": False, "own01": None, "bios01": None}

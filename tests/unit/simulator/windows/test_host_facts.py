@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.simulator.cim.schema import CIMV2, HYPERV
+from ansible_collections.nested.hyperv.tests.simulator.cim import errors
+from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
+from ansible_collections.nested.hyperv.tests.simulator.cim.schema import CIMV2, CLUSTER, HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
+from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 from ansible_collections.nested.hyperv.tests.simulator.model import ModelError
 
@@ -119,7 +122,76 @@ def test_texts_are_in_the_language_of_the_host() -> None:
     assert named(german, "Win32_Service")["vmms"]["DisplayName"] == "Hyper-V-Verwaltung für virtuelle Computer"
 
 
-@pytest.mark.parametrize("part", [{"kind": "abacus"}, {"vbs": "sometimes"}])
+@pytest.mark.parametrize("part", [{"kind": "abacus"}, {"vbs": "sometimes"}, {"boot": {"order": 1}}])
 def test_mistakes_in_a_model(part: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="is not one of"):
+    with pytest.raises(ModelError, match=r"is not one of|unknown"):
         host(**part)
+
+
+CURRENT = {"Id": "{fa926493-6f1c-4193-a414-58f0b2456d1e}", "StoreFilePath": ""}
+ADMINISTRATOR, OPERATOR = User("a"), User("o", groups=("Hyper-V Administrators", "Remote Management Users"))
+
+
+def call(machine: Machine, namespace: str, cls: str, method: str, user: User = ADMINISTRATOR, **parameters: Any) -> Any:
+    keys = CURRENT if cls == "BcdObject" else None
+    return machine.invoke(machine.find_class(namespace, cls), keys, method, parameters, user)
+
+
+def test_the_boot_entry() -> None:
+    machine = host(boot={"load_options": "OFFERNESTEDVIRT=FALSE"})
+    done, outputs = call(machine, "root/wmi", "BcdObject", "EnumerateElements")
+    assert done is True
+    launch, options = outputs["Elements"]
+    assert (launch.cls.name, launch["Type"], launch["Integer"]) == ("BcdIntegerElement", 0x250000F0, 1)
+    assert (options.cls.name, options["Type"], options["String"]) == (
+        "BcdStringElement",
+        0x22000117,
+        "OFFERNESTEDVIRT=FALSE",
+    )
+    assert call(machine, "root/wmi", "BcdObject", "EnumerateElementTypes")[1]["Types"] == [0x250000F0, 0x22000117]
+    assert call(machine, "root/wmi", "BcdObject", "GetElement", Type=0x250000F0)[1]["Element"]["Integer"] == 1
+    assert call(machine, "root/wmi", "BcdObject", "GetElement", Type=1) == (False, {"Element": None})
+    with pytest.raises(CimError) as refusal:
+        call(machine, "root/wmi", "BcdObject", "EnumerateElements", OPERATOR)
+    assert refusal.value.status == errors.ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("key", "right", "user", "answer"),
+    [
+        (r"SYSTEM\CurrentControlSet\Services", 2, ADMINISTRATOR, (0, True)),
+        (r"SYSTEM\CurrentControlSet\Services", 2, OPERATOR, (5, False)),
+        (r"SYSTEM\CurrentControlSet\Services", 1, OPERATOR, (0, True)),
+        (r"SYSTEM\CurrentControlSet\Services", None, OPERATOR, (5, False)),
+        (r"SOFTWARE\Missing", 1, ADMINISTRATOR, (2, False)),
+    ],
+)
+def test_access_to_a_key(key: str, right: int | None, user: User, answer: tuple[int, bool]) -> None:
+    given = {"sSubKeyName": key} | ({} if right is None else {"uRequired": right})
+    code, outputs = call(host(), CIMV2, "StdRegProv", "CheckAccess", user, **given)
+    assert (code, outputs["bGranted"]) == answer
+
+
+@pytest.mark.parametrize(("user", "rights"), [(ADMINISTRATOR, 0x6003F), (OPERATOR, 0x13), (User("r", groups=()), 0x13)])
+def test_rights_in_a_namespace(user: User, rights: int) -> None:
+    for namespace in (CIMV2, HYPERV):
+        assert call(host(), namespace, "__SystemSecurity", "GetCallerAccessRights", user) == (0, {"rights": rights})
+
+
+def test_a_cluster_and_its_virtual_machines() -> None:
+    machine = host({"name": "role", "clustered": True}, {"name": "other"}, cluster="CL01")
+    assert one(machine, "MSCluster_Cluster", CLUSTER)["Name"] == "CL01"
+    resources = {row["Type"]: row for row in rows(machine, "MSCluster_Resource", CLUSTER)}
+    assert set(resources) == {"Virtual Machine", "Virtual Machine Configuration"}
+    assert resources["Virtual Machine"]["PrivateProperties"]["VmID"].upper() == machine.vm("role").id
+    assert named(machine, "Win32_Service")["ClusSvc"]["StartMode"] == "Auto"
+    machine.software.stop_service("ClusSvc")
+    with pytest.raises(CimError):
+        rows(machine, "MSCluster_Cluster", CLUSTER)
+
+
+def test_the_namespace_of_clusters_comes_with_the_feature() -> None:
+    assert not host().has_namespace(CLUSTER)
+    machine = host(features={"FailoverCluster-FullServer": "enabled"})
+    assert machine.has_namespace(CLUSTER)
+    assert named(machine, "Win32_Service")["ClusSvc"]["StartMode"] == "Disabled"
