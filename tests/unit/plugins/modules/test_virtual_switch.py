@@ -182,7 +182,7 @@ def create_another(lab: Lab, when: str) -> Iterator[list[str]]:
 @pytest.mark.parametrize("fails", [False, True])
 def test_of_two_switches_that_are_created_at_once_the_younger_one_goes(lab: Lab, when: str, fails: bool) -> None:
     if fails:
-        lab.sim.faults.add(simulator.Rule(do="fault", method="DestroySystem"))
+        lab.sim.faults.add(simulator.Rule(do="fault", method="DestroySystem", times=0))
     before = {row["id"] for row in lab.facts("network")["switches"]}
     with contextmanager(create_another)(lab, when) as created:
         result = lab.run(MODULE, name="New", type="private")
