@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import version as module
 from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.harness.checks import Task, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
 MODEL: dict[str, Any] = {
@@ -141,6 +142,18 @@ def test_checkpoints_with_a_saved_state_are_named(lab: Lab) -> None:
 def test_an_upgrade_lets_a_vm_nest_in_the_same_task(lab: Lab) -> None:
     lab.refuses("vm", "found version 5.0", "upgrade_version: true", name="old01", nesting={"state": "enabled"})
     lab.apply("vm", name="old01", nesting={"state": "enabled"}, **UPGRADE)
+
+
+def test_later_tasks_of_a_check_find_the_upgraded_vm() -> None:
+    play = [
+        Task("upgrade", "vm", {"name": "off01", **UPGRADE}),
+        Task("again", "vm", {"name": "off01", "version": "10.0"}),
+        Task("back", "vm", {"name": "off01", "version": "9.0"}),
+        Task("facts", "vm_info", {"name": ["off01"], "include": ["settings"]}),
+        Task("create", "vm", {"name": "web01", "version": "9.0"}),
+        Task("upgrade the new one", "vm", {"name": "web01", **UPGRADE}),
+    ]
+    assert unforeseen(three_runs(MODEL, play)) == {}
 
 
 # ---- the host's answer ----

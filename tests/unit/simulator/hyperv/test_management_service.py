@@ -11,6 +11,7 @@ from ansible_collections.nested.hyperv.tests.simulator.cim import errors
 from ansible_collections.nested.hyperv.tests.simulator.cim.errors import CimError
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import HYPERV
 from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instance, Reference
+from ansible_collections.nested.hyperv.tests.simulator.hyperv import checkpoints
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 
@@ -249,6 +250,13 @@ def test_configuration_versions_only_grow_and_only_while_off() -> None:
     assert upgrade(machine) == OK
     assert machine.vm("vm0").version == (10, 0)
     assert upgrade(host({"version": "8.0", "state": "running"})) == INVALID_STATE
+
+
+@pytest.mark.parametrize(("saved", "code"), [(True, 32770), (False, OK)])
+def test_a_checkpoint_with_a_saved_state_keeps_the_version(saved: bool, code: int) -> None:
+    machine = host({"version": "8.0"})
+    checkpoints.take(machine.vm("vm0"), saved=saved, name="before")
+    assert upgrade(machine) == code
 
 
 # --- reading
