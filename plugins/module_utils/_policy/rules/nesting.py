@@ -337,7 +337,7 @@ VM_VERSION_TOO_OLD = Rule(
     checks="The configuration version of the VM is recent enough for the processor of the host",
     message="nested virtualization needs VM configuration version 8.0 or later on Intel processors, "
     "9.3 or later on AMD processors",
-    remedy="Upgrade the configuration version while the VM is off; this can't be undone",
+    remedy="Upgrade the configuration version (vm with 'upgrade_version: true'); this can't be undone",
     source=ENABLE,
     check=_version,
     reads=("host.processor", "vm.version"),
