@@ -14,7 +14,7 @@ from .._task.session import JOB_TIMEOUT, Target
 from .._task.wait import reached_within
 from .._wsman.cim import CimClass, Reference
 from .._wsman.faults import HostError, NotFound, WSManError
-from .look import jobs_run, look_at
+from .look import FIRST_FINISHED, jobs_run, look_at
 from .schema import JOB
 
 DONE, STARTED = 0, 4096
@@ -45,7 +45,7 @@ RETURN_VALUES = {
     32782: "a shutdown is already in progress",
 }
 
-_COMPLETED, _COMPLETED_WITH_WARNINGS, _FIRST_FINISHED, _SERVICE = 7, 32768, 7, 11
+_COMPLETED, _COMPLETED_WITH_WARNINGS, _SERVICE = 7, 32768, 11
 
 # Option of every module: how long a job may take; associated with doc fragment _module.
 OPTIONS: dict[str, Any] = {"job_timeout": {"type": "int", "default": JOB_TIMEOUT}}
@@ -111,7 +111,7 @@ def _wait(host: Target, job: Reference, what: str, details: dict[str, Any]) -> N
 
     def ended() -> bool:
         state.update(host.client.get(job_class, job.keys))
-        return state["JobState"] >= _FIRST_FINISHED and state["JobState"] != _SERVICE
+        return state["JobState"] >= FIRST_FINISHED and state["JobState"] != _SERVICE
 
     def percent() -> str:
         return f"{state.get('PercentComplete') or 0} %"

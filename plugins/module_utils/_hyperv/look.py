@@ -19,7 +19,7 @@ DONE: Output = {}
 # Properties that say which of the new instances of a class is meant; a VM has one of each at most.
 _IDENTITY = ("Parent", "AddressOnParent", "ElementName", "HostResource")
 _DEFINED = {VM_SETTINGS.name: COMPUTER_SYSTEM, SWITCH_SETTINGS.name: SWITCH}
-_FIRST_FINISHED = 7  # JobState
+FIRST_FINISHED = 7  # JobState
 
 
 def look_at(host: Target, method: str, arguments: Mapping[str, Any]) -> Look | None:
@@ -30,7 +30,7 @@ def look_at(host: Target, method: str, arguments: Mapping[str, Any]) -> Look | N
 
 def jobs_run(host: Target) -> bool:
     """Whether the host is at work on anything."""
-    return bool(host.client.query(ANY_JOB, columns=("InstanceID",), where=f"JobState < {_FIRST_FINISHED}", limit=1))
+    return bool(host.client.query(ANY_JOB, columns=("InstanceID",), where=f"JobState < {FIRST_FINISHED}", limit=1))
 
 
 # ---- kinds of methods ----

@@ -183,6 +183,7 @@ JOB = _class(
     string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
     uint16="JobState PercentComplete ErrorCode",
 )
+DISK_JOB = _class(V2, "Msvm_StorageJob", "InstanceID", string="InstanceID", uint16="JobState JobType")
 # The common superclass of the jobs of VMs, switches and disks.
 ANY_JOB = _class(V2, "CIM_ConcreteJob", "InstanceID", string="InstanceID", uint16="JobState")
 VM_SERVICE = _class(

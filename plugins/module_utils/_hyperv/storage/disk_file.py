@@ -12,9 +12,12 @@ from ..._task.answer import Output, answer_of
 from ..._task.errors import Invalid, MethodFailed, Missing, Refused
 from ..._task.session import Target
 from ..._task.units import format_size
+from ..._task.wait import reached_within
 from ..._wsman import cim
+from ..._wsman.faults import HostError
 from .. import jobs
-from ..schema import DATA_FILE, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
+from ..look import FIRST_FINISHED
+from ..schema import DATA_FILE, DISK_JOB, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
 from ..vm.find import owner
 from . import paths
 from .paths import suffix
@@ -23,6 +26,7 @@ TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
 _SECTOR = 4096
 _FILE_NOT_FOUND = 32779
 _QUICK = 1  # Mode of CompactVirtualHardDisk
+_COMPACTING, _CONVERTING = 3, 6  # JobType (Msvm_StorageJob docs)
 
 # What CIM_DataFile.Delete returns (CIM_LogicalFile docs); other numbers than the virtualization services use.
 _DELETE_RESULTS = {2: "access denied", 8: "unspecified failure", 9: "no such file", 15: "the file is in use"}
@@ -486,8 +490,32 @@ def _copy(host: Target, source: str, values: Mapping[str, Any]) -> None:
         "ConvertVirtualHardDisk",
         {"SourcePath": source, "VirtualDiskSettingData": cim.embedded(DISK_SETTINGS, settings)},
         what=f"copy the virtual disk '{source}' to '{values['Path']}'",
-        look=lambda: {} if _fetch_finished(host, values["Path"]) else None,
+        look=lambda: _look_for_copy(host, source, values),
     )
+
+
+def _look_for_copy(host: Target, source: str, values: Mapping[str, Any]) -> Output | None:
+    """Whether a disk was copied: the file exists as it was asked for, and nothing writes to it any more."""
+    path = values["Path"]
+    _wait_for_jobs(host, _CONVERTING, f"copy the virtual disk '{source}' to '{path}'")
+    copy = fetch(host, path)
+    if copy is None:
+        return None
+    size = (fetch_known(host, source) or {}).get("MaxInternalSize")
+    wanted = {"Type": values["Type"], "Format": values["Format"], "MaxInternalSize": size}
+    if any(copy[name] != value for name, value in wanted.items()) or query_in_use(host, path):
+        raise HostError(f"'{path}' exists, but nothing shows that the copy is complete")
+    return {}
+
+
+def _wait_for_jobs(host: Target, kind: int, what: str) -> None:
+    """Wait until the host runs no job of this kind. Their rows don't name the files that they work on."""
+    where = f"JobType = {kind} AND JobState < {FIRST_FINISHED}"
+
+    def ended() -> bool:
+        return not host.client.query(DISK_JOB, columns=("InstanceID",), where=where, limit=1)
+
+    reached_within(host, ended, host.job_timeout, what)
 
 
 def expand(host: Target, path: str, size: int) -> None:
@@ -512,8 +540,19 @@ def _fetch_finished(host: Target, path: str) -> dict[str, Any] | None:
 
 def compact(host: Target, path: str) -> None:
     """Release blocks of the file that the disk doesn't use; the quick mode, which needs no mounted disk."""
+    what = f"compact the virtual disk '{path}'"
+
+    def look() -> Output | None:
+        """Nothing shows whether a disk was compacted, only that the host is through with it.
+
+        A file without unused blocks keeps its size, and jobs of disks don't name their files (Parent and Child are null
+        in the captured one). Compacting again loses nothing.
+        """
+        _wait_for_jobs(host, _COMPACTING, what)
+        raise HostError("the host doesn't show whether a disk was compacted")
+
     arguments = {"Path": path, "Mode": _QUICK}
-    jobs.call(host, IMAGE_SERVICE, "CompactVirtualHardDisk", arguments, what=f"compact the virtual disk '{path}'")
+    jobs.call(host, IMAGE_SERVICE, "CompactVirtualHardDisk", arguments, what=what, look=look)
 
 
 def query_in_use(host: Target, path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -469,6 +470,57 @@ def test_what_is_not_compacted(shared_lab: Lab, path: str, words: tuple[str, ...
 )
 def test_a_copy_that_cannot_be_made(shared_lab: Lab, args: dict[str, Any], words: tuple[str, ...]) -> None:
     shared_lab.refuses("vm_disk", *words, path=r"C:\VMs\new.vhdx", **args)
+
+
+# ---- lost answers ----
+
+COPYING = {"path": NEW, "source": GOLDEN, "type": "fixed"}
+
+
+def lose(lab: Lab, method: str) -> None:
+    lab.sim.faults.add(simulator.Rule("lose", method=method))
+
+
+@pytest.mark.parametrize("jobs", [{"delays": {"convert_disk": 600}}])
+def test_a_long_copy_whose_answer_is_lost_is_waited_for(lab: Lab) -> None:
+    lose(lab, "ConvertVirtualHardDisk")
+    assert lab.run("vm_disk", **COPYING)["changed"] is True
+    assert lab.machine.files.get(NEW).disk.type == FIXED
+
+
+@pytest.mark.parametrize("jobs", [{"delays": {"convert_disk": 600}}])
+def test_a_copy_that_is_not_awaited_is_uncertain(lab: Lab) -> None:
+    lose(lab, "ConvertVirtualHardDisk")
+    result = lab.fails("vm_disk", "may have been done", job_timeout=60, **COPYING)
+    assert (result["changed"], result["uncertain"]) == (True, [f"copy the virtual disk '{GOLDEN}' to '{NEW}'"])
+
+
+@real_host
+@pytest.mark.parametrize("differs", [{"size": 1 << 30}, {"type": DYNAMIC}])
+def test_a_file_that_is_not_the_copy_asked_for_does_not_count_as_done(lab: Lab, differs: dict[str, Any]) -> None:
+    copy = disks.create
+
+    def create_other(files: Any, path: str, disk: Any, parent: str = "") -> Any:
+        for name, value in differs.items():
+            setattr(disk, name, value)
+        return copy(files, path, disk, parent)
+
+    lose(lab, "ConvertVirtualHardDisk")
+    with mock.patch.object(disks, "create", create_other):
+        result = lab.fails("vm_disk", "may have been done", **COPYING)
+    assert result["uncertain"]
+
+
+@pytest.mark.parametrize("jobs", [{"delays": {"compact_disk": 600}}])
+def test_a_vm_is_not_started_while_its_disk_is_compacted(lab: Lab) -> None:
+    """Nothing shows whether the disk was compacted, but while the job runs, the VM could not start."""
+    lose(lab, "CompactVirtualHardDisk")
+    task = {"vm": "run01", "path": r"C:\VMs\run.vhdx", "state": "compacted", "allow_power_cycle": True}
+    result = lab.fails("vm_disk", "may have been done", **task)
+    assert (result["uncertain"], result["power_cycled"]) == ([r"compact the virtual disk 'C:\VMs\run.vhdx'"], True)
+    jobs = [job for job in lab.machine.jobs.running.values() if job.kind.job_class == "Msvm_StorageJob"]
+    assert [(job.done, job.error) for job in jobs] == [(True, 0)]
+    assert lab.vm("run01").running
 
 
 # ---- bad input ----
