@@ -97,7 +97,6 @@ OPTIONS: dict[str, Any] = {
 
 _SUBTYPE = "Microsoft:Hyper-V:SubType:{}"
 _MOST_NAME = 100  # characters
-_MERGING = 3600.0  # seconds; merging a checkpoint copies its data
 _ROOTS = ("ConfigurationDataRoot", "SnapshotDataRoot", "SuspendDataRoot", "SwapFileDataRoot", "LogDataRoot")
 
 # The host's templates that settings of a new VM stand for (Msvm_SettingsDefineCapabilities; libhvee sends them so).
@@ -386,8 +385,8 @@ def _wait_for_merge(host: Target, vm: VM) -> None:
         drives = layouts.fetch(host, vm).drives
         return not any(paths.suffix(attached.path or "") in disk_file.ON_CHECKPOINT for attached in drives)
 
-    way_out = "Run the task again when the host has merged them; Hyper-V Manager shows the progress"
-    wait_until(host, merged, _MERGING, f"merge the checkpoints of {vm} into its disks", way_out)
+    way_out = "Set a longer 'job_timeout', or run the task again later; Hyper-V Manager shows the progress"
+    wait_until(host, merged, host.job_timeout, f"merge the checkpoints of {vm} into its disks", way_out)
 
 
 def _fetch_files(host: Target, vm: VM) -> list[str]:

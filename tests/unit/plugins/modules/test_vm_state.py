@@ -436,3 +436,12 @@ def test_a_disk_that_cannot_be_deleted_keeps_the_vm_that_knows_it(lab: Lab) -> N
 def test_disks_are_deleted_once_their_checkpoints_are_merged(lab: Lab) -> None:
     lab.apply("vm", **REMOVAL)
     assert [file.path for file in lab.machine.files if "grown" in file.path] == []
+
+
+@pytest.mark.parametrize("jobs", [{"delays": {"merge": 120}}])
+def test_merging_may_take_as_long_as_a_job(lab: Lab) -> None:
+    result = lab.fails("vm", "gave up after 100 s to merge", "a longer 'job_timeout'", job_timeout=100, **REMOVAL)
+    assert result["completed"] == ["delete the checkpoint 'first' of VM 'grown01'"]
+    lab.sim.advance(60)
+    lab.apply("vm", **REMOVAL)
+    assert [file.path for file in lab.machine.files if "grown" in file.path] == []
