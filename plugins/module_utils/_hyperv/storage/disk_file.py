@@ -16,6 +16,7 @@ from ..._task.wait import reached_within
 from ..._wsman import cim
 from ..._wsman.faults import HostError
 from .. import jobs
+from ..host import capacity
 from ..look import FIRST_FINISHED
 from ..schema import DATA_FILE, DISK_JOB, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
 from ..vm.find import owner
@@ -179,6 +180,12 @@ def query_media(host: Target) -> list[tuple[str, str]]:
     return [(medium_id, path) for medium_id, path in found if is_disk(path)]
 
 
+def missing(host: Target, file: str, text: str, option: str = "path", **details: Any) -> Missing:
+    """The error about a missing file or folder. Raises another one if the host doesn't even have its drive."""
+    capacity.check_drive(host, file, option)
+    return Missing(text, option=option, **{"path": file, **details})
+
+
 def check_wanted(wanted: WantedFile) -> None:
     """Raise Invalid if no disk can have these properties, on any host."""
     path = wanted.path
@@ -232,12 +239,10 @@ def check_new(host: Target, wanted: WantedFile) -> None:
     """Raise if the missing file can't be created: no size, no parent that may have children, no source to copy."""
     path = wanted.path
     if suffix(path) in ON_CHECKPOINT:
-        raise Missing(f"there is no file '{path}', and only a checkpoint creates such a file", option="path", path=path)
+        raise missing(host, path, f"there is no file '{path}', and only a checkpoint creates such a file")
     if wanted.origin is None:
         if wanted.size is None:
-            raise Missing(
-                f"there is no file '{path}'; set 'size' to create it, or correct the path", option="path", path=path
-            )
+            raise missing(host, path, f"there is no file '{path}'; set 'size' to create it, or correct the path")
         return
     if wanted.parent:
         check_parent(host, wanted.parent, path)
@@ -272,7 +277,8 @@ def check_source(host: Target, wanted: WantedFile) -> None:
     source, path = wanted.source or "", wanted.path
     settings = fetch_known(host, source)
     if settings is None:
-        raise Missing(f"there is no file '{source}', so '{path}' can't be copied from it", option="source", path=path)
+        text = f"there is no file '{source}', so '{path}' can't be copied from it"
+        raise missing(host, source, text, "source", path=path)
     if settings["ParentPath"]:
         check_chain(host, source, "source")
     if query_in_use(host, source):
@@ -292,7 +298,8 @@ def check_parent(host: Target, parent: str, path: str) -> None:
     """
     settings = fetch_known(host, parent)
     if settings is None:
-        raise Missing(f"there is no file '{parent}', so '{path}' can't be created from it", option="parent", path=path)
+        text = f"there is no file '{parent}', so '{path}' can't be created from it"
+        raise missing(host, parent, text, "parent", path=path)
     _check_unattached(host, fetch_chain(host, parent), path, "parent")
     if settings["ParentPath"]:
         check_chain(host, parent, "parent")
@@ -404,20 +411,19 @@ def fetch_holder_name(host: Target, who: str) -> str:
 
 
 def check_folder(host: Target, path: str, created: str | None = None) -> None:
-    """Raise Missing if the folder of a new file doesn't exist; ``created`` is one that the task creates."""
+    """Raise Missing if the drive or folder of a new file doesn't exist; ``created`` is one that the task creates."""
     folder = paths.parent_folder(path)
-    if len(folder) <= 2 or paths.is_share(path):
-        return  # a drive, and a share, which this class of the host doesn't show
+    if paths.is_share(path):
+        return  # which this class of the host doesn't show
+    if len(folder) <= 2:
+        capacity.check_drive(host, path)
+        return
     if created and paths.key(f"{created}\\x").startswith(paths.key(f"{folder}\\x")[:-1]):
         return
     where = f"Name = {cim.quote(folder)}"
     if not host.once(("folder", paths.key(folder)), lambda: host.client.query(FOLDER, columns=("Name",), where=where)):
-        raise Missing(
-            f"there is no folder '{folder}' on the host for '{path}'. Create it first, or choose an existing one; "
-            "the vm module's 'path' creates a folder for the VM",
-            option="path",
-            path=path,
-        )
+        text = f"there is no folder '{folder}' on the host for '{path}'. Create it first, or choose an existing one; "
+        raise missing(host, path, f"{text}the vm module's 'path' creates a folder for the VM")
 
 
 def check_kept(host: Target, current: Mapping[str, Any], wanted: WantedFile) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..._task.errors import Ambiguous, Invalid, Missing, Refused, within
+from ..._task.errors import Ambiguous, Invalid, Refused, within
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._task.step import Step
@@ -148,7 +148,6 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     path = wanted.path
     disk_file.check_new(host, wanted)
     disk_file.check_folder(host, path, new_folder)
-    capacity.check_drive(host, path)
     origin = (wanted.source and disk_file.fetch_known(host, wanted.source)) or {}
     if wanted.type == "fixed":
         capacity.check_space(host, path, wanted.size or origin.get("MaxInternalSize") or 0)
@@ -196,7 +195,7 @@ def plan_compact(host: Target, path: str, held: Drive | None = None, vm: VM | No
     """
     settings = disk_file.fetch_known(host, path)
     if settings is None:
-        raise Missing(f"the host has no file '{path}', so it can't be compacted", option="path", path=path)
+        raise disk_file.missing(host, path, f"the host has no file '{path}', so it can't be compacted")
     if disk_file.describe(settings)["type"] == "fixed":
         text = f"'{path}' is a fixed disk, which keeps its whole size; only other types of disks can be compacted"
         raise Refused(text, option="state", path=path)
@@ -484,8 +483,7 @@ def plan_dvd(parts: Parts, wanted: WantedDvd, taken: set[Place] | None = None) -
     of_several = taken is not None
     taken = set() if taken is None else taken
     if path and not disk_file.query_exists(host, path):
-        text = f"there is no file '{path}' on the host; copy the image there first"
-        raise Missing(text, option="path", path=path)
+        raise disk_file.missing(host, path, f"there is no file '{path}' on the host; copy the image there first")
     drive = choose_dvd(vm, parts.planned_layout, wanted, taken, any_will_do=of_several and path is None)
     if drive is None:
         before = {drive.place for drive in parts.planned_layout.drives}

@@ -538,6 +538,19 @@ def test_a_vm_is_not_started_while_its_disk_is_compacted(lab: Lab) -> None:
         ({"path": r"C:\VMs\new.img", "size": "4GB"}, ("path: ", "must end in .vhdx or .vhd")),
         ({"path": "new.vhdx", "size": "4GB"}, ("path: 'new.vhdx' is not a full path on the host",)),
         ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Create it first")),
+        *(
+            ({"path": NEW, **args}, (f"{option}: the host has no drive Z: for ", "it has C:. Choose another path"))
+            for option, args in (
+                ("path", {"path": r"Z:\VMs\new.vhdx", "size": "4GB"}),
+                ("path", {"path": r"Z:\new.vhdx", "size": "4GB"}),
+                ("path", {"path": r"Z:\VMs\new.vhdx"}),
+                ("path", {"path": r"Z:\VMs\new.vhdx", "source": GOLDEN}),
+                ("path", {"path": r"Z:\VMs\new.vhdx", "state": "compacted"}),
+                ("path", {"path": r"z:/VMs/new.vhdx", "vm": "off01", "size": "4GB"}),
+                ("parent", {"parent": r"Z:\VMs\base.vhdx"}),
+                ("source", {"source": r"Z:\VMs\base.vhdx"}),
+            )
+        ),
         ({"path": GOLDEN, "size": "10GB"}, (f"size: '{GOLDEN}' has 40GB and is never shrunk", "lose data")),
         ({"path": GOLDEN, "size": "60GB", "vm": "off01", "controller_number": 3}, ("scsi controllers are 0 to 1",)),
         ({"path": GOLDEN, "type": "fixed"}, (f"type: '{GOLDEN}' is dynamic and can't become fixed in place",)),
