@@ -10,7 +10,9 @@ _OPTIONS = r"""
 dynamic:
   description:
     - Whether the VM has dynamic memory, so that the host adds and removes memory while the VM is running.
-    - New VMs have dynamic memory, from 512 MB to 1 TB, unless this option is V(false).
+    - New VMs have dynamic memory, from 512 MB to 1 TB, unless this option is V(false). A new VM with less than 512 MB
+      of O(.startup) memory therefore requires V(false) as well, or a smaller O(.minimum). The diff of the task shows
+      the memory of a new VM.
     - With V(false), O(.minimum) and O(.maximum) are ignored if O(.startup) lies between them.
     - Enabling dynamic memory disables virtual NUMA for the VM, because a VM cannot have both.
     - Changing this option requires the VM to be off. Corresponds to C(Set-VMMemory -DynamicMemoryEnabled).

@@ -36,11 +36,14 @@ LEAST = 32 * _MB  # smallest startup and minimum that Hyper-V takes
 MOST = 240 * 1024 * 1024 * _MB  # 240 TB, a generation 2 VM on Windows Server 2025
 ALIGNMENT = 2 * _MB
 
-PROPERTIES = (
+_AMOUNTS = (
     Property("dynamic", "DynamicMemoryEnabled", needs_off=True),
     Property("startup", "VirtualQuantity", MEGABYTES, least=LEAST, most=MOST),
     Property("minimum", "Reservation", MEGABYTES, least=LEAST, most=MOST),
     Property("maximum", "Limit", MEGABYTES, least=LEAST, most=MOST),
+)
+PROPERTIES = (
+    *_AMOUNTS,
     Property("buffer", "TargetMemoryBuffer", least=5, most=2000),
     Property("priority", "Weight", PRIORITY, least=0, most=100),
 )
@@ -88,6 +91,12 @@ def described(options: Mapping[str, Any]) -> dict[str, Any]:
     """Memory options as results show them: static memory has no minimum and maximum, whatever Hyper-V stores there."""
     hidden = {"minimum": None, "maximum": None} if options["dynamic"] is False else {}
     return {**options, **hidden}
+
+
+def amounts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether memory is dynamic, and its amounts, as diffs show them."""
+    options = described(table.read(_AMOUNTS, row))
+    return {row.option: row.format(options[row.option]) for row in _AMOUNTS if options[row.option] is not None}
 
 
 def check(vm: VM, row: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ..._task import table
 from ..._task.errors import Invalid, MethodFailed, Refused, within
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
-from ..._task.step import Step, diff, needing_off, under
+from ..._task.step import Step, diff, merge, needing_off, under
 from ..._task.units import format_size
 from ..._task.wait import wait_until
 from ..._wsman import cim
@@ -233,14 +233,15 @@ def fresh(host: Target, name: str, params: Mapping[str, Any], wanted: Wanted, ru
 def plan_new(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
     """The steps to a VM that doesn't exist yet: creating it, correcting values that the host adjusted, adding to it."""
     _check_home(parts.host, params["path"])
-    innate, name = _plan(parts, wanted, INNATE), parts.vm.name
+    innate, added, name = _plan(parts, wanted, INNATE), _plan(parts, wanted, ADDED), parts.vm.name
     after: dict[str, Any] = {"state": "present", "name": name, "generation": params["generation"] or 2}
     after |= {"path": params["path"]} if params["path"] is not None else {}
-    after |= diff(step for step in innate if step.changes)["after"]
+    merge(after, {"memory": memory.amounts(parts.planned_memory)})  # also what the task leaves to the defaults
+    merge(after, diff(step for step in innate if step.changes)["after"])
     what = f"create the VM '{name}'"
     create = Step(what, {"state": "absent"}, after, lambda: _create(parts, params, wanted, what))
     adjust = Step(f"adjust the settings of {parts.vm}", {}, {"state": "present"}, lambda: _adjust(parts, wanted))
-    return [create, adjust, *_plan(parts, wanted, ADDED)]
+    return [create, adjust, *added]
 
 
 def _check_home(host: Target, path: str | None) -> None:
@@ -316,7 +317,7 @@ def _resources(processor_options: Mapping[str, Any], memory_options: Mapping[str
     """Processor and memory as embedded instances that the VM is created with."""
     given = (
         (PROCESSOR, table.values(table.changes(processor.PROPERTIES, {}, processor_options))),
-        (MEMORY, memory.fresh_values(memory_options) if memory_options else {}),
+        (MEMORY, memory.fresh_values(memory_options)),
     )
     return [cim.embedded(cls, {"InstanceID": _TEMPLATES[cls.name], **values}) for cls, values in given if values]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._task.units import parse_size
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
@@ -171,7 +172,8 @@ def test_a_whole_vm_of_generation_1(lab: Lab) -> None:
 def test_the_smallest_task(lab: Lab) -> None:
     """A name alone makes a VM; its generation is 2, and Hyper-V chooses the rest."""
     result = lab.apply("vm", name="small01")
-    assert result["diff"]["after"] == {"state": "present", "name": "small01", "generation": 2}
+    memory = {"dynamic": True, "startup": "1GB", "minimum": "512MB", "maximum": "1TB"}
+    assert result["diff"]["after"] == {"state": "present", "name": "small01", "generation": 2, "memory": memory}
     assert lab.vm("small01").generation == 2
 
 
@@ -602,3 +604,32 @@ def test_a_secure_boot_template_that_the_host_lacks(lab: Lab) -> None:
 @real_host
 def test_a_version_that_the_host_does_not_know(lab: Lab) -> None:
     lab.refuses("vm", "VM 'new01' can't have configuration version 99.0", name="new01", version="99.0")
+
+
+# ---- the memory of a new VM ----
+
+DYNAMIC = {"dynamic": True, "startup": "1GB", "minimum": "512MB", "maximum": "1TB"}
+NEW_MEMORY: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, DYNAMIC),
+    ({"memory": {"priority": 20}}, {**DYNAMIC, "priority": 20}),
+    ({"memory": {"startup": "4GB"}}, {**DYNAMIC, "startup": "4GB"}),
+    ({"memory": {"startup": "256MB", "minimum": "128MB"}}, {**DYNAMIC, "startup": "256MB", "minimum": "128MB"}),
+    ({"memory": {"dynamic": True, "maximum": "2GB"}}, {**DYNAMIC, "maximum": "2GB"}),
+    ({"memory": {"dynamic": False}}, {"dynamic": False, "startup": "1GB"}),
+    ({"memory": {"dynamic": False, "startup": "256MB"}}, {"dynamic": False, "startup": "256MB"}),
+    ({"nesting": {"static_memory": True, "minimum_startup_memory": "4GB"}}, {"dynamic": False, "startup": "4GB"}),
+]
+
+
+@pytest.mark.parametrize(("options", "memory"), NEW_MEMORY)
+def test_the_diff_shows_the_memory_that_a_new_vm_has(lab: Lab, options: dict[str, Any], memory: dict[str, Any]) -> None:
+    result = lab.apply("vm", name="new01", **options)
+    assert result["diff"]["after"]["memory"] == memory
+    now = lab.info("new01", "memory")["memory"]
+    shown = {name: value if isinstance(value, (bool, int)) else parse_size(value) for name, value in memory.items()}
+    assert {name: now[name] for name in shown} == shown
+
+
+def test_a_new_vm_with_less_memory_than_the_default_minimum_is_refused(lab: Lab) -> None:
+    words = ("memory.startup: VM 'new01' would get minimum 512MB, startup 256MB", "'dynamic: false' for static memory")
+    lab.refuses("vm", *words, name="new01", memory={"startup": "256MB"})

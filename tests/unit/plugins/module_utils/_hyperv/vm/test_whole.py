@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -17,9 +18,10 @@ from ansible_collections.nested.hyperv.plugins.module_utils._task.session import
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.cim import CimClass
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests.simulator.hyperv.settings.memory import Memory
 
 MODEL: dict[str, Any] = {"hosts": [{"name": "hv01"}]}
-# The host's own values; a task that sets any memory option of a new VM writes all of the memory.
+# The host's own values.
 CHOSEN_BY_HOST = {"automatic"}
 
 
@@ -57,11 +59,22 @@ def test_a_vm_that_does_not_exist_yet_is_predicted_as_the_host_creates_it(
     assert predicted.adapters == real.adapters == []
 
 
-def test_the_memory_of_a_new_vm_does_not_depend_on_the_host_if_any_of_it_is_set(lab: Lab, host: Target) -> None:
-    lab.succeeds("vm", name="new01", memory={"priority": 80})
+@pytest.mark.parametrize(
+    ("options", "differing"), [({}, {}), ({"memory": {"priority": 80}}, {"Weight": 8000})], ids=["none", "priority"]
+)
+def test_the_memory_of_a_new_vm_does_not_depend_on_the_host(
+    lab: Lab, host: Target, options: dict[str, Any], differing: dict[str, Any]
+) -> None:
+    """The diff of a new VM shows its memory, so the host has no say in it."""
+    install = Memory.install_vm
+
+    def install_static(kind: Memory, vm: Any, spec: dict[str, Any]) -> None:
+        install(kind, vm, {**spec, "memory": {**spec["memory"], "DynamicMemoryEnabled": False, "Reservation": 1024}})
+
+    with mock.patch.object(Memory, "install_vm", install_static):
+        lab.succeeds("vm", name="new01", **options)
     real = fetch_all(Parts(host, find.fetch(host, "new01", None)), [])
-    assert differences({**memory.FRESH, "Weight": 8000}, real.memory) == {}
-    assert real.memory["Reservation"] == 512
+    assert differences({**memory.FRESH, **differing}, real.memory) == {}
 
 
 @pytest.mark.parametrize("name", ["a", "n" * 100, " a "])
