@@ -4,7 +4,7 @@
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
-# make rules  the page of the support rules (docs/support_rules.md), from their data
+# make rules  the pages of the support rules and of the privileges (docs), from their data
 # make profile  files, functions and moves between files of three tasks
 #
 # Needs git, make and python3 (3.11 or newer, with venv). Everything else goes into .venv and .build.
@@ -111,7 +111,8 @@ faults: $(VENV)/test.stamp $(LINK)
 	python -m tests.faults
 
 rules: $(VENV)/test.stamp $(LINK)
-	PYTHONPATH='$(CURDIR)/.build' python -m ansible_collections.nested.hyperv.tests.harness.support_rules
+	for page in support_rules privileges; do \
+	    PYTHONPATH='$(CURDIR)/.build' python -m ansible_collections.nested.hyperv.tests.harness.$$page || exit 1; done
 
 profile: $(VENV)/run.stamp $(LINK)
 	@python -m tests.benchmarks.profile

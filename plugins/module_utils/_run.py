@@ -10,12 +10,14 @@ from importlib import import_module
 from typing import Any
 
 from ._hyperv.explain import explain
+from ._policy.privileges import remedy
 from ._task.errors import TaskError
 from ._task.given import check_given
 from ._task.session import JOB_TIMEOUT, Target, Task, silent
 from ._task.wait import check_timeouts
 from ._wsman.client import Client, ConnectionOptions, connect
 from ._wsman.faults import (
+    AccessDenied,
     AuthenticationFailed,
     BadAnswer,
     CertificateInvalid,
@@ -119,6 +121,8 @@ def sentence(error: HostError, answered: bool = False) -> str:
     if explained := explain(error):
         return explained
     message = error.message.rstrip(".")
+    if isinstance(error, AccessDenied):
+        return f"{message}. {remedy(error.resource, by_service=error.wmi_status is None)}"
     kinds = ((kind, text) for kind, text in _WAYS_OUT if not answered or kind in (BadAnswer, OperationTimeout))
     way_out = next((text for kind, text in kinds if isinstance(error, kind)), "")
     if isinstance(error, ConnectionFailed) and (error.sent or answered):  # host and port are right

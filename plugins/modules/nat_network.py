@@ -15,6 +15,9 @@ description:
     without MAC address spoofing (see O(nested.hyperv.vm_nesting#module:network)), which is the only way in public
     clouds.
   - Before any change, the network is checked against the existing NATs, addresses and routes of the host.
+  - NATs and static mappings require an administrator of the host. The task is refused before any change if the user is
+    not an administrator; membership in Hyper-V Administrators is not enough. Host addresses likely require an
+    administrator, too, which is not measured.
 options:
   name:
     description: Name of the NAT, compared without case. Corresponds to C(New-NetNat -Name).
@@ -216,7 +219,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv import jobs
 from ..module_utils._hyperv.network import nat, nat_plan
-from ..module_utils._policy.rules.nat import ONE_NAT
+from ..module_utils._policy.rules.nat import NAT_RIGHTS, ONE_NAT
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task
@@ -233,9 +236,9 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     wanted, absent = nat.parse(task.params), task.params["state"] == "absent"
     network = nat.fetch(host, wanted)
     if absent:
-        steps = nat_plan.plan_removal(host, network, wanted, task.params["force"])
+        steps = nat_plan.plan_removal(host, network, wanted, task.params["force"], NAT_RIGHTS)
     else:
-        steps = nat_plan.plan(host, network, wanted, ONE_NAT)
+        steps = nat_plan.plan(host, network, wanted, ONE_NAT, NAT_RIGHTS)
 
     def outcome() -> dict[str, Any]:
         after = nat.fetch_again(host, network, wanted) if steps else network

@@ -214,8 +214,8 @@ def test_options_are_checked_before_the_host_is_queried(
         ("bare", {}, ("Hyper-V is not installed on this host", "vmms")),
         ("stopped", {}, ("management service (vmms) doesn't run", "start it")),
         ("hv01", {"ansible_user": "reader"}, ("sees nothing of Hyper-V", "'Hyper-V Administrators' group")),
-        ("hv01", {"ansible_user": "nobody"}, ("not allowed", "'Hyper-V Administrators' group")),
-        ("strict", {"ansible_user": "reader"}, ("not allowed", "'Hyper-V Administrators' group")),
+        ("hv01", {"ansible_user": "nobody"}, ("not allowed", "'Remote Management Users' and 'Hyper-V Administrators'")),
+        ("strict", {"ansible_user": "reader"}, ("not allowed", "'Hyper-V Administrators'")),
     ],
 )
 @pytest.mark.parametrize(("module", "args"), [("vm_info", {}), ("vm_memory", {"name": "web01", "startup": "4GB"})])

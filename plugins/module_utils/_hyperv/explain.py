@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .._wsman.faults import AccessDenied, Fault, HostError, InvalidClass
+from .._wsman.faults import Fault, HostError, InvalidClass
 
 # WBEM_E_PROVIDER_FAILURE, _NOT_FOUND, _LOAD_FAILURE: WMI reaches no provider behind a class that exists.
 _NO_PROVIDER = {0x80041004, 0x80041011, 0x80041013}
@@ -27,6 +27,4 @@ def explain(error: HostError) -> str:
         return (
             f"Hyper-V's management service (vmms) doesn't run on this host; start it and run the task again ({message})"
         )
-    if isinstance(error, AccessDenied):
-        return f"{message}. The user must be an administrator of the host, or in its 'Hyper-V Administrators' group"
     return ""

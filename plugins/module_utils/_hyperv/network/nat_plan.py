@@ -16,6 +16,7 @@ from ..._task.journal import taken_back
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.cim import CimClass, Instance
+from ..host import rights
 from ..schema import NET_NAT, NET_NAT_MAPPING
 from . import switch, switch_plan
 from .host_network import add_address, interface, parse_network, remove_address, verified, wait_for_adapter
@@ -155,25 +156,31 @@ def _check_own_port(host: Target, missing: Iterable[StaticMapping]) -> None:
             )
 
 
+def _check_rights(host: Target, of_nat: list[Step], rule: Rule) -> None:
+    """Raise Refused if the user may not do what is planned with the NAT; one request, and none if nothing is."""
+    if of_nat and rights.is_administrator(host) is False:
+        raise Refused(
+            f"the user may not {of_nat[0].what}: {rule.message} (rule {rule.id}). {rule.remedy}", **rule.details()
+        )
+
+
 # ---- planning ----
 
 
-def plan(host: Target, network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> list[Step]:
+def plan(host: Target, network: HostNetwork, wanted: WantedNat, one_nat: Rule, nat_rights: Rule) -> list[Step]:
     """The steps that create switch, address, NAT and mappings, as far as they are missing, in this order.
 
-    ``one_nat`` is the support rule behind the refusal of a second NAT. Raises Missing, Refused.
+    ``one_nat`` and ``nat_rights`` are the support rules behind the refusal of a second NAT, and of users who may not
+    create one. Raises Missing, Refused.
     """
     _check_switch(network, wanted, wanted.manage_switch)
     _check_nats(network, wanted, one_nat)
-    steps = [
-        *_plan_switch(host, network, wanted),
-        *_plan_address(host, network, wanted),
-        *_plan_nat(host, network, wanted),
-        *_plan_mappings(host, network, wanted),
-    ]
+    of_nat = [*_plan_nat(host, network, wanted), *_plan_mappings(host, network, wanted)]
+    steps = [*_plan_switch(host, network, wanted), *_plan_address(host, network, wanted), *of_nat]
     if steps:  # a NAT that needs no change is not checked again
         _check_overlap(network, wanted)
         _check_mappings(network, wanted)
+        _check_rights(host, of_nat, nat_rights)
     return steps
 
 
@@ -232,7 +239,7 @@ def _plan_mappings(host: Target, network: HostNetwork, wanted: WantedNat) -> lis
     ]
 
 
-def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: bool) -> list[Step]:
+def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: bool, nat_rights: Rule) -> list[Step]:
     """The steps that remove the NAT with its mappings, and the internal switch or the host's addresses in the prefix.
 
     A task that failed can be run again: the NAT, which knows the prefix, is removed after the addresses, and the
@@ -256,7 +263,9 @@ def plan_removal(host: Target, network: HostNetwork, wanted: WantedNat, force: b
     elif wanted.manage_switch and current:
         host.warn(f"{host.name}: {current} is not removed: this task creates and removes internal switches only")
     addresses = [] if removal else _plan_address_removal(host, network, wanted)
-    return [*addresses, *_plan_nat_removal(host, network, wanted), *removal]
+    of_nat = _plan_nat_removal(host, network, wanted)
+    _check_rights(host, of_nat, nat_rights)
+    return [*addresses, *of_nat, *removal]
 
 
 def _plan_nat_removal(host: Target, network: HostNetwork, wanted: WantedNat) -> list[Step]:

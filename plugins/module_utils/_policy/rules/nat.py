@@ -68,10 +68,10 @@ ONE_NAT = Rule(
 NAT_RIGHTS = Rule(
     "nat-rights",
     checks="The user may create NATs",
-    message="only administrators of the host may create NATs and their static mappings; membership in Hyper-V "
-    "Administrators is not enough. Host addresses and external switches likely need an administrator as well, which "
-    "has not been measured",
-    remedy="Let an administrator of the host run tasks of nat_network; the other modules need no administrator",
+    message="only administrators of the host may change NATs and their static mappings (root/StandardCimv2); "
+    "membership in Hyper-V Administrators is not enough, and likely not for host addresses and external switches "
+    "either",
+    remedy="Run tasks of nat_network as an administrator of the host; docs/privileges.md lists the rights by module",
     source=_SETUP,
     check=_rights,
     reads=("host.rights",),

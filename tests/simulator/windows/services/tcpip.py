@@ -80,7 +80,9 @@ class TcpIp(Service):
         return _switch_on(call, True)
 
     def create(self, call: Call) -> tuple[int, dict[str, Any]]:
-        """MSFT_NetIPAddress.Create and MSFT_NetRoute.Create, both static."""
+        """MSFT_NetIPAddress.Create and MSFT_NetRoute.Create, both static; for administrators (WIN-10)."""
+        if call.user is not None and not call.user.administrator:
+            raise CimError(errors.ACCESS_DENIED, operation="ExecMethod", parameter_info=call.cls.name)
         return _create_address(call) if call.cls.name == ADDRESS else _create_route(call)
 
     # --- WS-Transfer writes

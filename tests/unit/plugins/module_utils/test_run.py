@@ -36,7 +36,32 @@ CIMV2 = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/Win32_Operatin
         (
             faults.AccessDenied(FaultParts(wsman_code=5, reason="Access is denied. "), resource=V2),
             "Msvm_ComputerSystem: the user is not allowed to do this: Access is denied (code 5). The user must be",
-            "'Hyper-V Administrators' group",
+            "in its groups 'Remote Management Users' and 'Hyper-V Administrators'",
+        ),
+        (
+            faults.AccessDenied(FaultParts(wmi_status=0x80041003), resource=V2),
+            "Msvm_ComputerSystem: the user is not allowed to do this",
+            "in its 'Hyper-V Administrators' group",
+        ),
+        (
+            faults.AccessDenied(FaultParts(wmi_status=0x80041003), resource=CIMV2),
+            "Win32_OperatingSystem: the user is not allowed to do this",
+            "on the namespace root/cimv2 (wmimgmt.msc)",
+        ),
+        *(
+            (
+                faults.AccessDenied(
+                    parts, resource=CIMV2.replace("cimv2/Win32_OperatingSystem", "standardCIMV2/MSFT_NetNat")
+                ),
+                "MSFT_NetNat: the user is not allowed to do this",
+                "the group 'Hyper-V Administrators' is not enough in the namespace root/standardCIMV2",
+            )
+            for parts in (FaultParts(wmi_status=0x80041003), FaultParts(wsman_code=0x80070005))
+        ),
+        (
+            faults.AccessDenied(FaultParts(), resource="http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"),
+            "cmd: the user is not allowed to do this",
+            "in its groups 'Remote Management Users' and 'Hyper-V Administrators'",
         ),
     ],
 )

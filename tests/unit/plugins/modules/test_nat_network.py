@@ -382,3 +382,72 @@ def test_on_a_vm_that_is_a_host_itself() -> None:
         assert inner.facts("network")["nats"][0]["prefix"] == "192.168.100.0/24"
         assert outer.facts("network")["nats"] == []
         inner.refuses(MODULE, "192.168.100.0/24 already", name="other", switch="NAT", address="192.0.2.1/24")
+
+
+# ---- users who are no administrators ----
+
+OPERATOR = {
+    "name": "operator",
+    "password": "Oper4tor!",
+    "groups": ["Hyper-V Administrators", "Remote Management Users"],
+}
+ADMINISTRATOR = {"name": "administrator", "password": "Passw0rd!"}
+WITH_USERS = {"hosts": [{**host, "users": [ADMINISTRATOR, OPERATOR]} for host in MODEL["hosts"]]}
+RULE = "(rule nat-rights)"
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        ({**LAB, "manage_switch": True}, "create the NAT 'lab' for 192.168.100.0/24"),
+        ({**LAB, "switch": "Internal"}, "create the NAT 'lab' for 192.168.100.0/24"),
+        ({**LAB, "switch": "Internal", "static_mappings": [SSH]}, "create the NAT 'lab' for 192.168.100.0/24"),
+    ],
+)
+def test_a_nat_is_refused_before_the_first_write(args: dict[str, Any], what: str) -> None:
+    with open_lab(WITH_USERS) as lab:
+        result = lab.by("operator").refuses(MODULE, f"the user may not {what}: ", RULE, "root/StandardCimv2", **args)
+        assert result["rule"] == "nat-rights"
+        assert result["source"].startswith("https://")
+        lab.apply(MODULE, **args)
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        ({**LAB, "static_mappings": [SSH]}, "set the static mappings of NAT 'lab'"),
+        ({"name": "lab", "state": "absent"}, "remove NAT 'lab'"),
+        ({"name": "lab", "state": "absent", "manage_switch": True, "force": True}, "remove NAT 'lab'"),
+    ],
+)
+def test_changes_of_a_nat_are_refused_before_the_first_write(args: dict[str, Any], what: str) -> None:
+    with open_lab(WITH_USERS) as lab:
+        lab.apply(MODULE, **LAB | {"switch": "Internal"})
+        lab.by("operator").refuses(
+            MODULE, f"the user may not {what}: ", RULE, **{"switch": "Internal", **args} | {"switch": "Internal"}
+        )
+
+
+def test_rights_are_asked_for_only_if_the_nat_changes() -> None:
+    with open_lab(WITH_USERS) as lab:
+        args = {**LAB, "switch": "Internal"}
+        lab.succeeds(MODULE, **args)
+        assert [entry.method for entry in lab.requests].count("CheckAccess") == 1
+        operator = lab.by("operator")
+        operator.leaves_alone(MODULE, **args)
+        assert "CheckAccess" not in [entry.method for entry in lab.requests]
+        operator.fails(
+            MODULE, "the group 'Hyper-V Administrators' is not enough", **{**args, "address": "192.168.100.9/24"}
+        )
+
+
+@pytest.mark.parametrize("fault", ["AccessDenied", "InternalError", "DestinationUnreachable"])
+def test_a_host_that_does_not_say_what_the_user_may_do(fault: str) -> None:
+    """The task goes on, and the first write that the host denies ends it."""
+    with open_lab(WITH_USERS) as lab:
+        lab.sim.faults.add(simulator.Rule(do="fault", fault=fault, method="CheckAccess", times=0))
+        lab.apply(MODULE, **LAB | {"switch": "Internal"})
+        lab.apply(MODULE, name="lab", switch="Internal", state="absent")
+        lab.by("operator").fails(
+            MODULE, "not allowed", "'Hyper-V Administrators' is not enough", **LAB | {"switch": "Internal"}
+        )
