@@ -120,13 +120,13 @@ def _wait(host: Target, job: Reference, what: str, details: dict[str, Any]) -> N
         done = reached_within(host, ended, host.job_timeout, what, percent)
     except NotFound as error:
         # A finished job is kept for five minutes; one that is gone ended without us seeing how.
-        raise Unanswered(f"the job that was to {what} is gone", **details) from error
+        raise Unanswered(f"The job that was to {what} is gone", **details) from error
     except WSManError as error:
-        raise Unanswered(f"the connection was lost while the host was to {what}: {error.message}", **details) from error
+        raise Unanswered(f"The connection was lost while the host was to {what}: {error.message}", **details) from error
     if not done:
         name, timeout = state["ElementName"] or job.class_name, host.job_timeout
         raise Unanswered(
-            f"the host's job '{name}', which is to {what}, has not ended after {timeout} s (job_timeout): it is at "
+            f"The host's job '{name}', which is to {what}, has not ended after {timeout} s (job_timeout): it is at "
             f"{percent()}. Look at its object in Hyper-V Manager, and at the event log Hyper-V-VMMS and the job "
             f"({job.class_name} {job.keys['InstanceID']}) on the host",
             **details,

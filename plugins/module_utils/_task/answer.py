@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from .._wsman.faults import HostError, OperationTimeout, WSManError, is_passing, may_have_run
@@ -83,6 +84,16 @@ def uncertain(what: str, lost: HostError) -> Unanswered:
     may_have_written(what)
     text = f"could not learn how this ended: {what}. {_sentence(lost)} It may have been done, or may still be done"
     return Unanswered(f"{text}. Run the task again, which looks at the host first", **lost.details)
+
+
+@contextmanager
+def before_again(advice: str) -> Iterator[None]:
+    """Add to the error about a write that may have been done what to do before the task is run again."""
+    try:
+        yield
+    except Unanswered as error:
+        error.message = f"{error.message.rstrip('.')}. {advice}"
+        raise
 
 
 def _sentence(error: HostError) -> str:

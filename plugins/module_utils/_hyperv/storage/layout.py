@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..._task.answer import Output
+from ..._task.answer import Output, before_again
 from ..._task.errors import Refused
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
@@ -335,7 +335,8 @@ def eject(host: Target, vm: VM, drive: Drive) -> None:
 def detach(host: Target, vm: VM, layout: Layout, drive: Drive) -> None:
     """Remove medium and drive, in this order: hosts refuse the other one. The medium is put back if the drive stays."""
     before = position()
-    eject(host, vm, drive)
+    with before_again(f"If '{drive.path}' is not in the drive any more, name the drive by its place: {drive.place}"):
+        eject(host, vm, drive)
     what = f"remove the {drive.kind} drive at {drive.place} from {vm}"
 
     def undo() -> None:

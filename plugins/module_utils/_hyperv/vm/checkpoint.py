@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..._task.answer import Output
+from ..._task.answer import Output, before_again
 from ..._task.errors import Ambiguous, Invalid, MethodFailed, Missing, Refused
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
@@ -166,15 +166,16 @@ def create(host: Target, vm: VM, name: str, kind: str | None) -> Checkpoint:
     known = {checkpoint.id.lower() for checkpoint in query(host, vm)}
     before = position()
     options = cim.embedded(CHECKPOINT_SETTINGS, {"ConsistencyLevel": TYPES[kind]}) if kind else ""
-    answer = jobs.call(
-        host,
-        CHECKPOINT_SERVICE,
-        "CreateSnapshot",
-        {"AffectedSystem": vm.reference, "SnapshotSettings": options, "SnapshotType": _FULL},
-        returns={"ResultingSnapshot": "ref"},
-        what=f"create a checkpoint of {vm}",
-        look=lambda: _look_for_new(host, vm, known),
-    )
+    with before_again("Before, delete the checkpoint that may appear under the name that Hyper-V gives it"):
+        answer = jobs.call(
+            host,
+            CHECKPOINT_SERVICE,
+            "CreateSnapshot",
+            {"AffectedSystem": vm.reference, "SnapshotSettings": options, "SnapshotType": _FULL},
+            returns={"ResultingSnapshot": "ref"},
+            what=f"create a checkpoint of {vm}",
+            look=lambda: _look_for_new(host, vm, known),
+        )
     new = None
 
     def undo() -> None:

@@ -62,6 +62,27 @@ def test_a_job_without_end_ends_the_task_with_what_to_look_at(
         assert lab.sim.clock.seconds() - before <= (timeout or 1800) + 120
 
 
+@pytest.mark.parametrize(
+    ("job", "module", "task", "advice"),
+    [
+        ("snapshot", "vm_checkpoint", {"vm": "web01", "name": "before"}, "Before, delete the checkpoint"),
+        (
+            "remove_resources",
+            "vm_dvd_drive",
+            {"vm": "web01", "path": r"C:\ISO\a.iso", "state": "absent", "allow_power_cycle": True},
+            "name the drive by its place: scsi 0:5",
+        ),
+    ],
+)
+def test_a_job_that_ends_too_late_for_the_next_run_comes_with_advice(
+    job: str, module: str, task: dict[str, Any], advice: str
+) -> None:
+    web01 = {**MODEL["hosts"][0]["vms"][0], "dvd_drives": [{"path": r"C:\ISO\a.iso", "location": 5}]}
+    host = {"name": "hv01", "files": [{"path": r"C:\ISO\a.iso", "size": "1GB"}], "vms": [web01]}
+    with open_lab({"hosts": [host]}, jobs={"delays": {job: 36_000}}) as lab:
+        lab.fails(module, "Run the task again", advice, **task)
+
+
 def test_a_power_cycle_whose_vm_never_starts_says_that_it_may_be_off() -> None:
     with open_lab(MODEL, jobs={"delays": {"start": 36_000}}) as lab:
         words = "VM 'web01' may go off; start it with state: running"
