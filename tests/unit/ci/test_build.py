@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-PARTS = {"CHANGELOG.md", "LICENSE", "README.md", "changelogs", "meta", "playbooks", "plugins", "roles"}
+PARTS = {"CHANGELOG.md", "docs", "LICENSE", "README.md", "changelogs", "meta", "playbooks", "plugins", "roles"}
 
 
 def run(*command: str | Path, **environment: str) -> str:
