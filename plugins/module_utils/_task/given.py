@@ -13,8 +13,8 @@ from .errors import Invalid, join
 
 def check_given(params: Mapping[str, Any], may_be_empty: Container[str] = ()) -> None:
     """Raise Invalid for a text that is empty or blank, unless the full path of its option is in ``may_be_empty``."""
-    for option, value in _texts(params):
-        if not value.strip() and option not in may_be_empty:
+    for names, value in _texts(params):
+        if not value.strip() and (option := join(*names)) not in may_be_empty:
             raise Invalid(
                 "is empty, which selects nothing. Set a value, or omit the option (default(omit) for a variable that "
                 "may be undefined)",
@@ -22,13 +22,13 @@ def check_given(params: Mapping[str, Any], may_be_empty: Container[str] = ()) ->
             )
 
 
-def _texts(value: Any, option: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in the options with the path of its option."""
+def _texts(value: Any, *names: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text in the options with the names on the way to its option."""
     if isinstance(value, str):
-        yield option, value
+        yield names, value
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _texts(inner, join(option, name))
+            yield from _texts(inner, *names, name)
     elif isinstance(value, list):
         for entry in value:
-            yield from _texts(entry, option)
+            yield from _texts(entry, *names)
