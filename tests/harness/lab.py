@@ -152,12 +152,16 @@ def _predictable(result: Mapping[str, Any]) -> dict[str, Any]:
 def open_lab(
     model: str | Path | Mapping[str, Any], host: str = "hv01", *, jobs: Mapping[str, Any] | None = None
 ) -> Iterator[Lab]:
-    """Start a model, whose hosts answer methods with these `jobs`; time passes only when a task waits."""
+    """Start a model, whose hosts answer methods with these `jobs`; time passes only when a task waits.
+
+    A class that hosts have and the simulator lacks is an error of its own (strict), so that no code path of the client
+    is taken only because of the simulator.
+    """
     if jobs and isinstance(model, Mapping):
         model = copy.deepcopy(dict(model))
         for spec in model["hosts"]:
             spec["jobs"] = dict(jobs)
-    with simulator.start(model) as sim, waiting_advances(sim.clock):
+    with simulator.start(model, strict=True) as sim, waiting_advances(sim.clock):
         try:
             yield Lab(sim, host)
         finally:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import WSManError
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import collection
-from ansible_collections.nested.hyperv.tests.harness.lab import waiting_advances
+from ansible_collections.nested.hyperv.tests.harness.lab import open_lab, waiting_advances
 from ansible_collections.nested.hyperv.tests.harness.task import check_result, named_options
 
 
@@ -67,3 +69,12 @@ def test_a_pause_advances_the_clock_of_the_simulation_and_nothing_else_does() ->
         time.sleep(3600)
         assert sim.clock.since(now).total_seconds() == pytest.approx(3600)
         assert time.monotonic() - begin == pytest.approx(3600)
+
+
+def test_a_class_that_only_the_simulator_lacks_is_no_unknown_class_to_the_client() -> None:
+    """Otherwise a test would pass on a path of the client for old hosts."""
+    with open_lab({"hosts": [{"name": "hv01"}]}) as lab:
+        address = lab.sim.endpoints["hv01"]
+        options = ConnectionOptions(address.http, "ntlm", address.user, address.password)
+        with connect(options) as client, pytest.raises(WSManError, match="simulat"):
+            client.wql("root/cimv2", "SELECT * FROM Win32_TimeZone")
