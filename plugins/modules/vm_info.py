@@ -38,10 +38,23 @@ options:
         report.
       - V(disks) contains the files of disks and DVD drives and their controller locations, V(checkpoints) the
         checkpoints of M(nested.hyperv.vm_checkpoint), V(firmware) the firmware settings of M(nested.hyperv.vm),
-        V(availability) failover cluster and replication. These four groups are not in the default.
+        V(availability) failover cluster and replication, V(security) the virtual TPM, and V(integration_services) the
+        integration services of M(nested.hyperv.vm). These six groups are not in the default.
     type: list
     elements: str
-    choices: [settings, nesting, processor, memory, network_adapters, guest, disks, checkpoints, firmware, availability]
+    choices:
+      - settings
+      - nesting
+      - processor
+      - memory
+      - network_adapters
+      - guest
+      - disks
+      - checkpoints
+      - firmware
+      - availability
+      - security
+      - integration_services
     default: [settings, nesting, processor, memory, network_adapters, guest]
 extends_documentation_fragment:
   - nested.hyperv._module
@@ -309,6 +322,12 @@ vms:
           description: Whether this is the checkpoint that the VM is based on.
           type: bool
           sample: true
+    checkpoint_type:
+      description:
+        - Type of the checkpoints of the VM, C(disabled), C(production), C(production_only) or C(standard). In group
+          V(checkpoints).
+      type: str
+      sample: production
     firmware:
       description: Firmware settings of the VM. In group V(firmware).
       type: dict
@@ -347,6 +366,22 @@ vms:
         - Whether Hyper-V Replica is enabled for the VM, C(enabled) is null if unknown. In group V(availability).
       type: dict
       sample: {enabled: false}
+    tpm:
+      description: Whether the VM has a virtual TPM, null if its host or version has none. In group V(security).
+      type: bool
+      sample: true
+    integration_services:
+      description:
+        - Whether each integration service of the VM is enabled, null for a service that the VM does not have. In group
+          V(integration_services).
+      type: dict
+      sample:
+        guest_service_interface: false
+        heartbeat: true
+        key_value_pair_exchange: true
+        shutdown: true
+        time_synchronization: true
+        vss: true
 """
 
 from dataclasses import replace

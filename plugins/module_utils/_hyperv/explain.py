@@ -19,12 +19,13 @@ def explain(error: HostError) -> str:
             "Hyper-V is not installed on this host, its management service (vmms) doesn't run, "
             f"or it is too old for this ({message})"
         )
-    if (
-        isinstance(error, Fault)
-        and "virtualization" in error.resource.lower()
-        and _NO_PROVIDER.intersection(error.codes)
-    ):
+    if has_no_provider(error) and "virtualization" in error.resource.lower():
         return (
             f"Hyper-V's management service (vmms) doesn't run on this host; start it and run the task again ({message})"
         )
     return ""
+
+
+def has_no_provider(error: HostError) -> bool:
+    """Whether the provider behind a class doesn't run, as Hyper-V's without its management service."""
+    return isinstance(error, Fault) and bool(_NO_PROVIDER.intersection(error.codes))

@@ -97,8 +97,9 @@ class Machine:
 
     @property
     def hypervisor_running(self) -> bool:
-        """Its own hypervisor runs; in a VM only when the extensions were exposed at boot."""
-        return self.hyperv and (self.inside is None or self.inside.guest.hypervisor_running)
+        """Its own hypervisor runs, if the boot entry lets it; in a VM only when the extensions were exposed at boot."""
+        launched = self.hyperv and self.spec["boot"].get("hypervisor_launch") != "off"
+        return launched and (self.inside is None or self.inside.guest.hypervisor_running)
 
     @property
     def logical_processors(self) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 from ..._task.session import Target
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Instance, Reference
-from ..._wsman.faults import FilterRefused, InvalidClass
+from ..._wsman.faults import Fault, FilterRefused, InvalidClass
+from ..explain import has_no_provider
 from ..network import host_network, nat, switch
 from ..network.ethernet import format_mac
 from ..schema import (
@@ -123,11 +124,15 @@ def fetch_settings(host: Target) -> Instance | None:
 
 
 def _absent(read: Callable[[], Any]) -> Any:
-    """The result of a read, or None if this Windows doesn't have the class or its namespace."""
+    """The result of a read, or None if this Windows doesn't have the class or its namespace, or its provider is off."""
     try:
         return read()
     except (InvalidClass, FilterRefused):
         return None
+    except Fault as fault:
+        if has_no_provider(fault):
+            return None
+        raise
 
 
 def _fetch_security(host: Target) -> dict[str, Any] | None:

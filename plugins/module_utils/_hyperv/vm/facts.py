@@ -25,6 +25,7 @@ from ..schema import (
     COMPUTER_SYSTEM,
     CONNECTION,
     GUEST_NETWORK,
+    INTEGRATION_SERVICES,
     KVP,
     KVP_ITEM,
     MEDIUM,
@@ -32,6 +33,7 @@ from ..schema import (
     PORT_SECURITY,
     PROCESSOR,
     RESOURCE,
+    SECURITY,
     SUMMARY,
     SWITCH,
     SYNTHETIC_ADAPTER,
@@ -41,16 +43,23 @@ from ..schema import (
 from ..storage import layout as layouts
 from ..storage.drive import describe as describe_drive
 from ..storage.layout import DISK, DVD, Layout
-from . import checkpoint, find, firmware, memory, processor
+from . import checkpoint, find, firmware, integration, memory, processor
 from .find import OFF, VM, of_vms, owner, state_word
 from .parts import generation, query_features, query_parts
-from .settings import NOTES
+from .settings import CHECKPOINT_TYPE, NOTES
 
 Row = Mapping[str, Any]
 Facts = dict[str, dict[str, Any]]  # facts by VM id
 
 GROUPS = ("settings", "nesting", "processor", "memory", "network_adapters", "guest")
-MORE_GROUPS = ("disks", "checkpoints", "firmware", "availability")  # returned only on request
+MORE_GROUPS = (
+    "disks",
+    "checkpoints",
+    "firmware",
+    "availability",
+    "security",
+    "integration_services",
+)  # returned only on request
 
 # Msvm_SummaryInformation.Heartbeat, and the RequestedInformation numbers of the columns that are read.
 HEARTBEATS = {2: "ok", 6: "error", 12: "no_contact", 13: "lost_contact", 15: "paused"}
@@ -81,6 +90,7 @@ _CHECKPOINT_COLUMNS = (
     "VirtualSystemType",
     "Parent",
     "CreationTime",
+    "UserSnapshotType",
 )
 
 
@@ -345,7 +355,7 @@ def _drives(reading: Reading, facts: Facts) -> None:
 
 
 def _checkpoints(reading: Reading, facts: Facts) -> None:
-    """One query returns the checkpoints and, in the VMs' own settings, the checkpoints that these are based on."""
+    """One query returns the checkpoints and, in the VMs' own settings, their type and the current checkpoint."""
     where = None
     if of_vms(reading.vms):
         where = " OR ".join(f"VirtualSystemIdentifier = {cim.quote(vm.id)}" for vm in reading.vms)
@@ -355,7 +365,10 @@ def _checkpoints(reading: Reading, facts: Facts) -> None:
         vm_id = (row["VirtualSystemIdentifier"] or "").upper()
         if "Snapshot:" in (row["VirtualSystemType"] or ""):
             rows.get(vm_id, []).append(row)
-        elif row["Parent"]:
+            continue
+        if vm_id in facts:
+            facts[vm_id]["checkpoint_type"] = CHECKPOINT_TYPE.read(row["UserSnapshotType"])
+        if row["Parent"]:
             current[vm_id] = cim.parse_path(row["Parent"]).keys["InstanceID"].lower()
     for vm in reading.vms:
         tree = checkpoint.arrange(rows[vm.id])
@@ -406,6 +419,20 @@ def _query_replication(reading: Reading) -> dict[str, int | None]:
     return {row["Name"].upper(): row["ReplicationMode"] for row in rows}
 
 
+def _security(reading: Reading, facts: Facts) -> None:
+    rows = reading.by_owner(SECURITY)
+    for vm in reading.vms:
+        facts[vm.id]["tpm"] = next((row["TpmEnabled"] for row in rows.get(vm.id, ())), None)
+
+
+def _integration(reading: Reading, facts: Facts) -> None:
+    for name, cls in INTEGRATION_SERVICES.items():
+        rows = reading.by_owner(cls)
+        for vm in reading.vms:
+            states = facts[vm.id].setdefault("integration_services", {})
+            states[name] = next((row["EnabledState"] == integration.ENABLED for row in rows.get(vm.id, ())), None)
+
+
 def _by_vm(rows: Iterable[Row]) -> dict[str, Row]:
     """The one row of a class by VM id."""
     return {owner(row["InstanceID"]): row for row in rows}
@@ -422,4 +449,6 @@ _READERS: tuple[tuple[set[str], Callable[[Reading, Facts], None]], ...] = (
     ({"checkpoints"}, _checkpoints),
     ({"firmware"}, _firmware),
     ({"availability"}, _availability),
+    ({"security"}, _security),
+    ({"integration_services"}, _integration),
 )

@@ -17,12 +17,11 @@ from .parts import Parts
 
 OPTIONS: dict[str, Any] = {name: {"type": "bool"} for name in INTEGRATION_SERVICES}
 
-_ENABLED, _DISABLED = 2, 3
+ENABLED, _DISABLED = 2, 3
 
 # The services of a VM that was just created: the guest service interface is the one that is off.
 FRESH: dict[str, dict[str, Any]] = {
-    name: {"EnabledState": _DISABLED if name == "guest_service_interface" else _ENABLED}
-    for name in INTEGRATION_SERVICES
+    name: {"EnabledState": _DISABLED if name == "guest_service_interface" else ENABLED} for name in INTEGRATION_SERVICES
 }
 
 
@@ -49,8 +48,8 @@ def _service_step(parts: Parts, name: str, enabled: bool) -> Step:
 
     def apply() -> None:
         instance_id = parts.integration[name]["InstanceID"]
-        values = {"EnabledState": _ENABLED if enabled else _DISABLED}
+        values = {"EnabledState": ENABLED if enabled else _DISABLED}
         resources.modify(parts.host, INTEGRATION_SERVICES[name], instance_id, values, what)
 
-    before = parts.integration[name]["EnabledState"] == _ENABLED
+    before = parts.integration[name]["EnabledState"] == ENABLED
     return Step(what, {name: before}, {name: enabled}, apply, (name,) if parts.vm.state == SAVED else ())

@@ -31,6 +31,7 @@ SECONDS = Kind(
 START_ACTIONS = {"nothing": 2, "restart_if_running": 3, "always": 4}
 STOP_ACTIONS = {"turn_off": 2, "save": 3, "shut_down": 4}
 CHECKPOINT_TYPES = {"disabled": 2, "production": 3, "production_only": 4, "standard": 5}
+CHECKPOINT_TYPE = choice(CHECKPOINT_TYPES)
 
 # Section of the options -> its properties; the section "" is the top level.
 SECTIONS: dict[str, tuple[Property, ...]] = {
@@ -41,7 +42,7 @@ SECTIONS: dict[str, tuple[Property, ...]] = {
     ),
     "automatic_stop": (Property("action", "AutomaticShutdownAction", choice(STOP_ACTIONS)),),
     "checkpoints": (
-        Property("type", "UserSnapshotType", choice(CHECKPOINT_TYPES)),
+        Property("type", "UserSnapshotType", CHECKPOINT_TYPE),
         Property("automatic", "AutomaticSnapshotsEnabled"),
     ),
     "firmware": firmware.PROPERTIES,

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.host import facts
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.harness.models import NETWORK_HOST as MODEL
+
+ALL = [*facts.GROUPS, *facts.MORE_GROUPS]
 
 
 def test_all_groups_of_a_host_are_returned(shared_lab: Lab) -> None:
@@ -86,6 +89,16 @@ def test_processor_flags_are_trusted_when_no_hypervisor_runs() -> None:
     assert found["processor"]["virtualization"]["monitor_mode"] is True
     assert found["hyperv"] is None
     assert found["network"]["switches"] == []
+
+
+def test_a_host_whose_hyperv_is_stopped_is_described() -> None:
+    with open_lab({"hosts": [{"name": "hv01", "services": {"vmms": "Stopped"}}]}) as lab:
+        found = lab.succeeds("host_info", include=ALL)["host"]
+    assert found["service"]["state"] == "stopped"
+    assert found["hyperv"] is None
+    assert found["network"]["switches"] == []
+    assert [row["rule"] for row in found["nesting"]["reasons"]] == ["hyperv-not-running"]
+    assert found["rights"]["hyperv_administrator"] is None
 
 
 @pytest.mark.parametrize("locale", ["ja-JP", "de-DE"])

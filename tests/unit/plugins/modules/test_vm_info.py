@@ -108,7 +108,7 @@ def test_each_class_is_read_once_for_all_vms(shared_lab: Lab, group: str, most: 
 def test_they_are_told_where_they_are_asked_for(shared_lab: Lab) -> None:
     assert not [one["name"] for one in shared_lab.run("vm_info")["vms"] if set(one) & {*PARTS, "dvd_drives"}]
     (one,) = shared_lab.run("vm_info", name=["uefi01"], include=PARTS)["vms"]
-    assert set(one) == {"id", "name", "state", "uptime", "dvd_drives", *PARTS}
+    assert set(one) == {"id", "name", "state", "uptime", "dvd_drives", "checkpoint_type", *PARTS}
 
 
 GROUPS = ["settings", "nesting", "processor", "memory", "network_adapters", "guest"]
@@ -205,3 +205,29 @@ def test_vms_older_than_the_certificates_of_2023() -> None:
         vms = {vm["name"]: vm for vm in lab.succeeds("vm_info", include=["firmware"])["vms"]}
     recent = {name: vm["firmware"]["certificates_2023"] for name, vm in vms.items()}
     assert recent == {"role01": False, "own01": None, "bios01": None}
+
+
+def test_what_an_evaluation_of_azure_stack_hci_reads() -> None:
+    vms = [
+        {
+            "name": "node01",
+            "system_settings": {"UserSnapshotType": 2},
+            "security": {"tpm": True},
+            "disabled_services": ["TimeSync"],
+        },
+        {"name": "other01"},
+        {"name": "bios01", "generation": 1},
+    ]
+    with open_lab({"hosts": [{"name": "hv01", "vms": vms}]}) as lab:
+        found = lab.succeeds("vm_info", include=["checkpoints", "security", "integration_services"])["vms"]
+        assert lab.cost() <= 18
+    rows = {vm["name"]: vm for vm in found}
+    assert {name: vm["checkpoint_type"] for name, vm in rows.items()} == {
+        "node01": "disabled",
+        "other01": "production",
+        "bios01": "production",
+    }
+    assert [rows[name]["tpm"] for name in ("node01", "other01", "bios01")] == [True, False, False]
+    time = {name: vm["integration_services"]["time_synchronization"] for name, vm in rows.items()}
+    assert time == {"node01": False, "other01": True, "bios01": True}
+    assert rows["other01"]["integration_services"]["guest_service_interface"] is False
