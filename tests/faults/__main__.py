@@ -42,6 +42,17 @@ def _parts(cases: Iterable[tuple[str, str, int]], size: int = 20) -> Iterator[li
         yield part
 
 
+def _tell_progress(told: int, done: int, total: int) -> int:
+    """Say how many runs are done, in a log once per 1,000; returns the number that was said last."""
+    if sys.stderr.isatty():
+        print(f"\r{done} of {total} runs", end="", file=sys.stderr, flush=True)
+    elif done - told >= 1000:
+        print(f"{done} of {total} runs", file=sys.stderr, flush=True)
+    else:
+        return told
+    return done
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
     parser.add_argument("--flow", action="append")
@@ -66,11 +77,11 @@ def main() -> int:
     if options.sample:
         cases = sorted(random.Random(options.seed).sample(cases, min(options.sample, len(cases))))
     verdicts: list[Any] = []
+    told = 0
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for part in pool.imap_unordered(judge_all, list(_parts(cases))):
             verdicts += part
-            if sys.stderr.isatty():
-                print(f"\r{len(verdicts)} of {len(cases)} runs", end="", file=sys.stderr, flush=True)
+            told = _tell_progress(told, len(verdicts), len(cases))
     rows = matrix.count(verdicts)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
