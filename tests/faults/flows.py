@@ -160,6 +160,10 @@ FLOWS = (
     Flow("vm_disk attach with controller", "vm_disk", {
         "vm": "web01", "path": r"C:\VMs\spare.vhdx", "controller_number": 1, **CYCLE,
     }),
+    Flow("vm_disk copy", "vm_disk", {"path": r"C:\VMs\copy.vhdx", "source": r"C:\VMs\spare.vhdx", "size": "20GB"}),
+    Flow("vm_disk convert", "vm_disk", {
+        "path": r"C:\VMs\spare.vhd", "source": r"C:\VMs\spare.vhdx", "type": "fixed",
+    }),
     Flow("vm_disk expand", "vm_disk", {"path": r"C:\VMs\spare.vhdx", "size": "20GB"}),
     Flow("vm_disk detach", "vm_disk", {"vm": "web01", "path": r"C:\VMs\data.vhdx", "state": "absent"}),
     Flow("vm_disk remove", "vm_disk", {

@@ -40,7 +40,7 @@ def shared_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def sim(request: pytest.FixtureRequest) -> Iterator[simulator.Simulation]:
     """The MODEL, started for one test in which time passes by itself, as for ansible-playbook."""
-    with simulator.start(request.module.MODEL) as sim:
+    with simulator.start(request.module.MODEL, strict=True) as sim:
         yield sim
 
 
