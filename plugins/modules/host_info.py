@@ -26,10 +26,11 @@ options:
       - V(nesting) contains the evaluation of nested virtualization support.
       - V(availability) contains failover cluster and live migration, V(boot) the boot configuration of the hypervisor
         and the service of Hyper-V, V(rights) the rights of the user on the host, V(volumes) the volumes with their free
-        space. These four groups are not in the default.
+        space, V(software) the services and updates of Windows that M(nested.hyperv.preflight) evaluates in a guest.
+        These five groups are not in the default.
     type: list
     elements: str
-    choices: [system, security, hyperv, network, features, nesting, availability, boot, rights, volumes]
+    choices: [system, security, hyperv, network, features, nesting, availability, boot, rights, volumes, software]
     default: [system, security, hyperv, network, features, nesting]
 extends_documentation_fragment:
   - nested.hyperv._module
@@ -39,6 +40,7 @@ notes:
     to this class over WS-Management is not confirmed on a real host. RV(host.boot) is null without access.
 seealso:
   - module: nested.hyperv.host
+  - module: nested.hyperv.preflight
   - module: nested.hyperv.vm_info
   - module: nested.hyperv.vm_nesting
 author:
@@ -215,8 +217,9 @@ host:
           sample: "8.0"
         reasons:
           description:
-            - Rules that are violated. A rule of severity C(fail) prevents nested virtualization, a rule of severity
-              C(warn) restricts it.
+            - Rules that are violated, with their severity for evaluation. A rule of severity C(fail) prevents nested
+              virtualization, a rule of severity C(warn) restricts it. M(nested.hyperv.preflight) evaluates all rules,
+              for production as well.
           type: list
           elements: dict
           sample:
@@ -274,6 +277,18 @@ host:
       elements: dict
       sample:
         - {name: "C:", free: 1099511627776, size: 2199023255552}
+    software:
+      description:
+        - Software that decides whether virtualization works in Windows. C(revision) is the number after the build of
+          Windows, C(pending_reboot) whether Windows waits for a restart, C(third_party) the services of virtualization
+          software of other vendors, and C(services) the start modes of services that WSL 2 and containers require, if
+          they exist. Null if hidden from the user. In group V(software).
+      type: dict
+      sample:
+        revision: 2582
+        pending_reboot: false
+        third_party: []
+        services: {HNS: manual, SharedAccess: manual, vmcompute: manual}
 """
 
 from typing import Any
@@ -304,25 +319,12 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     groups = set(task.params["include"])
     result = facts.fetch(host, groups)
     if groups & {"system", "nesting"}:
-        system = _fetch_system(host)
+        system = platform.completed(facts.fetch_system(host), lambda: facts.query_asset_tags(host))
         result |= system if "system" in groups else {}
         if "nesting" in groups:
             settings = facts.fetch_settings(host)
             result["nesting"] = evaluate.describe_host({**system, "hyperv": None if settings is None else {}})
     return {"changed": False, "host": result}
-
-
-def _fetch_system(host: Target) -> dict[str, Any]:
-    """The system's facts, with the names of its edition and of the platform that it is a VM of."""
-    system = facts.fetch_system(host)
-    system["os"]["edition"] = platform.EDITIONS.get(system["os"]["sku"] or 0)
-    machine = system["machine"]
-    name = platform.recognise(machine["manufacturer"] or "", machine["model"] or "")
-    if name == platform.HYPER_V and platform.is_azure(facts.query_asset_tags(host)):
-        name = platform.AZURE
-    machine |= {"virtual": name is not None, "platform": name}
-    system["level"] = 0 if name is None else 1
-    return system
 
 
 def main() -> None:

@@ -67,18 +67,21 @@ GOOD: Mapping[str, Any] = {
         "guest": {"os": "Windows Server 2022 Datacenter", "os_version": "10.0.20348"},
     },
     "guest": {
-        "os": {"build": 20348, "ubr": 4000, "type": "server", "sku": 8},
+        "os": {"build": 20348, "type": "server", "sku": 8},
         "features": {
             "VirtualMachinePlatform": "enabled",
             "Microsoft-Windows-Subsystem-Linux": "enabled",
             "Containers": "enabled",
             "Microsoft-Hyper-V": "enabled",
         },
-        "services": [],
-        "service_states": {"HNS": "manual", "vmcompute": "manual", "SharedAccess": "manual"},
+        "software": {
+            "revision": 4000,
+            "pending_reboot": False,
+            "third_party": [],
+            "services": {"HNS": "manual", "vmcompute": "manual", "SharedAccess": "manual"},
+        },
         "network": {"nats": [], "adapters": []},
         "cluster": {"member": False, "name": None},
-        "pending_reboot": False,
     },
 }
 

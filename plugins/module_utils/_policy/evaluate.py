@@ -36,8 +36,21 @@ def applicable(request: Request, about: Collection[str] = (HOST, VM, NESTED_VM, 
 
 def judge(facts: Facts, request: Request, ignore: Mapping[str, str] | None = None) -> Judgement:
     """All rules for a scenario and purpose, on a host and, if the facts have one, on a VM that is meant to nest."""
-    about = {HOST} | ({VM, NESTED_VM, GUEST} if facts.get("vm") else set()) | ({GUEST} if facts.get("guest") else set())
-    return _judge(facts, request, about, ignore or {})
+    return _judge(facts, request, _about(bool(facts.get("vm")), bool(facts.get("guest"))), ignore or {})
+
+
+def needed(request: Request, vm: bool, guest: bool) -> dict[str, set[str]]:
+    """The names of the facts that `judge` looks at, by `host`, `vm` and `guest`."""
+    names: dict[str, set[str]] = {"host": set(), "vm": set(), "guest": set()}
+    for rule in applicable(request, _about(vm, guest)):
+        for path in rule.reads:
+            side, _dot, name = path.partition(".")
+            names[side].add(name)
+    return names
+
+
+def _about(vm: bool, guest: bool) -> set[str]:
+    return {HOST} | ({VM, NESTED_VM, GUEST} if vm else set()) | ({GUEST} if guest else set())
 
 
 def survey(
@@ -94,6 +107,14 @@ def supported(findings: Iterable[Finding], strict: bool = False) -> bool:
 def is_failure(finding: Finding, strict: bool = False) -> bool:
     """Whether a finding keeps its host or VM from being supported."""
     return finding["ignored"] is None and finding["severity"] in ((FAIL, WARN) if strict else (FAIL,))
+
+
+def sentence(what: str, findings: Iterable[Finding], request: Request, strict: bool = False) -> str:
+    """Why something is not supported, with the way out of each finding."""
+    failed = [finding for finding in findings if is_failure(finding, strict)]
+    reasons = (f"{row['id']}: {row['message']}; found {row['observed']}. {row['remedy']}" for row in failed)
+    scenario = "" if request.scenario == ANY else f" of the scenario {request.scenario}"
+    return f"{what} is not supported for {request.purpose}{scenario}. {'. '.join(reasons)}"
 
 
 # ---- ignoring ----

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 HYPER_V, AZURE = "hyper-v", "azure"
 # Chassis asset tag of every VM in Azure.
@@ -77,3 +78,20 @@ def recognise(manufacturer: str, model: str) -> str | None:
 def is_azure(asset_tags: Iterable[str]) -> bool:
     """Whether a Hyper-V VM runs in Azure, from the asset tags of its chassis."""
     return AZURE_ASSET_TAG in asset_tags
+
+
+def completed(system: Mapping[str, Any], query_asset_tags: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    """The system's facts with the name of its edition, the platform that it is a VM of, and its level of nesting.
+
+    The asset tags of the chassis are only requested of Hyper-V VMs, which may be in Azure.
+    """
+    machine = system["machine"]
+    name = recognise(machine["manufacturer"] or "", machine["model"] or "")
+    if name == HYPER_V and is_azure(query_asset_tags()):
+        name = AZURE
+    return {
+        **system,
+        "os": {**system["os"], "edition": EDITIONS.get(system["os"]["sku"] or 0)},
+        "machine": {**machine, "virtual": name is not None, "platform": name},
+        "level": 0 if name is None else 1,
+    }

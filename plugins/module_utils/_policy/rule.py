@@ -128,3 +128,8 @@ def requires(path: str, fits: Callable[[Any], bool], found: Callable[[Any], str]
 def at_least(path: str, least: int, found: Callable[[Any], str]) -> Check:
     """A check that a number is large enough."""
     return requires(path, lambda value: value >= least, found)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 adapter``, ``2 adapters``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

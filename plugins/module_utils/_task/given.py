@@ -12,13 +12,16 @@ from .errors import Invalid, join
 
 
 def check_given(params: Mapping[str, Any], may_be_empty: Container[str] = ()) -> None:
-    """Raise Invalid for a text that is empty or blank, unless the full path of its option is in ``may_be_empty``."""
+    """Raise Invalid for a text that is empty or blank.
+
+    Unless the full path of its option, or of one that contains it, is in ``may_be_empty``.
+    """
     for names, value in _texts(params):
-        if not value.strip() and (option := join(*names)) not in may_be_empty:
+        if not value.strip() and not any(join(*names[:depth]) in may_be_empty for depth in range(1, len(names) + 1)):
             raise Invalid(
                 "is empty, which selects nothing. Set a value, or omit the option (default(omit) for a variable that "
                 "may be undefined)",
-                option=option,
+                option=join(*names),
             )
 
 

@@ -30,10 +30,10 @@ from ..schema import (
     VM_CAPABILITIES,
     VM_SETTINGS,
 )
-from . import availability, boot, capacity, rights, settings
+from . import availability, boot, capacity, rights, settings, software
 
 GROUPS = ("system", "security", "hyperv", "network", "features", "nesting")
-MORE_GROUPS = ("availability", "boot", "rights", "volumes")  # returned only on request
+MORE_GROUPS = ("availability", "boot", "rights", "volumes", "software")  # returned only on request
 
 # Windows features that have to do with virtualization; their names are the same in every language.
 FEATURES = (
@@ -259,4 +259,11 @@ _READERS: tuple[tuple[str, str, Callable[[Target], Any]], ...] = (
     ("boot", "service", boot.fetch_service),
     ("rights", "rights", rights.fetch),
     ("volumes", "volumes", _fetch_volumes),
+    ("software", "software", software.fetch),
 )
+
+# The group of each fact.
+GROUP_OF = {
+    **dict.fromkeys(("os", "processor", "memory", "hypervisor_present", "machine", "level"), "system"),
+    **{name: group for group, name, _read in _READERS},
+}

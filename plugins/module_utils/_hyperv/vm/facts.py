@@ -61,6 +61,18 @@ MORE_GROUPS = (
     "integration_services",
 )  # returned only on request
 
+# The group of each fact that isn't named like its group; the state of a VM is in none.
+GROUP_OF = {
+    "state": None,
+    "generation": "settings",
+    "version": "settings",
+    "dvd_drives": "disks",
+    "checkpoint_type": "checkpoints",
+    "tpm": "security",
+    "clustered": "availability",
+    "replication": "availability",
+}
+
 # Msvm_SummaryInformation.Heartbeat, and the RequestedInformation numbers of the columns that are read.
 HEARTBEATS = {2: "ok", 6: "error", 12: "no_contact", 13: "lost_contact", 15: "paused"}
 _NAME, _MEMORY_USAGE, _HEARTBEAT, _GUEST_OS, _MEMORY_AVAILABLE = 0, 103, 104, 106, 112

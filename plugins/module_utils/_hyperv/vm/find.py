@@ -148,10 +148,15 @@ def fetch(host: Target, name: str | None, id: str | None, options: tuple[str, st
         text = f"no VM has the {wanted}; vm_info without a name lists the VMs of this host"
         raise Missing(text, option=option, vm=name or id)
     if len(vms) > 1:
-        ids = sorted(vm.id for vm in vms)
-        text = f"{len(vms)} VMs share the {wanted}; choose one by '{by_id}': {', '.join(ids)}"
-        raise Ambiguous(text, option=option, vm=name or id, ids=ids)
+        raise ambiguous(name or "", [vm.id for vm in vms], options)
     return vms[0] if vms[0].state in LASTING else settled(host, vms[0])  # plans depend on its state
+
+
+def ambiguous(name: str, ids: list[str], options: tuple[str, str] = ("name", "id")) -> Ambiguous:
+    """The error about a name that the VMs of these ids share."""
+    by_name, by_id = options
+    text = f"{len(ids)} VMs share the name '{name}'; choose one by '{by_id}': {', '.join(sorted(ids))}"
+    return Ambiguous(text, option=by_name, vm=name, ids=sorted(ids))
 
 
 def query(host: Target, names: list[str] | None = None, ids: list[str] | None = None) -> list[VM]:

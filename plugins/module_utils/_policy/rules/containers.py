@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..platform import EDITIONS, HOME_EDITIONS
-from ..rule import ALWAYS_INFO, GUEST, HOST, UNKNOWN, Facts, Observed, Request, Rule, at_least, requires
+from ..rule import ALWAYS_INFO, GUEST, HOST, UNKNOWN, Facts, Observed, Request, Rule, at_least, counted, requires
 from .nesting import NESTED, guest_build
 from .wsl import missing_features
 
@@ -54,7 +54,7 @@ RULES = (
         message="a VM that runs Hyper-V isolated containers needs at least two virtual processors",
         remedy="Assign two or more virtual processors to the VM (vm_processor)",
         source=_REQUIREMENTS,
-        check=at_least("vm.processor.count", 2, lambda count: f"{count} virtual processor"),
+        check=at_least("vm.processor.count", 2, lambda count: counted(count, "virtual processor")),
         reads=("vm.processor",),
         scenarios=_CONTAINERS,
         refs=("P18",),

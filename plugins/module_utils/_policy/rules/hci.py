@@ -20,6 +20,7 @@ from ..rule import (
     Rule,
     at,
     at_least,
+    counted,
     requires,
 )
 from .nesting import GB, NESTED, adapters, version_tuple
@@ -55,7 +56,7 @@ def _data_disks(facts: Facts, _request: Request) -> Observed:
     if disks is None:
         return UNKNOWN
     data = max(0, len([row for row in disks if row["path"]]) - _SYSTEM_DISK)
-    return f"{data} data disks" if data < 2 else None
+    return counted(data, "data disk") if data < 2 else None
 
 
 def _of_all_adapters(group: str, name: str, found: str) -> Any:
@@ -75,7 +76,7 @@ def _adapter_count(facts: Facts, _request: Request) -> Observed:
     spoofing = adapters(facts)
     if spoofing is None:
         return UNKNOWN
-    return f"{len(spoofing)} adapters" if len(spoofing) < 2 else None
+    return counted(len(spoofing), "adapter") if len(spoofing) < 2 else None
 
 
 def _some_memory(facts: Facts, _request: Request) -> Observed:
@@ -207,7 +208,7 @@ RULES = (
         message="a node of Azure Stack HCI needs four virtual processors",
         remedy="Assign four or more virtual processors (vm_processor)",
         source=_DEPLOY,
-        check=at_least("vm.processor.count", 4, lambda count: f"{count} virtual processors"),
+        check=at_least("vm.processor.count", 4, lambda count: counted(count, "virtual processor")),
         reads=("vm.processor",),
         scenarios=_HCI,
         refs=("P18",),

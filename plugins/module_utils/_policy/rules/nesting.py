@@ -27,6 +27,7 @@ from ..rule import (
     Violation,
     at,
     at_least,
+    counted,
     requires,
     violations,
 )
@@ -253,7 +254,7 @@ def _running_with_checkpoints(facts: Facts, request: Request) -> Observed:
     powered = _in_state(_POWERED, True)(facts, request)
     if powered is UNKNOWN or checkpoints is None:
         return UNKNOWN
-    return f"{powered}, with {len(checkpoints)} checkpoints" if powered and checkpoints else None
+    return f"{powered}, with {counted(len(checkpoints), 'checkpoint')}" if powered and checkpoints else None
 
 
 def _moving(facts: Facts, _request: Request) -> Observed:
@@ -289,7 +290,7 @@ def _certificates(facts: Facts, _request: Request) -> Observed:
 
 
 def _third_party(facts: Facts, _request: Request) -> Observed:
-    services = at(facts, "guest.services")
+    services = at(facts, "guest.software.third_party")
     if services is None:
         return UNKNOWN
     return f"the services {', '.join(services)}" if services else None
@@ -670,7 +671,7 @@ RULES = (
         remedy="Remove the application, or ask its vendor for support",
         source=NESTED,
         check=_third_party,
-        reads=("guest.services",),
+        reads=("guest.software",),
         about=GUEST,
         severity=WARN_FAIL,
         refs=("R01", "R09", "R16", "P10"),
@@ -682,8 +683,8 @@ RULES = (
         remedy="Restart the guest first",
         source="https://learn.microsoft.com/windows-hardware/manufacture/desktop/dism-operating-system-package-"
         "servicing-command-line-options",
-        check=requires("guest.pending_reboot", lambda pending: not pending, "a restart is pending"),
-        reads=("guest.pending_reboot",),
+        check=requires("guest.software.pending_reboot", lambda pending: not pending, "a restart is pending"),
+        reads=("guest.software",),
         about=GUEST,
         severity=ALWAYS_WARN,
         refs=("P36",),

@@ -16,6 +16,7 @@ from ..rule import (
     Rule,
     at,
     at_least,
+    counted,
 )
 from .nesting import guest_build
 
@@ -42,7 +43,7 @@ def _build(facts: Facts, _request: Request) -> Observed:
 
 
 def _update(facts: Facts, _request: Request) -> Observed:
-    build, update = guest_build(facts), at(facts, "guest.os.ubr")
+    build, update = guest_build(facts), at(facts, "guest.software.revision")
     if build is None or (update is None and build in _DIRECT_MSI):
         return UNKNOWN
     if build >= _FIRST_DIRECT or (build in _DIRECT_MSI and update >= _DIRECT_MSI[build]):
@@ -69,7 +70,7 @@ def _features(facts: Facts, _request: Request) -> Observed:
 
 def _services(facts: Facts, _request: Request) -> Observed:
     """The services behind VirtualMachinePlatform, once the feature is enabled."""
-    states, build = at(facts, "guest.service_states"), at(facts, "guest.os.build")
+    states, build = at(facts, "guest.software.services"), at(facts, "guest.os.build")
     if states is None or build is None:
         return UNKNOWN
     if at(facts, "guest.features.VirtualMachinePlatform") != "enabled":
@@ -80,7 +81,7 @@ def _services(facts: Facts, _request: Request) -> Observed:
 
 
 def _sharing(facts: Facts, _request: Request) -> Observed:
-    states = at(facts, "guest.service_states")
+    states = at(facts, "guest.software.services")
     if states is None:
         return UNKNOWN
     return "SharedAccess is disabled" if states.get("SharedAccess") == "disabled" else None
@@ -107,7 +108,7 @@ RULES = (
         remedy="Install updates in the guest, or install the MSI package with SKIPMSIX=1",
         source=_INSTALLER,
         check=_update,
-        reads=("guest.os", "vm.guest"),
+        reads=("guest.os", "guest.software", "vm.guest"),
         scenarios=_WSL2,
         severity=ALWAYS_WARN,
         refs=("P31",),
@@ -118,7 +119,7 @@ RULES = (
         message="WSL 2 shares the virtual processors of the VM with Windows, so that fewer than two are slow",
         remedy="Assign two or more virtual processors to the VM (vm_processor)",
         source=_CONFIG,
-        check=at_least("vm.processor.count", 2, lambda count: f"{count} virtual processor"),
+        check=at_least("vm.processor.count", 2, lambda count: counted(count, "virtual processor")),
         reads=("vm.processor",),
         scenarios=_WSL2,
         severity=ALWAYS_WARN,
@@ -146,7 +147,7 @@ RULES = (
         remedy="Restart the guest; if they are still missing, disable and enable the feature VirtualMachinePlatform",
         source=_TROUBLESHOOTING,
         check=_services,
-        reads=("guest.features", "guest.os", "guest.service_states"),
+        reads=("guest.features", "guest.os", "guest.software"),
         about=GUEST,
         scenarios=_WSL2,
         refs=("P33",),
@@ -158,7 +159,7 @@ RULES = (
         remedy="Set the start type of the service SharedAccess to Manual, and check the group policies that disable it",
         source=_TROUBLESHOOTING,
         check=_sharing,
-        reads=("guest.service_states",),
+        reads=("guest.software",),
         about=GUEST,
         scenarios=_WSL2,
         refs=("P33",),

@@ -135,7 +135,7 @@ BAD = {
     "vm.nesting.virtualization_extensions": False,
     "vm.memory.dynamic": True,
     "vm.clustered": True,
-    "guest.pending_reboot": True,
+    "guest.software.pending_reboot": True,
 }
 
 

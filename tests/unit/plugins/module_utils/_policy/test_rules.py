@@ -100,7 +100,7 @@ VIOLATED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"vm.nesting.adapters": [OFF_ADAPTER, ON_ADAPTER]}, "off on LAN and on on the others"),
     ],
     "nested-mac-spoofing": [({"vm.nesting.adapters": [OFF_ADAPTER]}, "off on every adapter")],
-    "nested-checkpoints": [({**RUNNING, "vm.checkpoints": [{"name": "clean"}]}, "with 1 checkpoints")],
+    "nested-checkpoints": [({**RUNNING, "vm.checkpoints": [{"name": "clean"}]}, "with 1 checkpoint")],
     "nested-live-migration": [
         ({"host.live_migration.enabled": True}, "live migration"),
         ({"vm.replication": {"enabled": True}}, "replication"),
@@ -116,16 +116,16 @@ VIOLATED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     ],
     "vm-clustered": [({"vm.clustered": True}, "a role of a failover cluster")],
     "vm-secure-boot-certificates": [({"vm.firmware.certificates_2023": False}, "may have been created before")],
-    "nested-third-party": [({"guest.services": ["VBoxSDS", "VMAuthdService"]}, "VBoxSDS, VMAuthdService")],
-    "guest-pending-reboot": [({"guest.pending_reboot": True}, "a restart is pending")],
+    "nested-third-party": [({"guest.software.third_party": ["VBoxSDS", "VMAuthdService"]}, "VBoxSDS, VMAuthdService")],
+    "guest-pending-reboot": [({"guest.software.pending_reboot": True}, "a restart is pending")],
     "wsl-guest-build": [
         ({"guest.os.build": 17763}, "build 17763"),
         ({"guest": None, "vm.guest.os_version": "10.0.18363"}, "build 18363"),
     ],
     "wsl-guest-update": [
-        ({"guest.os.build": 20348, "guest.os.ubr": 2581}, "20348.2581"),
-        ({"guest.os.build": 22000, "guest.os.ubr": 9999}, "22000.9999"),
-        ({"guest.os.build": 19043, "guest.os.ubr": None}, "build 19043"),
+        ({"guest.os.build": 20348, "guest.software.revision": 2581}, "20348.2581"),
+        ({"guest.os.build": 22000, "guest.software.revision": 9999}, "22000.9999"),
+        ({"guest.os.build": 19043, "guest.software.revision": None}, "build 19043"),
     ],
     "wsl-processors": [({"vm.processor.count": 1}, "1 virtual processor")],
     "wsl-features": [
@@ -133,10 +133,10 @@ VIOLATED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"guest.features.Microsoft-Windows-Subsystem-Linux": "disabled"}, "Microsoft-Windows-Subsystem-Linux"),
     ],
     "wsl-services": [
-        ({"guest.service_states": {"HNS": "manual"}}, "vmcompute"),
+        ({"guest.software.services": {"HNS": "manual"}}, "vmcompute"),
         ({"guest.os.build": 26100}, "vfpext"),
     ],
-    "wsl-connection-sharing": [({"guest.service_states.SharedAccess": "disabled"}, "SharedAccess is disabled")],
+    "wsl-connection-sharing": [({"guest.software.services.SharedAccess": "disabled"}, "SharedAccess is disabled")],
     "containers-guest-build": [
         ({"guest.os.build": 14393}, "build 14393"),
         ({"guest": None, "vm.guest.os_version": "10.0.14393"}, "build 14393"),
@@ -160,8 +160,8 @@ VIOLATED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "hci-generation": [({"vm.generation": 1}, "generation 1")],
     "hci-secure-boot": [({"vm.firmware.secure_boot": False}, "secure boot is off")],
     "hci-tpm": [({"vm.tpm": False}, "no virtual TPM")],
-    "hci-data-disks": [({"vm.disks": [{"path": "os"}, {"path": "s2d1"}, {"path": None}]}, "1 data disks")],
-    "hci-adapters": [({"vm.nesting.adapters": [ON_ADAPTER]}, "1 adapters")],
+    "hci-data-disks": [({"vm.disks": [{"path": "os"}, {"path": "s2d1"}, {"path": None}]}, "1 data disk")],
+    "hci-adapters": [({"vm.nesting.adapters": [ON_ADAPTER]}, "1 adapter")],
     "hci-mac-spoofing": [({"vm.nesting.adapters": [OFF_ADAPTER, ON_ADAPTER]}, "MAC address spoofing is off on LAN")],
     "hci-allow-teaming": [
         ({"vm.network_adapters": [{"name": "LAN", "allow_teaming": False}]}, "teaming is off on LAN"),
@@ -216,11 +216,15 @@ MET: Mapping[str, list[Mapping[str, Any]]] = {
     "nested-cluster": [{"host.cluster.member": True}],
     "vm-secure-boot-certificates": [{"vm.firmware": {"secure_boot": False, "certificates_2023": None}}],
     "wsl-guest-build": [{"guest.os.build": 19041}],
-    "wsl-guest-update": [{"guest.os.ubr": 2582}, {"guest.os.build": 26100, "guest.os.ubr": None}, NO_GUEST],
+    "wsl-guest-update": [
+        {"guest.software.revision": 2582},
+        {"guest.os.build": 26100, "guest.software.revision": None},
+        NO_GUEST,
+    ],
     "wsl-features": [
         {"guest.os.build": 26100, "guest.features.Microsoft-Windows-Subsystem-Linux": "disabled"},
     ],
-    "wsl-services": [{"guest.features.VirtualMachinePlatform": "disabled", "guest.service_states": {}}],
+    "wsl-services": [{"guest.features.VirtualMachinePlatform": "disabled", "guest.software.services": {}}],
     "containers-guest-build": [{"guest.os.build": 17763}],
     "nat-overlap": [
         {"host.network.nats": []},
@@ -400,7 +404,7 @@ def test_user_visible_texts_name_no_requirement_of_the_study() -> None:
         ("azure_stack_hci", {"host.machine.platform": "hyper-v"}, [], ["hci-production", "nested-depth"]),
         ("nested_vms", {"guest.cluster.member": True}, [], ["nested-cluster"]),
         ("nested_vms", {"host.machine.platform": "vmware"}, [], ["nested-foreign-hypervisor"]),
-        ("nested_vms", {"guest.services": ["VBoxSDS"]}, [], ["nested-third-party"]),
+        ("nested_vms", {"guest.software.third_party": ["VBoxSDS"]}, [], ["nested-third-party"]),
     ],
 )
 def test_support_matrix(
