@@ -222,6 +222,7 @@ FLOWS = (
     }),
     Flow("vm_info", "vm_info", {}),
     Flow("host_info", "host_info", {}),
+    Flow("preflight", "preflight", {"vm": "nested01", "scenario": "azure_stack_hci", "report_only": True}),
     Flow("playbook enable_nesting", "enable_nesting", {
         "enable_nesting_vms": ["web01"], "enable_nesting_allow_power_cycle": True,
     }),

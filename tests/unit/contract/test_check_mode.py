@@ -136,6 +136,8 @@ PLAYS: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
         ("vm_dvd_drive", {"vm": "fresh", "path": r"D:\iso\none.iso"}),
         ("vm_dvd_drive", {"vm": "fresh", "path": r"D:\iso\setup.iso"}),
         ("vm_nesting", {"name": "fresh", "network": "mac_spoofing", "minimum_startup_memory": "4GB"}),
+        ("preflight", {"vm": "fresh", "report_only": True}),
+        ("preflight", {"vm": "fresh", "scenario": "isolated_containers"}),
         ("vm", {"name": "fresh", "firmware": {"boot_order": ["network", "disk"], "secure_boot": False}}),
         ("vm", {"name": "fresh", "integration_services": {"vss": False}, "notes": "new"}),
         ("vm_checkpoint", {"vm": "fresh", "name": "none", "state": "applied"}),

@@ -122,6 +122,7 @@ WITHOUT_CMDLET = {
         ("allow_power_cycle", "discard_saved_state", "shutdown_timeout", "job_timeout"), "is about the task"
     ),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
+    **dict.fromkeys(("scenario", "purpose", "strict", "ignore", "report_only", "guest_facts"), "is about the task"),
     **dict.fromkeys(("force", "delete_file", "delete_disks", "remove_checkpoints"), "permits a removal"),
     "state": "several cmdlets, or none that the option adds to the others",
     "static_mappings": "its suboptions",
