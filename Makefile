@@ -1,6 +1,6 @@
 # make demo   the main job, against a simulated host
 # make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run;
-#             or one of: lint layers units sanity molecule
+#             or one of: lint layers units report sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
@@ -77,6 +77,22 @@ layers: $(VENV)/test.stamp $(LINK)
 
 units: $(VENV)/test.stamp $(LINK)
 	pytest -n 2 tests/unit tests/playbooks
+
+# The HTML report in Chromium, with axe-core. Programs that PyPI doesn't have are installed if root runs this.
+AXE = axe-core-4.14.1
+$(VENV)/report.stamp: $(VENV)/test.stamp tests/requirements-report.txt
+	@echo 'Adding the tools for tests of the report'
+	@$(call pip-install,-r tests/requirements-report.txt)
+	@touch $@
+
+.build/$(AXE)/axe.min.js:
+	@.ci/programs >/dev/null
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent $(subst axe-core-,axe-core@,$(AXE)) >/dev/null && \
+	    tar xzf $(AXE).tgz --strip-components 1 && rm $(AXE).tgz
+
+report: $(VENV)/report.stamp $(LINK) .build/$(AXE)/axe.min.js
+	chromium=$$(.ci/programs) && CHROMIUM=$$chromium AXE='$(CURDIR)/.build/$(AXE)/axe.min.js' pytest tests/report
 
 # ansible-test wants a real folder, not a link, and a git repository of its own.
 sanity: $(VENV)/test.stamp

@@ -26,8 +26,9 @@ import rounds
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".build" / "log"
-# The linters don't depend on ansible-core, so the first round is enough. The units start two processes themselves.
-FIRST = (("setup",), ("layers",), ("sanity", "lint", "molecule"), ("units",))
+# Linters and the report don't depend on ansible-core, so the first round is enough. The units start two processes
+# themselves.
+FIRST = (("setup",), ("layers", "report"), ("sanity", "lint", "molecule"), ("units",))
 FURTHER = (("setup",), ("sanity", "molecule"), ("units",))
 
 

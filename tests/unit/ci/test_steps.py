@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-FIRST = ["setup", "layers", "lint", "molecule", "sanity", "units"]
+FIRST = ["setup", "layers", "lint", "molecule", "report", "sanity", "units"]
 FURTHER = ["setup", "molecule", "sanity", "units"]
 
 
@@ -95,4 +95,4 @@ def test_a_failure_ends_the_run_and_says_how_to_run_the_step_again(make: Any, ca
 
 def test_no_step_of_a_stage_starts_after_a_failure(make: Any) -> None:
     _status, lines = make("sanity|lint")
-    assert sorted(lines) in (["layers", "lint", "sanity", "setup"], ["layers", "sanity", "setup"])
+    assert sorted(lines) in (["layers", "lint", "report", "sanity", "setup"], ["layers", "report", "sanity", "setup"])
