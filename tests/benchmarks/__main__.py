@@ -25,6 +25,7 @@ import requests.certs
 import yaml
 
 from .. import simulator
+from ..harness import task
 from ..simulator.windows import programs
 from . import powershell
 from .network import Relay, relay
@@ -121,6 +122,7 @@ TRAINING = {
     "create_training_lab_switch": "Lab",
     "create_training_lab_nesting": True,
 }
+SURVEYED = 200  # hosts of a survey
 # Host and VMs, without what guests tell; each VM has two adapters.
 INVENTORY = {
     OURS: [
@@ -133,8 +135,8 @@ INVENTORY = {
 }
 
 
-def model(vms: int) -> dict[str, Any]:
-    """A host with this many VMs, of which lab01 is one that nests."""
+def model(vms: int, hosts: int = 1) -> dict[str, Any]:
+    """Hosts with this many VMs each, of which lab01 is one that nests."""
     memory = {"startup": "2GB", "dynamic": True, "minimum": "1GB", "maximum": "4GB"}
     adapters = [
         {"name": "Network Adapter", "switch": "Lab", "addresses": ["192.0.2.21"]},
@@ -144,7 +146,7 @@ def model(vms: int) -> dict[str, Any]:
     return {
         "hosts": [
             {
-                "name": "hv01",
+                "name": f"hv{number:02}",
                 "memory": "8TB",
                 "switches": [{"name": "Lab", "type": "internal"}],
                 "folders": [TRAINING["create_training_lab_path"]],
@@ -154,6 +156,7 @@ def model(vms: int) -> dict[str, Any]:
                     {"name": "vm{n:04}", "count": vms - 1, "state": "running", **common},
                 ],
             }
+            for number in range(1, hosts + 1)
         ]
     }
 
@@ -261,6 +264,13 @@ class Bench:
             cost = self.play("nested.hyperv.create_training_lab", "-e", json.dumps(variables))
             yield replace(self.row(case, OURS, cost), vms=CLONES)
 
+    def survey(self) -> Iterator[Row]:
+        """The playbook survey_hosts on all hosts of the simulation, with its report."""
+        inventory = {name: task.variables(self.sim, name) for name in self.sim.endpoints}
+        (self.folder / "inventory.yml").write_text(yaml.safe_dump({"hyperv": {"hosts": inventory}}))
+        cost = self.play("nested.hyperv.survey_hosts", "--forks", "20")
+        yield replace(self.row("survey_hosts", OURS, cost), vms=SURVEYED * self.vms)
+
     def row(self, case: str, subject: str, cost: Mapping[str, float], ratio: float | None = None) -> Row:
         values = {name: round(cost[name], 4) for name in MEASURED}
         rtt = self.relay.round_trip * 1000
@@ -268,9 +278,11 @@ class Bench:
 
 
 @contextmanager
-def bench(vms: int, folder: Path, connection: Connection = NTLM_HTTP, rtt: float = 0.0) -> Iterator[Bench]:
-    """Starts a host with this many VMs, so far away."""
-    with simulator.start(model(vms)) as sim:
+def bench(
+    vms: int, folder: Path, connection: Connection = NTLM_HTTP, rtt: float = 0.0, hosts: int = 1
+) -> Iterator[Bench]:
+    """Starts hosts with this many VMs, of which the first is so far away."""
+    with simulator.start(model(vms, hosts)) as sim:
         address = sim.endpoints["hv01"]
         port = urlsplit(address.https if connection.scheme == "https" else address.http).port
         assert port is not None
@@ -307,6 +319,8 @@ def rows(folder: Path) -> Iterator[Row]:
             yield from measured.inventory()
     with bench(2, folder) as measured:
         yield from measured.training_lab()
+    with bench(20, folder, hosts=SURVEYED) as measured:
+        yield from measured.survey()
 
 
 def table(found: Sequence[Row]) -> Iterator[str]:
@@ -329,6 +343,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
     yield "https: validated against the whole bundle of requests, or not at all (ignore)."
     yield "inventory: host_info and vm_info, all but what guests tell, of VMs with two adapters each."
     yield f"training_lab: the playbook create_training_lab as a whole, with {CLONES} clones of one parent disk."
+    yield f"survey_hosts: the playbook as a whole with its report, {SURVEYED} hosts with 20 VMs each, forks 20."
 
 
 README_CASES = {
@@ -383,6 +398,7 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
         ("requests for 1000 VMs", inventory.requests, "at most", 200),
         ("seconds for 1000 VMs", inventory.wall_s, "at most", 6),
         (f"seconds for {CLONES} clones of a training lab", pick(found, "training_lab").wall_s, "at most", 60),
+        (f"seconds for a survey of {SURVEYED} hosts", pick(found, "survey_hosts").wall_s, "at most", 90),
     ]
     return [
         # A difference of runs below 0 measures what else the machine did.

@@ -101,7 +101,7 @@ def test_no_host_is_asked_twice_for_the_same(playbook: Playbooks) -> None:
     ]
     once = playbook({"tasks": tasks})
     surveyed = playbook(SURVEY)
-    assert len(surveyed.requests) == len(once.requests)
+    assert len(surveyed.requests) <= len(once.requests)
 
 
 def test_check_mode_surveys_and_writes_nothing(playbook: Playbooks, tmp_path: Path) -> None:

@@ -207,9 +207,14 @@ def test_a_phone_does_not_scroll_sideways(show: Callable[..., Page], look: str, 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_desktop_does_not_scroll_sideways(show: Callable[..., Page]) -> None:
+@pytest.mark.parametrize(
+    ("width", "media"), [(1280, "screen"), (1056, "screen"), (880, "screen"), (690, "print")], ids=str
+)
+def test_no_screen_and_no_paper_is_too_narrow(show: Callable[..., Page], width: int, media: Any) -> None:
     long = "n" * 120
-    page = show([*surveys.estate(), surveys.row(long, surveys.host("h"), surveys.vm(long, switch=long, nests=True))])
+    rows = [*surveys.estate(), surveys.row(long, surveys.host("h"), surveys.vm(long, switch=long, nests=True))]
+    page = show(rows, viewport={"width": width, "height": 900})
+    page.emulate_media(media=media)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
