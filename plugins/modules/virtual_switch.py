@@ -103,6 +103,8 @@ notes:
   - If two tasks create a switch of the same name at the same time, the younger of both switches is removed again, and
     its task fails.
   - Creating or changing an external switch interrupts the network connection of its physical adapters for some seconds.
+  - Private and internal switches require membership in Hyper-V Administrators. External switches likely require an
+    administrator of the host, which is not measured. See C(docs/privileges.md) of the collection.
   - The representation of a team in CIM is not documented. The module creates one port for each adapter and returns the
     ports that the host reports.
 seealso:
