@@ -123,7 +123,8 @@ class Reading:
     @cached_property
     def parts(self) -> dict[str, list[Row]]:
         """All parts of a single VM by class, if most of them are needed; empty otherwise."""
-        if len(self.vms) != 1 or not {"processor", "memory", "network_adapters"} <= self.groups:
+        adapters_needed = self.groups & {"nesting", "network_adapters"}
+        if len(self.vms) != 1 or not {"processor", "memory"} <= self.groups or not adapters_needed:
             return {}
         parts = query_parts(self.host, self.vms[0])
         connected = parts[CONNECTION.name]

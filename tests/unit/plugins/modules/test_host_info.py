@@ -263,3 +263,26 @@ def test_these_groups_cost_little(shared_lab: Lab) -> None:
             assert not result.get("failed")
             assert shared_lab.cost() <= most, group
             assert shared_lab.writes == []
+
+
+SERVICING = r"SOFTWARE\Microsoft\Windows\CurrentVersion"
+
+
+@pytest.mark.parametrize(
+    ("spec", "pending"),
+    [
+        ({}, False),
+        ({"pending_restart": True}, True),
+        ({"registry": {rf"HKLM\{SERVICING}\WindowsUpdate\Auto Update\RebootRequired": {}}}, True),
+    ],
+)
+def test_a_pending_restart_is_returned(spec: dict[str, Any], pending: bool) -> None:
+    with open_lab({"hosts": [{"name": "hv01", **spec}]}) as lab:
+        assert lab.facts("software")["pending_reboot"] is pending
+
+
+def test_a_registry_that_is_hidden_is_unknown() -> None:
+    with open_lab({"hosts": [{"name": "hv01"}]}) as lab:
+        lab.sim.faults.add(simulator.Rule(do="fault", fault="AccessDenied", class_name="StdRegProv", times=0))
+        found = lab.facts("software")
+    assert (found["revision"], found["pending_reboot"], found["third_party"]) == (None, None, [])

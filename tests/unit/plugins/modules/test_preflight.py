@@ -156,7 +156,7 @@ def test_facts_of_the_guest_are_judged_and_never_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("args", "most"),
-    [({}, 40), ({"vm": "lab01"}, 55), ({"vm": "lab01", "scenario": "azure_stack_hci"}, 55)],
+    [({}, 25), ({"vm": "lab01"}, 51), ({"vm": "lab01", "scenario": "azure_stack_hci"}, 51)],
 )
 def test_requests_are_limited(args: Mapping[str, Any], most: int) -> None:
     with open_lab(model()) as lab:
