@@ -86,9 +86,9 @@ GOOD: Mapping[str, Any] = {
 }
 
 
-def changed(changes: Mapping[str, Any], facts: Mapping[str, Any] = GOOD) -> dict[str, Any]:
-    """The facts with other values at some paths (``host.os.build``); ABSENT removes one."""
-    result: dict[str, Any] = copy.deepcopy(dict(facts))
+def changed(changes: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The facts (GOOD unless told) with other values at some paths (``host.os.build``); ABSENT removes one."""
+    result: dict[str, Any] = copy.deepcopy(dict(GOOD if facts is None else facts))
     for path, value in changes.items():
         *sections, name = path.split(".")
         target = result

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 SCENARIOS = ("nested_vms", "wsl2", "isolated_containers", "azure_stack_hci")
 ANY = "any"  # whatever runs in the VMs: the rules that all scenarios but Azure Stack HCI have in common
@@ -38,7 +38,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
-Observed = str | Unknown | None  # the value that violates the rule; None if nothing does
+Observed: TypeAlias = "str | Unknown | None"  # the value that violates the rule; None if nothing does
 Check = Callable[[Facts, Request], Observed]
 
 ALWAYS_FAIL: Mapping[str, str | None] = {"evaluation": FAIL, "production": FAIL}
