@@ -19,6 +19,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook import Playbook
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins import loader as plugin_loader
+from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from .lab import Lab
@@ -55,6 +56,7 @@ def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict
     inventory.add_host(lab.host, group="hyperv")
     manager = VariableManager(loader, inventory)
     manager._extra_vars = {"ansible_check_mode": False, **variables}
+    HostVars(inventory, manager, loader)  # enters itself as the manager's
     host = inventory.get_host(lab.host)
     for key, value in lab.variables.items():
         host.set_variable(key, value)
