@@ -11,14 +11,23 @@ version_added: 0.1.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Formats a survey of hosts as JUnit XML, which most pipelines display as test results.
-  - Each host is a test suite. The host and each of its VMs are test cases, which pass if no rule of severity C(fail) is
-    violated. Each finding is a further test case. It fails if its severity is C(fail), and is skipped if it is ignored.
+  - Each host is a test suite. The host and each of its VMs are test cases, which pass if no rule of O(severity) is
+    violated. Each finding is a further test case. It fails if it has O(severity), and is skipped if it is ignored.
     Other findings pass, with their text as output. A host that could not be surveyed is an error.
 options:
   _input:
     description: Survey in the format of P(nested.hyperv.survey_data#filter).
     type: dict
     required: true
+  severity:
+    description: Lowest severity of a finding that is a failed test case.
+    type: str
+    choices: [fail, warn]
+    default: fail
+  name:
+    description: Name of the test run.
+    type: str
+    default: nested.hyperv.survey_hosts
 """
 
 EXAMPLES = r"""
@@ -43,6 +52,7 @@ from xml.etree import ElementTree
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._policy import evaluate
 from ..plugin_utils._report.words import printable
 
 
@@ -56,7 +66,7 @@ def _case(suite: ElementTree.Element, name: str, outcome: str | None = None, mes
         ElementTree.SubElement(case, "system-out").text = text
 
 
-def _finding(suite: ElementTree.Element, finding: Mapping[str, Any]) -> None:
+def _finding(suite: ElementTree.Element, finding: Mapping[str, Any], strict: bool) -> None:
     text = "\n".join(
         f"{label}: {finding[key]}"
         for label, key in (("Rule", "message"), ("Found", "observed"), ("Remedy", "remedy"), ("Source", "source"))
@@ -65,25 +75,23 @@ def _finding(suite: ElementTree.Element, finding: Mapping[str, Any]) -> None:
     name = f"{finding['vm'] or 'host'}: {finding['id']}"
     if finding["ignored"] is not None:
         _case(suite, name, "skipped", f"ignored: {finding['ignored']}", text)
-    elif finding["severity"] == "fail":
+    elif evaluate.is_failure(finding, strict):
         _case(suite, name, "failure", f"{finding['message']}; found {finding['observed']}", text)
     else:
         _case(suite, name, text=f"{finding['severity']}\n{text}")
 
 
-def _suite(host: Mapping[str, Any]) -> ElementTree.Element:
+def _suite(host: Mapping[str, Any], strict: bool) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=printable(host["name"]))
     if host["error"] or host["host"] is None:
         _case(suite, "host", "error", host["error"] or "No task ran on this host.")
-    failed = {
-        finding["vm"] for finding in host["findings"] if finding["severity"] == "fail" and finding["ignored"] is None
-    }
+    failed = {finding["vm"] for finding in host["findings"] if evaluate.is_failure(finding, strict)}
     if host["host"] is not None:
         for name in (None, *(vm["name"] for vm in host["vms"])):
             if name not in failed:
                 _case(suite, f"{name or 'host'}: supported")
     for finding in host["findings"]:
-        _finding(suite, finding)
+        _finding(suite, finding, strict)
     cases = list(suite)
     suite.attrib |= {
         "tests": str(len(cases)),
@@ -95,12 +103,14 @@ def _suite(host: Mapping[str, Any]) -> ElementTree.Element:
     return suite
 
 
-def survey_junit(survey: Mapping[str, Any]) -> str:
+def survey_junit(survey: Mapping[str, Any], severity: str = "fail", name: str = "nested.hyperv.survey_hosts") -> str:
     """The survey as JUnit XML."""
     if not isinstance(survey, Mapping) or survey.get("schema") != 1:
         raise AnsibleFilterError("survey_junit requires a survey of nested.hyperv.survey_data")
-    root = ElementTree.Element("testsuites", name="nested.hyperv.survey_hosts")
-    root.extend(map(_suite, survey["hosts"]))
+    if severity not in ("fail", "warn"):
+        raise AnsibleFilterError(f"severity must be fail or warn, not '{severity}'")
+    root = ElementTree.Element("testsuites", name=str(name))
+    root.extend(_suite(host, severity == "warn") for host in survey["hosts"])
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.attrib[key]) for suite in root)))
     ElementTree.indent(root, " ")
