@@ -238,6 +238,7 @@ FLOWS = (
         "create_training_lab_count": 1, "create_training_lab_parent": r"C:\Images\base.vhdx",
         "create_training_lab_path": r"C:\Training", "create_training_lab_switch": "Lab",
     }),
+    Flow("playbook survey_hosts", "survey_hosts", {"survey_hosts_probe": {"path": "report"}}),
     Flow("playbook reset_lab", "reset_lab", {"reset_lab_vms": ["srv01"], "reset_lab_checkpoint": "clean"}),
 )  # fmt: skip
 BY_NAME = {flow.name: flow for flow in FLOWS}

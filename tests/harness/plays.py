@@ -4,7 +4,8 @@
 """Playbooks of the collection in this process, so that their pauses pass on the simulator's clock.
 
 Ansible's own parts read the playbook, expand templates, loops and conditions, and run each task. Only what its strategy
-plugins do between tasks, in forked workers, is done here: one host, one task after the other.
+plugins do between tasks, in forked workers, is done here: one host, one task after the other. Tasks that are delegated
+to the control node are left out; what they register comes as a variable.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict
     (play,) = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
     for block in play.compile():
         for task in block.block:
-            if task.action == "meta" or task.implicit:
+            if task.action == "meta" or task.implicit or task.delegate_to:  # what the control node does itself
                 continue
             task = task.copy()  # TaskExecutor expands its attributes in place
             executor = TaskExecutor(
