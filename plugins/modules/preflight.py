@@ -56,9 +56,9 @@ options:
     default: false
   guest_facts:
     description:
-      - Facts about the guest operating system of the VM, as M(nested.hyperv.host_info) returns them in RV(host). To
-        gather them, delegate a M(nested.hyperv.host_info) task to the guest with the groups V(system), V(features),
-        V(network), V(availability) and V(software).
+      - Facts about the guest operating system of the VM, as M(nested.hyperv.host_info) returns them in
+        RV(nested.hyperv.host_info#module:host). To gather them, delegate a M(nested.hyperv.host_info) task to the guest
+        with the groups V(system), V(features), V(network), V(availability) and V(software).
       - If omitted, rules about the guest are not evaluated, except for those that require only the version of the guest
         that its integration services report.
     type: dict
