@@ -8,6 +8,7 @@ python -m tests.faults (make faults) writes tests/output/faults.json and the tab
   --flow NAME, --fault NAME   a part; such a run, and a sample, write faults.json only
   --at NUMBER                 with both: one run in detail, such as --flow 'vm save' --fault 'reset after' --at 5
   --sample NUMBER             so many runs, chosen by --seed
+  --every NUMBER              one run in so many, spread over all flows and faults
   --examples FILE             an example of each row and column that is not 0
 """
 
@@ -59,6 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fault", action="append")
     parser.add_argument("--at", type=int)
     parser.add_argument("--sample", type=int)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--processes", type=int, default=2)
@@ -73,7 +75,7 @@ def main() -> int:
         pprint.pp(verdict.wrong, width=160)
         return bool(verdict.wrong)
     began = time.monotonic()
-    cases = list(matrix.cases(options.flow, options.fault))
+    cases = list(matrix.cases(options.flow, options.fault))[:: options.every]
     if options.sample:
         cases = sorted(random.Random(options.seed).sample(cases, min(options.sample, len(cases))))
     verdicts: list[Any] = []
@@ -87,7 +89,7 @@ def main() -> int:
     OUTPUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if options.examples:
         options.examples.write_text("\n".join(tables.examples(verdicts)) + "\n", encoding="utf-8")
-    if not (options.flow or options.fault or options.sample):
+    if not (options.flow or options.fault or options.sample or options.every > 1):
         tables.publish(rows)
     print("\n".join(tables.by_fault(rows)))
     print(f"\n{len(verdicts)} runs in {time.monotonic() - began:.0f} s; the rows are in {OUTPUT.relative_to(ROOT)}")
