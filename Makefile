@@ -1,6 +1,6 @@
 # make demo   the main job, against a simulated host
 # make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run;
-#             or one of: lint layers units report sanity molecule
+#             or one of: lint layers units contract report sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
@@ -24,7 +24,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units sanity molecule demo bench faults rules profile clean
+.PHONY: help test setup lint format layers units contract report sanity molecule demo bench faults rules profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -77,6 +77,10 @@ layers: $(VENV)/test.stamp $(LINK)
 
 units: $(VENV)/test.stamp $(LINK)
 	pytest -n 2 tests/unit tests/playbooks
+
+# The units of what knows Ansible.
+contract: $(VENV)/test.stamp $(LINK)
+	pytest -n 2 tests/unit/contract tests/unit/plugins/action tests/unit/plugins/filter tests/playbooks
 
 # The HTML report in Chromium, with axe-core. Programs that PyPI doesn't have are installed if root runs this.
 AXE = axe-core-4.14.1

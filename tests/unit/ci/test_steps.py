@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 FIRST = ["setup", "layers", "lint", "molecule", "report", "sanity", "units"]
-FURTHER = ["setup", "molecule", "sanity", "units"]
+OUTER = ["setup", "molecule", "sanity", "units"]
+INNER = ["setup", "contract", "molecule", "sanity"]
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +27,11 @@ def steps(checkout: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def make(steps: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
-    """Run the rounds 2.19 and 2.21 with a `make` that fails for a pattern of arguments."""
-    cores = [steps.rounds.Core(name, f"{name}.0", range(12, 15)) for name in ("2.19", "2.21", "2.20")]
-    pythons = [steps.rounds.Python((3, minor, 1), f"/python3.{minor}") for minor in (11, 13)]
+    """Run the rounds 2.19, 2.21 and 2.20 with a `make` that fails for a pattern of arguments."""
+    cores = [steps.rounds.Core(name, f"{name}.0", range(12, 15)) for name in ("2.19", "2.21", "2.20", "2.22")]
+    pythons = [steps.rounds.Python((3, minor, 1), f"/python3.{minor}") for minor in (11, 13, 12)]
     found = [steps.rounds.Round(*pair) for pair in zip(cores, pythons, strict=False)]
-    monkeypatch.setattr(steps.rounds, "find_rounds", lambda: (found, cores[2:]))
+    monkeypatch.setattr(steps.rounds, "find_rounds", lambda: (found, cores[3:]))
     monkeypatch.setattr(steps, "ROOT", tmp_path)
     monkeypatch.setattr(steps, "LOGS", tmp_path / ".build" / "log")
     monkeypatch.setenv("MAKEFLAGS", "-n CORE=2.18")
@@ -55,14 +56,17 @@ def make(steps: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
 def test_the_first_round_runs_all_steps_and_the_others_those_that_depend_on_ansible(make: Any, capfd: Any) -> None:
     status, lines = make("nothing")
     assert status == 0
-    assert sorted(lines) == sorted([*FIRST, *(f"{step} CORE=2.21 PYTHON=/python3.13" for step in FURTHER)])
-    assert [line for line in lines if line.startswith(("setup", "units"))] == [
-        *("setup", "units", "setup CORE=2.21 PYTHON=/python3.13", "units CORE=2.21 PYTHON=/python3.13")
+    newest = [f"{step} CORE=2.21 PYTHON=/python3.13" for step in OUTER]
+    between = [f"{step} CORE=2.20 PYTHON=/python3.12" for step in INNER]
+    assert sorted(lines) == sorted([*FIRST, *newest, *between])
+    assert [line for line in lines if line.startswith(("setup", "units", "contract"))] == [
+        *("setup", "units", "setup CORE=2.21 PYTHON=/python3.13", "units CORE=2.21 PYTHON=/python3.13"),
+        *("setup CORE=2.20 PYTHON=/python3.12", "contract CORE=2.20 PYTHON=/python3.12"),
     ]
     output = capfd.readouterr().out
-    assert output.count(" passed in ") == 2 * (len(FIRST) + len(FURTHER))  # when a step ends, and in the summary
-    assert output.count("output of sanity") == 2
-    assert output.rstrip().endswith("Left out: ansible-core 2.20: no Python 3.12 to 3.14 with venv and ensurepip")
+    assert output.count(" passed in ") == 2 * len([*FIRST, *OUTER, *INNER])  # when a step ends, and in the summary
+    assert output.count("output of sanity") == 3
+    assert output.rstrip().endswith("Left out: ansible-core 2.22: no Python 3.12 to 3.14 with venv and ensurepip")
 
 
 def test_variables_of_the_command_line_are_those_of_the_first_round(make: Any) -> None:
@@ -74,12 +78,12 @@ def test_variables_of_the_command_line_are_those_of_the_first_round(make: Any) -
 def test_one_round_alone(make: Any) -> None:
     status, lines = make("nothing", "CORE=2.21")
     assert status == 0
-    assert sorted(lines) == sorted(f"{step} CORE=2.21 PYTHON=/python3.13" for step in FURTHER)
+    assert sorted(lines) == sorted(f"{step} CORE=2.21 PYTHON=/python3.13" for step in OUTER)
 
 
 def test_a_round_that_does_not_exist(make: Any) -> None:
-    with pytest.raises(SystemExit, match=r"No round has ansible-core 2\.20\.\nLeft out: ansible-core 2\.20"):
-        make("nothing", "CORE=2.20")
+    with pytest.raises(SystemExit, match=r"No round has ansible-core 2\.22\.\nLeft out: ansible-core 2\.22"):
+        make("nothing", "CORE=2.22")
 
 
 def test_a_failure_ends_the_run_and_says_how_to_run_the_step_again(make: Any, capfd: Any) -> None:
