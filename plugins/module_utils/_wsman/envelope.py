@@ -465,7 +465,8 @@ def parse_reference(element: Element) -> Reference | None:
     path = resource[len(URI_PREFIX) :] if resource.lower().startswith(URI_PREFIX) else resource
     namespace, _slash, name = path.rpartition("/")
     keys = Keys()
-    for selector in element.find(f".//{{{WSMAN}}}SelectorSet") or ():
+    selectors = element.find(f".//{{{WSMAN}}}SelectorSet")
+    for selector in () if selectors is None else selectors:
         key = selector.get("Name", "")
         if key.lower() == "__cimnamespace":
             continue
