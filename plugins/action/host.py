@@ -27,7 +27,12 @@ class Unreachable(AnsibleConnectionFailure):
 
     @property
     def result_contribution(self) -> dict[str, Any]:
+        """The task's result, for ansible-core 2.19 and 2.20."""
         return {**self._facts, **super().result_contribution}
+
+    def as_task_result(self, utr: Any) -> Any:
+        """The task's result, for ansible-core 2.21."""
+        return super().as_task_result(type(utr).from_action_result_dict(dict(self._facts)))
 
 
 class ActionModule(ActionBase):

@@ -10,7 +10,9 @@ to the control node are left out; what they register comes as a variable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,16 @@ def run_playbook(lab: Lab, name: str, variables: Mapping[str, Any]) -> dict[str,
     }
 
 
+def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]) -> dict[str, Any]:
+    """The result of a task, as the worker of each ansible-core lets its executor find it."""
+    if "task" in signature(TaskExecutor).parameters:  # before 2.21
+        return TaskExecutor(host, task, variables, *own).run()
+    context = import_module("ansible._internal._task").TaskContext
+    with context.create(task=task, task_vars=variables, host_name=host.name):
+        task.squash()
+        return TaskExecutor(host, *own).run().as_result_dict()
+
+
 def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The results of all tasks and items, to the end or to the first failure that is not ignored."""
     loader = DataLoader()
@@ -67,19 +79,11 @@ def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict
             if task.action == "meta" or task.implicit or task.delegate_to:  # what the control node does itself
                 continue
             task = task.copy()  # TaskExecutor expands its attributes in place
-            executor = TaskExecutor(
-                host,
-                task,
-                manager.get_vars(play, host, task),
-                PlayContext(play=play),
-                loader,
-                plugin_loader,
-                _Silent(),
-                manager,
-            )
-            result = executor.run()
-            if task.register:
-                manager.set_nonpersistent_facts(host.name, {task.register: result})
+            own = PlayContext(play=play), loader, plugin_loader, _Silent(), manager
+            result = _execute(host, task, manager.get_vars(play, host, task), own)
+            if task.register:  # a name; since ansible-core 2.21, names and expressions
+                names = [task.register] if isinstance(task.register, str) else task.register
+                manager.set_nonpersistent_facts(host.name, dict.fromkeys(names, result))
             yield from result.get("results") or [result]
             if result.get("failed") and not task.ignore_errors:
                 return

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,11 +74,19 @@ def run_task(
     try:
         result = plugin.run(task_vars={"inventory_hostname": host, **host_vars})
     except AnsibleConnectionFailure as error:
-        result = {"failed": True, **error.result_contribution}
+        result = {**_contribution(error), "failed": True}
     except AnsibleError as error:
         result = {"failed": True, "changed": False, "msg": error.message}
     check_result(module, result, str(host_vars.get("ansible_password", "")))
     return result
+
+
+def _contribution(error: AnsibleConnectionFailure) -> Mapping[str, Any]:
+    """What an error says of its task's result."""
+    if not hasattr(AnsibleConnectionFailure, "as_task_result"):  # ansible-core 2.19 and 2.20
+        return error.result_contribution
+    empty = import_module("ansible._internal._task").UnifiedTaskResult.from_action_result_dict()
+    return error.as_task_result(empty).as_result_dict()
 
 
 def check_result(module: str, result: Mapping[str, Any], password: str) -> None:
