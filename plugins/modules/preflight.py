@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Evaluates Microsoft's support rules for a scenario and a purpose, and returns the violated rules as findings with
     their remedies and sources. The task fails if the host or the VM is not supported.
-  - Without O(vm) and O(vm_id), only the host is evaluated. A VM is evaluated as a VM that is meant to run a hypervisor,
+  - Without O(vm) and O(vm_id), only the host is evaluated. A VM is evaluated as a VM that is to run a hypervisor,
     whether or not virtualization extensions are exposed to it.
   - Reads only the facts that the rules of the scenario need, and changes nothing.
   - The rules are listed in C(docs/support_rules.md) of the collection.

@@ -8,7 +8,7 @@ until all is over that the flow has begun, and the flow is carried out again wit
 
 false_unchanged   the state of the host differs from before, at the end of the flow (or as soon as the host is up again)
                   or when all is over, and the result says `changed: false`
-false_changed     the state is the same as before, no VM was started anew, and the result says `changed: true` without
+false_changed     the state is the same as before, no VM was restarted, and the result says `changed: true` without
                   "may have been done"
 tracebacks        the flow ends in an exception instead of a result, or does not end within three hours
 double_writes     the host has carried out the same write (method, object and arguments) more often than any write of
