@@ -35,7 +35,7 @@ def applicable(request: Request, about: Collection[str] = (HOST, VM, NESTED_VM, 
 
 
 def judge(facts: Facts, request: Request, ignore: Mapping[str, str] | None = None) -> Judgement:
-    """All rules for a scenario and purpose, on a host and, if the facts have one, on a VM that is to run a hypervisor."""
+    """All rules for a scenario and purpose, on a host and, if the facts have one, on a VM that is to run Hyper-V."""
     return _judge(facts, request, _about(bool(facts.get("vm")), bool(facts.get("guest"))), ignore or {})
 
 

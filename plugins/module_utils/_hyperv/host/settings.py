@@ -60,7 +60,7 @@ def parse(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse_range(addresses: list[str]) -> list[str]:
     if len(addresses) != len(RANGE):
-        text = f"has {len(addresses)} addresses; write two, the first and the last one of the range"
+        text = f"needs two addresses, the first and the last one of the range; it has {len(addresses)}"
         raise Invalid(text, option="mac_range")
     with within("mac_range"):
         first, last = (MAC.parse(address) for address in addresses)
