@@ -80,6 +80,9 @@ def run_module(
         text = sentence(error, answered=client is not None and client.answered)
         result = {"changed": False, **error.details, "failed": True, "msg": f"{name}: {text}"}
         return {**result, "unreachable": True} if is_unreachable(error) else result
+    finally:
+        if client is not None:
+            client.close_shell()
 
 
 def is_unreachable(error: HostError) -> bool:

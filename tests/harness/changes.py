@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import ntpath
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nested.hyperv.tests.simulator import Machine
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
+from ansible_collections.nested.hyperv.tests.simulator.windows.programs.command_line import split
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import GUARDIAN
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import NAMESPACE as HGS
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
@@ -17,6 +20,18 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 # Classes of the host's networking that people set; the rest follows from them.
 NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 # NewByGuardians only computes a key protector, which another method then sets.
+# Programs that change nothing, with the begin of their arguments, whatever else follows.
+READING_PROGRAMS = {
+    "certutil.exe": ("-hashfile",),
+    "dism.exe": (r"/English /Online /NoRestart /Get-\w+",),
+    "docker.exe": ("image inspect", "images", "info", "inspect", "network inspect", "network ls", "ps", "version"),
+    "dockerd.exe": ("--validate", "--version"),
+    "reg.exe": ("query",),
+    "sc.exe": ("query", "qc"),
+    "tar.exe": ("-t",),
+    "whoami.exe": ("",),
+    "wsl.exe": ("--version", "--status", "-l ", "--list"),
+}
 READING_METHODS = ("Check", "Enumerate", "Find", "Get", "NewByGuardians", "Test", "Validate")
 
 
@@ -57,6 +72,15 @@ def writes(requests: Iterable[Entry]) -> list[str]:
     return [
         f"{entry.action} {entry.class_name} {entry.method}".strip()
         for entry in requests
-        if entry.action in ("Create", "Put", "Delete", "Command", "Send")
+        if (entry.action == "Command" and not only_reads(entry.method))
+        or (entry.action in ("Create", "Put", "Delete") and not entry.resource.endswith("/shell/cmd"))
         or (entry.action == "Invoke" and not entry.method.startswith(READING_METHODS))
     ]
+
+
+def only_reads(line: str) -> bool:
+    """Whether a command line is one of READING_PROGRAMS."""
+    program, *_rest = split(line.replace("^", ""))
+    arguments = line.replace("^", "").partition(ntpath.basename(program))[2].lstrip('" ')
+    known = READING_PROGRAMS.get(ntpath.basename(program).lower(), ())
+    return any(re.match(start, arguments, re.IGNORECASE) for start in known)

@@ -8,10 +8,10 @@ Only the listed properties are requested: every query projects its columns, so t
 
 from __future__ import annotations
 
-from .._wsman.cim import CimClass
+from .._windows.schema import CIMV2
+from .._wsman.cim import CimClass, declare
 
 V2 = "root/virtualization/v2"
-CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
 DEVICE_GUARD_NAMESPACE = "root/Microsoft/Windows/DeviceGuard"
 HGS = "root/Microsoft/Windows/Hgs"
@@ -19,16 +19,7 @@ WMI = "root/wmi"
 CLUSTER = "root/MSCluster"
 
 
-def _class(namespace: str, name: str, keys: str, **names_by_type: str) -> CimClass:
-    types = {
-        property_name: type_name.replace("_array", "[]")
-        for type_name, names in names_by_type.items()
-        for property_name in names.split()
-    }
-    return CimClass(namespace, name, tuple(keys.split()), types)
-
-
-COMPUTER_SYSTEM = _class(
+COMPUTER_SYSTEM = declare(
     V2,
     "Msvm_ComputerSystem",
     "CreationClassName Name",
@@ -40,7 +31,7 @@ COMPUTER_SYSTEM = _class(
 )
 # Settings of VMs, of checkpoints and of the host's templates. Older hosts lack some properties: a query names its
 # columns, or asks for all.
-VM_SETTINGS = _class(
+VM_SETTINGS = declare(
     V2,
     "Msvm_VirtualSystemSettingData",
     "InstanceID",
@@ -53,7 +44,7 @@ VM_SETTINGS = _class(
     datetime="AutomaticStartupActionDelay CreationTime",
     boolean="AutomaticSnapshotsEnabled IsAutomaticSnapshot IsSaved SecureBootEnabled VirtualNumaEnabled",
 )
-PROCESSOR = _class(
+PROCESSOR = declare(
     V2,
     "Msvm_ProcessorSettingData",
     "InstanceID",
@@ -62,7 +53,7 @@ PROCESSOR = _class(
     uint32="Weight",
     boolean="LimitProcessorFeatures ExposeVirtualizationExtensions",
 )
-MEMORY = _class(
+MEMORY = declare(
     V2,
     "Msvm_MemorySettingData",
     "InstanceID",
@@ -71,7 +62,7 @@ MEMORY = _class(
     boolean="DynamicMemoryEnabled",
     uint32="TargetMemoryBuffer Weight",
 )
-SYNTHETIC_ADAPTER = _class(
+SYNTHETIC_ADAPTER = declare(
     V2,
     "Msvm_SyntheticEthernetPortSettingData",
     "InstanceID",
@@ -80,7 +71,7 @@ SYNTHETIC_ADAPTER = _class(
     uint16="ResourceType",
     string_array="VirtualSystemIdentifiers",
 )
-LEGACY_ADAPTER = _class(
+LEGACY_ADAPTER = declare(
     V2,
     "Msvm_EmulatedEthernetPortSettingData",
     "InstanceID",
@@ -88,7 +79,7 @@ LEGACY_ADAPTER = _class(
     boolean="StaticMacAddress",
     uint16="ResourceType",
 )
-CONNECTION = _class(
+CONNECTION = declare(
     V2,
     "Msvm_EthernetPortAllocationSettingData",
     "InstanceID",
@@ -96,14 +87,14 @@ CONNECTION = _class(
     string_array="HostResource",
     uint16="EnabledState ResourceType",
 )
-PORT_SECURITY = _class(
+PORT_SECURITY = declare(
     V2,
     "Msvm_EthernetSwitchPortSecuritySettingData",
     "InstanceID",
     string="InstanceID",
     boolean="AllowMacSpoofing AllowTeaming EnableDhcpGuard EnableRouterGuard",
 )
-PORT_VLAN = _class(
+PORT_VLAN = declare(
     V2,
     "Msvm_EthernetSwitchPortVlanSettingData",
     "InstanceID",
@@ -112,18 +103,20 @@ PORT_VLAN = _class(
     uint16="AccessVlanId NativeVlanId",
     uint16_array="TrunkVlanIdArray",
 )
-PORT_BANDWIDTH = _class(
+PORT_BANDWIDTH = declare(
     V2,
     "Msvm_EthernetSwitchPortBandwidthSettingData",
     "InstanceID",
     string="InstanceID",
     uint64="Weight Reservation Limit",
 )
-GUEST_NETWORK = _class(
+GUEST_NETWORK = declare(
     V2, "Msvm_GuestNetworkAdapterConfiguration", "InstanceID", string="InstanceID", string_array="IPAddresses"
 )
-SWITCH = _class(V2, "Msvm_VirtualEthernetSwitch", "CreationClassName Name", string="CreationClassName Name ElementName")
-SWITCH_SETTINGS = _class(
+SWITCH = declare(
+    V2, "Msvm_VirtualEthernetSwitch", "CreationClassName Name", string="CreationClassName Name ElementName"
+)
+SWITCH_SETTINGS = declare(
     V2,
     "Msvm_VirtualEthernetSwitchSettingData",
     "InstanceID",
@@ -133,26 +126,26 @@ SWITCH_SETTINGS = _class(
     uint32="BandwidthReservationMode",
     datetime="CreationTime",
 )
-SWITCH_SERVICE = _class(
+SWITCH_SERVICE = declare(
     V2,
     "Msvm_VirtualEthernetSwitchManagementService",
     "CreationClassName Name SystemCreationClassName SystemName",
     string="CreationClassName Name",
 )
-EXTERNAL_PORT = _class(
+EXTERNAL_PORT = declare(
     V2,
     "Msvm_ExternalEthernetPort",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="CreationClassName DeviceID SystemCreationClassName SystemName ElementName PermanentAddress",
     boolean="IsBound",
 )
-INTERNAL_PORT = _class(
+INTERNAL_PORT = declare(
     V2,
     "Msvm_InternalEthernetPort",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="DeviceID ElementName PermanentAddress",
 )
-SUMMARY = _class(
+SUMMARY = declare(
     V2,
     "Msvm_SummaryInformation",
     "InstanceID",
@@ -161,47 +154,38 @@ SUMMARY = _class(
     sint32="MemoryAvailable",
     uint16="EnabledState Heartbeat",
 )
-KVP = _class(
+KVP = declare(
     V2,
     "Msvm_KvpExchangeComponent",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="SystemName",
     string_array="GuestIntrinsicExchangeItems",
 )
-KVP_ITEM = _class(V2, "Msvm_KvpExchangeDataItem", "", string="Name Data")
-SHUTDOWN = _class(
+KVP_ITEM = declare(V2, "Msvm_KvpExchangeDataItem", "", string="Name Data")
+SHUTDOWN = declare(
     V2,
     "Msvm_ShutdownComponent",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="CreationClassName DeviceID SystemCreationClassName SystemName",
     uint16_array="OperationalStatus",
 )
-JOB = _class(
+JOB = declare(
     V2,
     "Msvm_ConcreteJob",
     "InstanceID",
     string="InstanceID ErrorDescription ErrorSummaryDescription ElementName",
     uint16="JobState PercentComplete ErrorCode",
 )
-DISK_JOB = _class(V2, "Msvm_StorageJob", "InstanceID", string="InstanceID", uint16="JobState JobType")
+DISK_JOB = declare(V2, "Msvm_StorageJob", "InstanceID", string="InstanceID", uint16="JobState JobType")
 # The common superclass of the jobs of VMs, switches and disks.
-ANY_JOB = _class(V2, "CIM_ConcreteJob", "InstanceID", string="InstanceID", uint16="JobState")
-VM_SERVICE = _class(
+ANY_JOB = declare(V2, "CIM_ConcreteJob", "InstanceID", string="InstanceID", uint16="JobState")
+VM_SERVICE = declare(
     V2,
     "Msvm_VirtualSystemManagementService",
     "CreationClassName Name SystemCreationClassName SystemName",
     string="CreationClassName Name",
 )
-OPERATING_SYSTEM = _class(
-    CIMV2,
-    "Win32_OperatingSystem",
-    "Name",
-    string="Name Caption Version BuildNumber",
-    uint32="ProductType OperatingSystemSKU",
-    uint64="TotalVisibleMemorySize FreePhysicalMemory",
-    datetime="LastBootUpTime",
-)
-CPU = _class(
+CPU = declare(
     CIMV2,
     "Win32_Processor",
     "DeviceID",
@@ -209,7 +193,7 @@ CPU = _class(
     uint32="NumberOfCores NumberOfLogicalProcessors",
     boolean="VMMonitorModeExtensions SecondLevelAddressTranslationExtensions VirtualizationFirmwareEnabled",
 )
-COMPUTER = _class(
+COMPUTER = declare(
     CIMV2,
     "Win32_ComputerSystem",
     "Name",
@@ -217,31 +201,31 @@ COMPUTER = _class(
     boolean="HypervisorPresent PartOfDomain",
     uint64="TotalPhysicalMemory",
 )
-ENCLOSURE = _class(CIMV2, "Win32_SystemEnclosure", "Tag", string="Tag SMBIOSAssetTag")
-OPTIONAL_FEATURE = _class(CIMV2, "Win32_OptionalFeature", "Name", string="Name", uint32="InstallState")
-DEVICE_GUARD = _class(
+ENCLOSURE = declare(CIMV2, "Win32_SystemEnclosure", "Tag", string="Tag SMBIOSAssetTag")
+OPTIONAL_FEATURE = declare(CIMV2, "Win32_OptionalFeature", "Name", string="Name", uint32="InstallState")
+DEVICE_GUARD = declare(
     DEVICE_GUARD_NAMESPACE,
     "Win32_DeviceGuard",
     "InstanceIdentifier",
     uint32="VirtualizationBasedSecurityStatus",
     uint32_array="AvailableSecurityProperties SecurityServicesRunning",
 )
-HOST_SETTINGS = _class(
+HOST_SETTINGS = declare(
     V2,
     "Msvm_VirtualSystemManagementServiceSettingData",
     "InstanceID",
     string="InstanceID DefaultExternalDataRoot DefaultVirtualHardDiskPath MinimumMacAddress MaximumMacAddress",
     boolean="NumaSpanningEnabled EnhancedSessionModeEnabled",
 )
-MIGRATION_SETTINGS = _class(
+MIGRATION_SETTINGS = declare(
     V2,
     "Msvm_VirtualSystemMigrationServiceSettingData",
     "InstanceID",
     string="InstanceID",
     boolean="EnableVirtualSystemMigration",
 )
-VM_CAPABILITIES = _class(V2, "Msvm_VirtualSystemManagementCapabilities", "InstanceID", string="InstanceID")
-NET_ADAPTER = _class(
+VM_CAPABILITIES = declare(V2, "Msvm_VirtualSystemManagementCapabilities", "InstanceID", string="InstanceID")
+NET_ADAPTER = declare(
     STANDARD,
     "MSFT_NetAdapter",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
@@ -250,7 +234,7 @@ NET_ADAPTER = _class(
     uint64="Speed",
     boolean="HardwareInterface",
 )
-NET_ADDRESS = _class(
+NET_ADDRESS = declare(
     STANDARD,
     "MSFT_NetIPAddress",
     "CreationClassName Name SystemCreationClassName SystemName",
@@ -259,7 +243,7 @@ NET_ADDRESS = _class(
     uint16="AddressFamily PrefixOrigin",
     uint8="PrefixLength",
 )
-NET_ROUTE = _class(
+NET_ROUTE = declare(
     STANDARD,
     "MSFT_NetRoute",
     "InstanceID",
@@ -267,13 +251,13 @@ NET_ROUTE = _class(
     uint32="InterfaceIndex",
     uint16="AddressFamily",
 )
-NET_NAT = _class(
+NET_NAT = declare(
     STANDARD,
     "MSFT_NetNat",
     "InstanceID",
     string="InstanceID Name InternalIPInterfaceAddressPrefix ExternalIPInterfaceAddressPrefix",
 )
-NET_NAT_MAPPING = _class(
+NET_NAT_MAPPING = declare(
     STANDARD,
     "MSFT_NetNatStaticMapping",
     "InstanceID",
@@ -281,10 +265,10 @@ NET_NAT_MAPPING = _class(
     uint32="Protocol",
     uint16="ExternalPort InternalPort",
 )
-BOOT_SOURCE = _class(
+BOOT_SOURCE = declare(
     V2, "Msvm_BootSourceSettingData", "InstanceID", string="InstanceID BootSourceDescription", uint32="BootSourceType"
 )
-RESOURCE = _class(
+RESOURCE = declare(
     V2,
     "Msvm_ResourceAllocationSettingData",
     "InstanceID",
@@ -292,7 +276,7 @@ RESOURCE = _class(
     uint16="ResourceType",
     string_array="HostResource",
 )
-MEDIUM = _class(
+MEDIUM = declare(
     V2,
     "Msvm_StorageAllocationSettingData",
     "InstanceID",
@@ -300,13 +284,13 @@ MEDIUM = _class(
     uint16="ResourceType",
     string_array="HostResource",
 )
-IMAGE_SERVICE = _class(
+IMAGE_SERVICE = declare(
     V2,
     "Msvm_ImageManagementService",
     "CreationClassName Name SystemCreationClassName SystemName",
     string="CreationClassName Name",
 )
-DISK_SETTINGS = _class(
+DISK_SETTINGS = declare(
     V2,
     "Msvm_VirtualHardDiskSettingData",
     "InstanceID",
@@ -315,32 +299,32 @@ DISK_SETTINGS = _class(
     uint64="MaxInternalSize",
     uint32="BlockSize LogicalSectorSize",
 )
-DISK_STATE = _class(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
-VOLUME = _class(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="Capacity FreeSpace")
-DATA_FILE = _class(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable")
-FOLDER = _class(CIMV2, "Win32_Directory", "Name", string="Name")
-CHECKPOINT_SERVICE = _class(
+DISK_STATE = declare(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
+VOLUME = declare(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="Capacity FreeSpace")
+DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable")
+FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")
+CHECKPOINT_SERVICE = declare(
     V2,
     "Msvm_VirtualSystemSnapshotService",
     "CreationClassName Name SystemCreationClassName SystemName",
     string="CreationClassName Name",
 )
-CHECKPOINT_SETTINGS = _class(V2, "Msvm_VirtualSystemSnapshotSettingData", "InstanceID", uint8="ConsistencyLevel")
-AFFECTED_BY_JOB = _class(
+CHECKPOINT_SETTINGS = declare(V2, "Msvm_VirtualSystemSnapshotSettingData", "InstanceID", uint8="ConsistencyLevel")
+AFFECTED_BY_JOB = declare(
     V2,
     "Msvm_AffectedJobElement",
     "AffectedElement AffectingElement",
     ref="AffectedElement AffectingElement",
     uint16_array="ElementEffects",
 )
-SECURITY = _class(V2, "Msvm_SecuritySettingData", "InstanceID", string="InstanceID", boolean="TpmEnabled")
-SECURITY_SERVICE = _class(
+SECURITY = declare(V2, "Msvm_SecuritySettingData", "InstanceID", string="InstanceID", boolean="TpmEnabled")
+SECURITY_SERVICE = declare(
     V2,
     "Msvm_SecurityService",
     "CreationClassName Name SystemCreationClassName SystemName",
     string="CreationClassName Name",
 )
-GUARDIAN = _class(
+GUARDIAN = declare(
     HGS,
     "MSFT_HgsGuardian",
     "Name",
@@ -349,25 +333,23 @@ GUARDIAN = _class(
     uint32="GuardianMetadataVersion",
     boolean="HasPrivateSigningKey",
 )
-KEY_PROTECTOR = _class(HGS, "MSFT_HgsKeyProtector", "", uint8_array="RawData")
-HEARTBEAT = _class(
+KEY_PROTECTOR = declare(HGS, "MSFT_HgsKeyProtector", "", uint8_array="RawData")
+HEARTBEAT = declare(
     V2,
     "Msvm_HeartbeatComponent",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="SystemName",
     uint16_array="OperationalStatus",
 )
-SERVICE = _class(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
-REGISTRY = _class(CIMV2, "StdRegProv", "")
 # The boot configuration data; an element holds one of the values, which depends on its type.
-BOOT_OBJECT = _class(WMI, "BcdObject", "Id StoreFilePath", string="Id StoreFilePath")
-BOOT_ELEMENT = _class(WMI, "BcdElement", "", uint32="Type", uint64="Integer", string="String")
-CLUSTER_NAME = _class(CLUSTER, "MSCluster_Cluster", "Name", string="Name")
+BOOT_OBJECT = declare(WMI, "BcdObject", "Id StoreFilePath", string="Id StoreFilePath")
+BOOT_ELEMENT = declare(WMI, "BcdElement", "", uint32="Type", uint64="Integer", string="String")
+CLUSTER_NAME = declare(CLUSTER, "MSCluster_Cluster", "Name", string="Name")
 # The private properties of a resource depend on its type; those of a virtual machine are its VmID and more.
-CLUSTER_RESOURCE = _class(CLUSTER, "MSCluster_Resource", "Name", string="Name Type", instance="PrivateProperties")
+CLUSTER_RESOURCE = declare(CLUSTER, "MSCluster_Resource", "Name", string="Name Type", instance="PrivateProperties")
 # Integration services by stable names; the classes identify them, because their display names are localized.
 INTEGRATION_SERVICES = {
-    name: _class(V2, f"Msvm_{component}ComponentSettingData", "InstanceID", string="InstanceID", uint16="EnabledState")
+    name: declare(V2, f"Msvm_{component}ComponentSettingData", "InstanceID", string="InstanceID", uint16="EnabledState")
     for name, component in (
         ("guest_service_interface", "GuestServiceInterface"),
         ("heartbeat", "Heartbeat"),

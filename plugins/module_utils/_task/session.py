@@ -36,6 +36,7 @@ class Target:
     warn: Callable[[str], None] = silent
     job_timeout: float = JOB_TIMEOUT
     foresees: bool = False  # whether the client predicts: what doesn't show at once never will
+    foreseen: dict[str, Any] = field(default_factory=dict, repr=False)  # what programs would have changed, by name
     _answers: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Any, ask: Callable[[], Answer]) -> Answer:

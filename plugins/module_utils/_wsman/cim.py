@@ -45,6 +45,16 @@ class CimClass(NamedTuple):
         return Reference(self.namespace, self.name, {key: key_text(instance[key]) for key in self.keys})
 
 
+def declare(namespace: str, name: str, keys: str, **names_by_type: str) -> CimClass:
+    """A class from the names of its keys and those of its properties by type, such as `uint16_array="A B"`."""
+    types = {
+        property_name: type_name.replace("_array", "[]")
+        for type_name, names in names_by_type.items()
+        for property_name in names.split()
+    }
+    return CimClass(namespace, name, tuple(keys.split()), types)
+
+
 class Keys(dict[str, str]):
     """The keys of a reference that a host sent; one that it lacks is the host's error."""
 

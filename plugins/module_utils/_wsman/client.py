@@ -31,6 +31,7 @@ from .faults import (
     WSManError,
 )
 from .options import ConnectionOptions, endpoint_url
+from .shell import Shell
 from .transport import Alternatives, HttpTransport
 
 __all__ = ["Client", "ConnectionOptions", "Types", "Where", "connect", "endpoint_url"]
@@ -75,6 +76,7 @@ class Client:
         self._sleep = sleep or time.sleep
         self._clock = clock or time.monotonic
         self._without_wql: set[str] = set()
+        self._shell: Shell | None = None
         self.answered = False  # whether the host has ever answered, so that address and credentials are right
         # Called with the path of a row that the host cannot send; without it, such a row is an error.
         self.on_unreadable: Callable[[str], None] | None = None
@@ -230,6 +232,20 @@ class Client:
         """WS-Transfer Delete. Sent once. Raises NotFound."""
         self.call(envelope.ACTION_DELETE, cls.uri, selectors=keys)
 
+    # ---- programs ----
+
+    def shell(self, environment: Mapping[str, str] | None = None) -> Shell:
+        """The remote shell of this client, one for all programs of a task; `environment` counts for a new one."""
+        if self._shell is None:
+            self._shell = Shell(self, environment)
+        return self._shell
+
+    def close_shell(self) -> None:
+        """Delete the shell, if there is one."""
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
+
     # ---- requests ----
 
     def call(
@@ -241,8 +257,13 @@ class Client:
         *,
         extra_headers: str = "",
         repeatable: bool = False,
+        timeout: float | None = None,
     ) -> Element:
-        """The s:Body of the answer to one operation. `body` and `extra_headers` are XML with the prefixes s, a, w."""
+        """The s:Body of the answer to one operation. `body` and `extra_headers` are XML with the prefixes s, a, w.
+
+        The host answers within `timeout` s if that is less than the client's own.
+        """
+        seconds = self.operation_timeout if timeout is None else max(1.0, min(timeout, self.operation_timeout))
 
         def send() -> Element:
             message_id = envelope.new_message_id()
@@ -252,7 +273,7 @@ class Client:
                 body,
                 to=self.to,
                 selectors=selectors,
-                timeout=self.operation_timeout,
+                timeout=seconds,
                 extra_headers=extra_headers,
                 message_id=message_id,
             )

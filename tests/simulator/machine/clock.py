@@ -21,6 +21,7 @@ class Clock:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._frozen: float | None = None
+        self._skips = False
         self._offset = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -31,10 +32,10 @@ class Clock:
     def seconds(self) -> float:
         return (time.time() if self._frozen is None else self._frozen) + self._offset
 
-    def freeze(self) -> None:
-        """Stop: from now on, time passes by advance() alone."""
+    def freeze(self, *, skips: bool = False) -> None:
+        """Stop: from now on, time passes by advance() alone; or also where a client `skips` what it waits for."""
         with self._wake:
-            self._frozen = time.time()
+            self._frozen, self._skips = time.time(), skips
             self._wake.notify()
 
     def now(self) -> datetime:
@@ -76,6 +77,9 @@ class Clock:
                 if left <= 0 or self._stopping:
                     return False
                 due = self._events[0][0] - self.seconds() if self._events else left
+                if self._skips:
+                    self.advance(min(left, due))
+                    continue
                 self._wake.wait(max(0.001, min(left, due)))
 
     def settle(self) -> None:

@@ -29,6 +29,8 @@ class Settings:
     negotiate: bool = True
     certificate: bool = True
     credssp: bool = False
+    # No setting of Windows: whether WINRS_SKIP_CMD_SHELL is obeyed, or ignored as MS-WSMV note 117 says (PROTO-21).
+    skip_cmd_shell: bool = False
     # No setting of Windows: a class that real hosts have and the simulator lacks is a failure of its own (501).
     strict: bool = False
 

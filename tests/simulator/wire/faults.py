@@ -200,6 +200,9 @@ KINDS: dict[str, Kind] = {
     "ShellParameter": Kind(
         "s:Sender", "w:InvalidParameter", _WSMAN, 87, "The parameter is incorrect. ", "InvalidValue", plugin=True
     ),
+    "NoProgram": _INTERNAL._replace(
+        number=0x80070002, text="The system cannot find the file specified. ", plugin=True
+    ),
     "BrokenPipe": _INTERNAL._replace(number=109, text="The pipe has been ended. ", plugin=True),
     "OperationAborted": _INTERNAL._replace(
         number=995,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .auth import Authenticator, Session
 from .faultrules import Dropped, Refused, operation_of
 from .log import Entry, RequestLog
+from .shells import line_of
 from .wsman import Exchange, WinRm
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
                 action=operation,
                 resource=request.resource_uri,
                 class_name=class_name,
-                method=method,
+                method=method or line_of(request.body),
                 bytes_in=self.received,
                 bytes_out=sent,
                 status=status,

@@ -40,6 +40,15 @@ def is_shell(resource_uri: str) -> bool:
     return resource_uri.lower() == CMD.lower()
 
 
+def line_of(body: Element | None) -> str:
+    """The command line of a request; "" if it has none."""
+    if body is None or body.tag != f"{{{SHELL}}}CommandLine":
+        return ""
+    command = (body.findtext(f"{{{SHELL}}}Command") or "").strip()
+    arguments = [argument.text or "" for argument in body.findall(f"{{{SHELL}}}Arguments")]
+    return " ".join((command, *arguments)) if command else ""
+
+
 @dataclass
 class Command:
     """A program of a shell; `reported` once a client has received that it is done."""
@@ -175,21 +184,25 @@ class Shells:
     # --- commands
 
     def _command(self, shell: Shell, body: Element, request: Request) -> str:
-        line = (body.findtext(f"{{{SHELL}}}Command") or "").strip()
+        line = line_of(body)
         if not line:
             raise fault("ShellParameter")
         if any(not command.reported for command in shell.commands.values()):
             raise fault("Concurrency")  # MS-WSMV note 121: until a client has received the end of the previous command
-        arguments = [argument.text or "" for argument in body.findall(f"{{{SHELL}}}Arguments")]
-        process = programs.start(
-            self.machine,
-            " ".join((line, *arguments)),
-            user=shell.user,
-            directory=shell.directory,
-            environment=shell.environment,
-            encoding=shell.encoding,
-            console=request.options.get("winrs_consolemode_stdin", "").lower() == "true",
-        )
+        direct = self.settings.skip_cmd_shell and _is_set(request, "winrs_skip_cmd_shell")
+        try:
+            process = programs.start(
+                self.machine,
+                line,
+                user=shell.user,
+                directory=shell.directory,
+                environment=shell.environment,
+                encoding=shell.encoding,
+                console=_is_set(request, "winrs_consolemode_stdin"),
+                direct=direct,
+            )
+        except FileNotFoundError as error:
+            raise fault("NoProgram") from error
         identifier = body.get("CommandId") or str(uuid.uuid4()).upper()
         shell.commands[identifier] = Command(process)
         return f"<rsp:CommandResponse><rsp:CommandId>{escape(identifier)}</rsp:CommandId></rsp:CommandResponse>"
@@ -259,6 +272,10 @@ class Shells:
             else:
                 command.process.signal(code)
         return "<rsp:SignalResponse/>"
+
+
+def _is_set(request: Request, option: str) -> bool:
+    return request.options.get(option, "").lower() in ("true", "1")
 
 
 def _created(shell: Shell, machine: Machine, address: str, client: str, input_streams: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..._task.session import Target
+from ..._windows.schema import SERVICE
 from ..._wsman.faults import Fault, InvalidNamespace
-from ..schema import CLUSTER_NAME, CLUSTER_RESOURCE, MIGRATION_SETTINGS, SERVICE
+from ..schema import CLUSTER_NAME, CLUSTER_RESOURCE, MIGRATION_SETTINGS
 
 _VIRTUAL_MACHINE = "Type = 'Virtual Machine'"  # the name of a resource type is the same in every language
 

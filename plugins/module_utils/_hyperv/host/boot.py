@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..._task.session import Target
+from ..._windows.schema import SERVICE
 from ..._wsman.faults import BadAnswer, Fault
-from ..schema import BOOT_ELEMENT, BOOT_OBJECT, SERVICE
+from ..schema import BOOT_ELEMENT, BOOT_OBJECT
 
 # The entry that Windows was started from, in the system's own store (BCD reference: BcdStore.OpenObject, OpenStore).
 _CURRENT = {"Id": "{fa926493-6f1c-4193-a414-58f0b2456d1e}", "StoreFilePath": ""}

@@ -8,9 +8,10 @@ from __future__ import annotations
 from ..._task.errors import Missing, Refused
 from ..._task.session import Target
 from ..._task.units import format_size
+from ..._windows.schema import OPERATING_SYSTEM
 from ..._wsman.cim import Instance
 from ..._wsman.faults import Fault
-from ..schema import CPU, OPERATING_SYSTEM, VOLUME
+from ..schema import CPU, VOLUME
 
 _KB = 1 << 10
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..._task.session import Target
+from ..._windows import software
+from ..._windows.schema import OPERATING_SYSTEM
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, Instance, Reference
 from ..._wsman.faults import Fault, FilterRefused, InvalidClass
@@ -24,13 +26,12 @@ from ..schema import (
     HOST_SETTINGS,
     INTERNAL_PORT,
     NET_ADAPTER,
-    OPERATING_SYSTEM,
     OPTIONAL_FEATURE,
     V2,
     VM_CAPABILITIES,
     VM_SETTINGS,
 )
-from . import availability, boot, capacity, rights, settings, software
+from . import availability, boot, capacity, rights, settings
 
 GROUPS = ("system", "security", "hyperv", "network", "features", "nesting")
 MORE_GROUPS = ("availability", "boot", "rights", "volumes", "software")  # returned only on request

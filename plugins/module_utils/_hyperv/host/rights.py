@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..._task.session import Target
+from ..._windows.schema import CIMV2, REGISTRY
 from ..._wsman.cim import CimClass
 from ..._wsman.faults import AccessDenied, Fault
-from ..schema import CIMV2, CLUSTER, COMPUTER_SYSTEM, HGS, REGISTRY, STANDARD, V2, WMI
+from ..schema import CLUSTER, COMPUTER_SYSTEM, HGS, STANDARD, V2, WMI
 
 # A key that administrators may write and other users only read, by its default permissions; nothing is written.
 _KEY = {"hDefKey": 0x80000002, "sSubKeyName": r"SYSTEM\CurrentControlSet\Services", "uRequired": 2}  # KEY_SET_VALUE

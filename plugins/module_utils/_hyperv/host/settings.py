@@ -13,12 +13,12 @@ from ..._task.errors import Invalid, Missing, within
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.table import Kind, Property
+from ..._windows import paths
 from ..._wsman import cim
 from ..._wsman.cim import Instance
 from .. import jobs
 from ..network.ethernet import format_mac, parse_mac
 from ..schema import HOST_SETTINGS, VM_SERVICE
-from ..storage import paths
 from . import capacity
 
 OPTIONS: dict[str, Any] = {

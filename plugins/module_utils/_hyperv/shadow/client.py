@@ -16,6 +16,7 @@ from ..._wsman import cim
 from ..._wsman.cim import CimClass, Instance, Reference
 from ..._wsman.client import Client, Types, Where
 from ..._wsman.faults import FaultParts, NotFound
+from ..._wsman.shell import Shell
 from ..schema import COMPUTER_SYSTEM, GUEST_NETWORK, HEARTBEAT, KVP, SUMMARY, VM_SETTINGS
 from . import wql
 from .overlay import Overlay, key_of, keys_of, owner
@@ -68,6 +69,10 @@ class Shadow:
 
     def identify(self) -> dict[str, str]:
         return self._host.identify()
+
+    def shell(self, environment: Mapping[str, str] | None = None) -> Shell:
+        """The host's own shell, for programs that only read: `_windows.program` starts no others in check mode."""
+        return self._host.shell(environment)
 
     def get(self, cls: CimClass, keys: Mapping[str, Any]) -> Instance:
         change = self.overlay.of(cls).get(key_of(cls, keys))

@@ -38,7 +38,7 @@ def foresee(
     shadow = Shadow(host.client, overlay, METHODS, lambda line: host.warn(f"{host.name}: {line}"))
     before = bool(overlay)
     try:
-        result = run(replace(host, client=shadow, foresees=True), task)
+        result = run(replace(host, client=shadow, foresees=True, foreseen=overlay.windows), task)
     except HostError as error:
         error.message, error.details = without_ids([error.message, error.details], overlay.made_up)
         raise

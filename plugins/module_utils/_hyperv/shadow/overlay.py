@@ -40,7 +40,7 @@ class Overlay:
     """The predicted changes of one host. ``gone`` are the VMs and checkpoints that are removed with all their rows.
 
     ``made_up`` are the ids of objects that don't exist yet, ``checkpoints`` what the changes of a VM were when a
-    predicted checkpoint of it was created.
+    predicted checkpoint of it was created. ``windows`` is what programs would have changed, by a text that names it.
     """
 
     def __init__(self) -> None:
@@ -48,9 +48,10 @@ class Overlay:
         self.gone: set[str] = set()
         self.made_up: set[str] = set()
         self.checkpoints: dict[str, dict[str, dict[str, Change]]] = {}
+        self.windows: dict[str, Any] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.changes or self.gone)
+        return bool(self.changes or self.gone or self.windows)
 
     def of(self, cls: CimClass) -> dict[str, Change]:
         """The changes of a class, by key."""
@@ -124,6 +125,7 @@ class Overlay:
             "gone": sorted(self.gone),
             "made_up": sorted(self.made_up),
             "checkpoints": self.checkpoints,
+            "windows": self.windows,
         }
         return json.dumps(values, default=_encoded)
 
@@ -132,6 +134,7 @@ class Overlay:
         """The overlay that `dump` wrote."""
         overlay, values = cls(), json.loads(text, object_hook=_decoded)
         overlay.changes, overlay.checkpoints = values["changes"], values["checkpoints"]
+        overlay.windows = values["windows"]
         overlay.gone, overlay.made_up = set(values["gone"]), set(values["made_up"])
         return overlay
 

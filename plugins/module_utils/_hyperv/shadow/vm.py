@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ..._windows.schema import OPERATING_SYSTEM
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
 from ..host import facts as host_facts
@@ -19,7 +20,6 @@ from ..schema import (
     INTEGRATION_SERVICES,
     KEY_PROTECTOR,
     MEMORY,
-    OPERATING_SYSTEM,
     PROCESSOR,
     RESOURCE,
     SECURITY,

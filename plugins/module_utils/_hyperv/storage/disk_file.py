@@ -13,6 +13,8 @@ from ..._task.errors import Invalid, MethodFailed, Missing, Refused
 from ..._task.session import Target
 from ..._task.units import format_size
 from ..._task.wait import reached_within
+from ..._windows import paths
+from ..._windows.paths import suffix
 from ..._wsman import cim
 from ..._wsman.faults import HostError
 from .. import jobs
@@ -20,8 +22,6 @@ from ..host import capacity
 from ..look import FIRST_FINISHED
 from ..schema import DATA_FILE, DISK_JOB, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
 from ..vm.find import owner
-from . import paths
-from .paths import suffix
 
 TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
 _SECTOR = 4096

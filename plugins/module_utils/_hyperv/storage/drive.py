@@ -16,11 +16,12 @@ from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.units import format_size, parse_size
 from ..._task.wait import LONGEST_PAUSE, pauses
+from ..._windows import paths
 from ..host import capacity
 from ..vm import find
 from ..vm.find import OFF, SAVED, VM
 from ..vm.parts import Parts
-from . import disk_file, layout, paths
+from . import disk_file, layout
 from .disk_file import WantedFile
 from .layout import DISK, DVD, IDE, PLACE_OPTIONS, Drive, Layout, Place, WantedPlace
 

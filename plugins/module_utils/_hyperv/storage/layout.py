@@ -14,12 +14,12 @@ from ..._task.answer import Output, before_again
 from ..._task.errors import Refused
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
+from ..._windows import paths
 from ..._wsman import cim
 from ..._wsman.cim import Reference
 from ..schema import MEDIUM, RESOURCE, V2
 from ..vm import resources as vm_resources
 from ..vm.find import VM, of_vms
-from . import paths
 
 IDE, SCSI = "ide", "scsi"
 DISK, DVD = "disk", "dvd"

@@ -13,7 +13,7 @@ from ..._task import table
 from ..._task.errors import Refused, within
 from ..._task.step import Step, merge
 from ..._task.table import Kind, Property, choice
-from ..schema import OPERATING_SYSTEM
+from ..._windows.schema import OPERATING_SYSTEM
 from . import firmware, resources
 from .parts import Parts
 

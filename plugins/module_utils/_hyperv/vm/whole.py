@@ -15,6 +15,7 @@ from ..._task.session import Target
 from ..._task.step import Step, diff, merge, needing_off, under
 from ..._task.units import format_size
 from ..._task.wait import wait_until
+from ..._windows import paths
 from ..._wsman import cim
 from ..._wsman.cim import CimClass
 from .. import jobs
@@ -22,7 +23,7 @@ from ..host import capacity
 from ..host import facts as host_facts
 from ..network import adapter
 from ..schema import COMPUTER_SYSTEM, MEMORY, PORT_SECURITY, PROCESSOR, VM_SERVICE, VM_SETTINGS
-from ..storage import disk_file, drive, paths
+from ..storage import disk_file, drive
 from ..storage import layout as layouts
 from ..storage.layout import DISK, IDE, Layout
 from . import (

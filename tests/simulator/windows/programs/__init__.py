@@ -12,9 +12,11 @@ of PROGRAMS.
 from __future__ import annotations
 
 import codecs
+import ntpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import certutil, cmd, dism, identity, services, shutdown, tar
+from .command_line import split
 from .process import Context, Main, Process
 
 if TYPE_CHECKING:
@@ -70,21 +72,40 @@ def start(
     environment: dict[str, str] | None = None,
     encoding: str = "utf-8",
     console: bool = False,
+    direct: bool = False,
 ) -> Process:
-    """Start a command line through cmd.exe, as WinRM does."""
+    """Start a command line through cmd.exe, or `direct` as CreateProcess does: FileNotFoundError without one."""
     variables = default_environment(machine, user)
     for name, value in (environment or {}).items():
         variables = {key: old for key, old in variables.items() if key.lower() != name.lower()} | {name: value}
-    context = Context(
-        machine,
-        user,
-        directory or variables.get("USERPROFILE", ""),
-        variables,
-        encoding,
-        console,
-        f"{SYSTEM}cmd.exe /C {line}",
-    )
-    return Process(context, cmd.main).start()
+    directory = directory or variables.get("USERPROFILE", "")
+    context = Context(machine, user, directory, variables, encoding, console, f"{SYSTEM}cmd.exe /C {line}")
+    if direct:
+        main, context = _created_process(context, line)
+    else:
+        main = cmd.main
+    return Process(context, main).start()
+
+
+def _created_process(context: Context, line: str) -> tuple[Main, Context]:
+    """The program of a line as CreateProcess takes it apart: a quoted path, else the shortest one that exists.
+
+    CreateProcessW docs, lpCommandLine; the system's folder comes before the directory and PATH.
+    """
+    line = line.lstrip()
+    if line.startswith('"'):
+        ends = [len(line) if line.find('"', 1) < 0 else line.find('"', 1) + 1]
+    else:
+        ends = [at for at, sign in enumerate(f"{line} ") if sign in " \t"]
+    for end in ends:
+        word = line[:end].strip('"')
+        path = cmd.locate(context, f"{SYSTEM}{word}" if word == ntpath.basename(word) else word) or cmd.locate(
+            context, word
+        )
+        main = path and find(context.machine, path)
+        if main:
+            return main, context.child(line, tuple(split(line)[1:]))
+    raise FileNotFoundError(line)
 
 
 def default_environment(machine: Machine, user: User | None) -> dict[str, str]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._task.session import Target
-from ..._wsman import cim
-from ..._wsman.faults import Fault
-from ..schema import REGISTRY, SERVICE
+from .._task.session import Target
+from .._wsman import cim
+from .._wsman.faults import Fault
+from .schema import REGISTRY, SERVICE
 
 # Services of virtualization software of other vendors, by the names that identify them in every language.
 THIRD_PARTY = ("BstHdAndroidSvc", "VBoxSDS", "VMAuthdService", "VMUSBArbService", "prl_disp_service")

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.storage import paths
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid
+from ansible_collections.nested.hyperv.plugins.module_utils._windows import paths
 
 
 def spelled(path: str, random: Random) -> str:

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from itertools import zip_longest
 
-from ..._task.errors import Invalid
+from .._task.errors import Invalid
 
 _DEVICE = re.compile(r"\\+[?.]\\")  # \\?\ and \\.\, also with doubled backslashes
 _DRIVE = re.compile(r"[A-Za-z]:\\")

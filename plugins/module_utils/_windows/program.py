@@ -1,0 +1,138 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a native program on a target, in the one remote shell of a task."""
+
+from __future__ import annotations
+
+import ntpath
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .._task.errors import Missing, Unanswered, Unforeseen
+from .._task.session import Target
+from .._wsman.faults import HostError, InvalidSelectors, OperationTimeout, WSManError, is_passing
+from .._wsman.shell import Ended, NoProgram
+from . import command_line
+from .schema import OPERATING_SYSTEM
+
+# For all programs: wsl.exe writes UTF-8 with it.
+ENVIRONMENT = {"WSL_UTF8": "1"}
+TIMEOUT = 120.0  # seconds for a program that only reads
+TRIES = 3  # for such a program, if the connection breaks
+# STILL_ACTIVE: the exit code of a program whose shell died.
+UNKNOWN = 259
+# What a host that passes lines to cmd.exe takes away from the argument of this program, which it then knows.
+_PROBE = ("whoami.exe", "^/user")
+
+
+class Result(NamedTuple):
+    """What a program has written, and its exit code as unsigned 32 bit."""
+
+    stdout: bytes
+    stderr: bytes
+    code: int
+
+    @property
+    def text(self) -> str:
+        """Standard output as text."""
+        return decode(self.stdout)
+
+    @property
+    def errors(self) -> str:
+        """Standard error as text."""
+        return decode(self.stderr)
+
+    @property
+    def words(self) -> str:
+        """What it said, for a message: the last lines, in the language of the target."""
+        lines = [line.strip() for line in f"{self.errors}\n{self.text}".splitlines() if line.strip()]
+        return " ".join(lines[:3])
+
+
+def system(target: Target, name: str) -> str:
+    """The full path of a program of Windows."""
+    columns = ("Name", "SystemDirectory")
+    (row,) = target.once("system_directory", lambda: target.client.query(OPERATING_SYSTEM, columns=columns))
+    return ntpath.join(row["SystemDirectory"] or r"C:\Windows\System32", name)
+
+
+def run(
+    target: Target,
+    path: str,
+    *arguments: str,
+    reads: bool = False,
+    stdin: bytes | None = None,
+    timeout: float = TIMEOUT,
+    on_output: Callable[[bytes], None] | None = None,
+) -> Result:
+    """Run a program by its full path; the exit code is for the caller to judge.
+
+    A program that ``reads`` changes nothing: it is repeated if the connection breaks, and runs in check mode too. Any
+    other is started once. ``stdin`` b"" is needed by programs that read to the end of their input. Raises Missing if
+    there is no such program, OperationTimeout after ``timeout`` s, and errors for which `may_have_run` is true if
+    nobody can say what became of it: ask the target's state.
+    """
+    if target.foresees and not reads:
+        raise Unforeseen(f"check mode can't foresee what {ntpath.basename(path)} does")
+    name = ntpath.basename(path)
+    command_line.check_verbatim(name, arguments)
+    for attempt in range(TRIES if reads else 1):
+        try:
+            ended = _run(target, path, command_line.join(arguments), stdin, timeout, on_output)
+        except NoProgram as fault:
+            raise Missing(f"{path} does not exist on {target.name}", path=path) from fault
+        except WSManError as error:
+            if reads:
+                error.writes = False
+            again = reads and attempt < TRIES - 1 and "timeout" not in error.details
+            if not again or not (is_passing(error) or isinstance(error, InvalidSelectors)):
+                error.message = f"{name}: {error.message}"
+                raise
+        else:
+            if ended.code != UNKNOWN and (ended.complete or not reads):
+                return Result(ended.stdout, ended.stderr, ended.code)
+            if not reads:
+                break
+    raise Unanswered(f"{name} was started, and its end is unknown: its remote shell ended before it did", path=path)
+
+
+def _run(
+    target: Target,
+    path: str,
+    arguments: str,
+    stdin: bytes | None,
+    timeout: float,
+    on_output: Callable[[bytes], None] | None,
+) -> Ended:
+    shell = target.client.shell(ENVIRONMENT)
+    command = command_line.quote(path)
+    line = f"{command} {arguments}".rstrip()
+    if command_line.is_same_to_cmd(line) or not _passes_to_cmd(target):
+        return shell.run(command, arguments, stdin, timeout, on_output)
+    return shell.run(command_line.for_cmd(line), "", stdin, timeout, on_output)
+
+
+def _passes_to_cmd(target: Target) -> bool:
+    """Whether the target hands command lines to cmd.exe, which takes a caret away."""
+
+    def ask() -> bool:
+        name, argument = _PROBE
+        return target.client.shell(ENVIRONMENT).run(system(target, name), argument, timeout=TIMEOUT).code == 0
+
+    return target.once("passes_to_cmd", ask)
+
+
+def decode(data: bytes) -> str:
+    """Output of a program as text: UTF-8, UTF-16 as programs of Windows write it, else the OEM code page of the US."""
+    if data[:2] == b"\xff\xfe" or b"\0" in data[:200]:
+        return data.decode("utf-16-le", "replace").lstrip("\ufeff")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp437")
+
+
+def timed_out(error: HostError) -> bool:
+    """Whether a program was stopped because it took too long."""
+    return isinstance(error, OperationTimeout) and "timeout" in error.details

@@ -1,0 +1,21 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CIM classes and properties of Windows itself that this collection reads and writes."""
+
+from __future__ import annotations
+
+from .._wsman.cim import declare
+
+CIMV2 = "root/cimv2"
+OPERATING_SYSTEM = declare(
+    CIMV2,
+    "Win32_OperatingSystem",
+    "Name",
+    string="Name Caption Version BuildNumber SystemDirectory",
+    uint32="ProductType OperatingSystemSKU",
+    uint64="TotalVisibleMemorySize FreePhysicalMemory",
+    datetime="LastBootUpTime",
+)
+SERVICE = declare(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
+REGISTRY = declare(CIMV2, "StdRegProv", "")
