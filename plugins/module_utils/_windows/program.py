@@ -22,7 +22,7 @@ TIMEOUT = 120.0  # seconds for a program that only reads
 TRIES = 3  # for such a program, if the connection breaks
 # STILL_ACTIVE: the exit code of a program whose shell died.
 UNKNOWN = 259
-# What a host that passes lines to cmd.exe takes away from the argument of this program, which it then knows.
+# A program, and an argument that it knows only without the caret, which cmd.exe removes.
 _PROBE = ("whoami.exe", "^/user")
 
 
