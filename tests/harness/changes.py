@@ -32,7 +32,7 @@ READING_PROGRAMS = {
     "whoami.exe": ("",),
     "wsl.exe": ("--version", "--status", "-l ", "--list"),
 }
-READING_METHODS = ("Check", "Enumerate", "Find", "Get", "NewByGuardians", "Test", "Validate")
+READING_METHODS = ("Check", "Enum", "Find", "Get", "NewByGuardians", "Test", "Validate")
 
 
 def state(machine: Machine) -> dict[str, dict[str, Any]]:
@@ -47,11 +47,20 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             for row in machine.repository.rows(cls.name, STANDARD, deep=False)
         }
         files = {
-            f"file:{file.path}": {"Size": file.disk.size if file.disk else file.bytes, "SizeOnDisk": file.size}
+            f"file:{file.path}": {
+                "Size": file.disk.size if file.disk else file.bytes,
+                "SizeOnDisk": file.size,
+                "Content": file.content,
+            }
             for file in machine.files
         }
+        features = {f"feature:{row.name}": {"State": row.state} for row in machine.software.features.values()}
+        services = {
+            f"service:{row.name}": {"State": row.state, "Start": row.start}
+            for row in machine.software.services.values()
+        }
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
-        return {**machine.dump(), **power, **networks, **files, **guardians}
+        return {**machine.dump(), **power, **networks, **files, **guardians, **features, **services}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

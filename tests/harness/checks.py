@@ -20,7 +20,7 @@ from .lab import open_lab
 
 # What check mode can't know: ids that the host will choose, what has been done, and what is measured.
 UNKNOWN = {"id", "checkpoint_id", "created", "power_cycled", "ip_addresses", "warnings"}
-UNKNOWN |= {"uptime", "booted", "guest", "assigned", "demand"}
+UNKNOWN |= {"uptime", "booted", "rebooted", "guest", "assigned", "demand"}
 # What is null in check mode until the host has chosen it.
 CHOSEN = ("mac_address",)
 _GUID = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|…", re.IGNORECASE)
@@ -65,9 +65,9 @@ def tasks(play: Sequence[Mapping[str, Any]]) -> list[Task]:
     ]
 
 
-def three_runs(model: Any, play: Sequence[Task]) -> list[Outcome]:
+def three_runs(model: Any, play: Sequence[Task], host: str = "hv01") -> list[Outcome]:
     """The play in check mode on one simulation; for real, and once more, on another one of the same model."""
-    with open_lab(model) as lab, check_run():
+    with open_lab(model, host) as lab, check_run():
         before = lab.state()
         check = []
         for task in play:
@@ -75,7 +75,7 @@ def three_runs(model: Any, play: Sequence[Task]) -> list[Outcome]:
             check.append(lab.run(task.module, check=True, **task.args))
             assert not lab.writes, f"{task.name}: check mode sent a write"
         assert lab.state() == before, "check mode changed the host"
-    with open_lab(model) as lab:
+    with open_lab(model, host) as lab:
         runs = []
         for _turn in range(2):
             results = []

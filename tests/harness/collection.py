@@ -28,6 +28,12 @@ def documentation(module: str, block: str) -> Any:
     return yaml.safe_load(getattr(import_module(f"{PACKAGE}.{module}"), block))
 
 
+def is_for_guests(module: str) -> bool:
+    """Whether the target of a module is Windows itself, with or without Hyper-V."""
+    fragments = documentation(module, "DOCUMENTATION").get("extends_documentation_fragment", [])
+    return "nested.hyperv._guest" in fragments
+
+
 @cache
 def options(module: str) -> frozenset[str]:
     """Full paths of all options of a module, such as `memory.minimum`, from its SPEC."""

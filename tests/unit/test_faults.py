@@ -46,7 +46,7 @@ def test_what_is_known_is_said_once_and_exists() -> None:
 
 def test_every_module_and_playbook_has_flows() -> None:
     modules = {flow.runs for flow in FLOWS if not flow.is_playbook}
-    assert modules == set(collection.modules())
+    assert modules >= {module for module in collection.modules() if not collection.is_for_guests(module)}
     playbooks = {flow.runs for flow in FLOWS if flow.is_playbook}
     assert playbooks == {path.stem for path in (collection.FOLDER.parents[1] / "playbooks").glob("*.yml")}
 

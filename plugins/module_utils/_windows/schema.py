@@ -15,7 +15,8 @@ OPERATING_SYSTEM = declare(
     string="Name Caption Version BuildNumber SystemDirectory",
     uint32="ProductType OperatingSystemSKU",
     uint64="TotalVisibleMemorySize FreePhysicalMemory",
-    datetime="LastBootUpTime",
+    datetime="LastBootUpTime LocalDateTime",
 )
 SERVICE = declare(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
+PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name")
 REGISTRY = declare(CIMV2, "StdRegProv", "")

@@ -58,8 +58,8 @@ IDIOMS = {
     r"\w+n't\b": "the full form",
 }
 
-# Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat and NetTCPIP (Windows Server
-# 2022); Wait-VM from Get-Help.
+# Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat, NetTCPIP, Dism and
+# Microsoft.PowerShell.Management (Windows Server 2022); Wait-VM from Get-Help.
 CMDLETS: Mapping[str, str] = {
     "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort Protocol",
     "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
@@ -68,10 +68,12 @@ CMDLETS: Mapping[str, str] = {
     "Checkpoint-VM": "SnapshotName",
     "Connect-VMNetworkAdapter": "SwitchName",
     "Disable-VMIntegrationService": "Name",
+    "Disable-WindowsOptionalFeature": "FeatureName",
     "Disable-VMTPM": "",
     "Disconnect-VMNetworkAdapter": "",
     "Enable-VMIntegrationService": "Name",
     "Enable-VMTPM": "",
+    "Enable-WindowsOptionalFeature": "All FeatureName LimitAccess Source",
     "New-NetIPAddress": "IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
     "Convert-VHD": "Path VHDType",
@@ -86,6 +88,7 @@ CMDLETS: Mapping[str, str] = {
     "Rename-VMNetworkAdapter": "NewName",
     "Rename-VMSwitch": "NewName",
     "Resize-VHD": "SizeBytes",
+    "Restart-Computer": "Timeout",
     "Restart-VM": "",
     "Rename-VMSnapshot": "NewName",
     "Restore-VMSnapshot": "",
@@ -121,6 +124,7 @@ WITHOUT_CMDLET = {
     **dict.fromkeys(
         ("allow_power_cycle", "discard_saved_state", "shutdown_timeout", "job_timeout"), "is about the task"
     ),
+    **dict.fromkeys(("allow_reboot", "feature_timeout", "only_if_required"), "is about the task"),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
     **dict.fromkeys(("scenario", "purpose", "strict", "ignore", "report_only", "guest_facts"), "is about the task"),
     **dict.fromkeys(("force", "delete_file", "delete_disks", "remove_checkpoints"), "permits a removal"),

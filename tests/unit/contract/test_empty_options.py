@@ -12,7 +12,7 @@ from ansible_collections.nested.hyperv.tests.harness import collection
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 
 MODEL = {"hosts": [{"name": "hv01", "vms": [{"name": "only01", "disks": [{"path": r"C:\VMs\only.vhdx"}]}]}]}
-SAMPLES = {"str": "x", "int": 1, "bool": True}
+SAMPLES = {"str": "x", "int": 1, "bool": True, "list": ["x"]}
 
 
 def spec_of(module: str) -> dict[str, Any]:

@@ -32,12 +32,24 @@ ADAPTER, PORT, DRIVE, MEDIUM = (
 )
 SYSTEM, MEMORY, SWITCH = (f"Msvm_{name}SettingData" for name in ("VirtualSystem", "Memory", "VirtualEthernetSwitch"))
 HOST = "Msvm_VirtualSystemManagementServiceSettingData"
+# What a module sends to a host, and also to a guest, whose programs it runs.
+REQUESTS = {"Enumerate", "Pull", "Release", "Get", "Invoke", "Create", "Put", "Delete"}
+OF_SHELLS = {"Command", "Send", "Receive", "Signal"}
+MODULES_AND_STATES = [
+    (module, states)
+    for module in collection.modules()
+    for states in ("as documented", "running", "off")
+    if states == "as documented" or not collection.is_for_guests(module)
+]
 LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 
 # An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
-# objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.).
+# objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.), features, services
+# and restarts of Windows (feature., service., boot.).
 WRITES: Mapping[str, set[str]] = {
     "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
+    "features": {"feature."},
+    "booted": {"boot."},
     "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "new_name": {f"{SYSTEM}.ElementName"},
     "version": {f"{SYSTEM}.Version"},
@@ -96,16 +108,23 @@ FOLLOWS: Mapping[str, set[str]] = {
     "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
     f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},
     "vm.": {"file."},
+    # Features and their services may need a restart, in which services start and stop as configured.
+    "feature.": {"boot.", "service."},
+    "boot.": {"feature.", "service."},
     f"{SWITCH}.": {f"{PORT}.", f"{PORT}.HostResource", f"{PORT}.EnabledState", "MSFT_NetIPAddress."},
     f"{PORT}.": {"MSFT_NetIPAddress."},
 }
 
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
-UNPREDICTABLE = {"power_cycled", "id", "checkpoint_id"}
+UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "id", "checkpoint_id"}
 # Results that tell what was there before the task, by module.
-BEFORE = {"vm_checkpoint": {"checkpoints"}}
+BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}}
 # What is done at every run, and documented so: option and value, by module.
-DONE_ALWAYS = {"vm_checkpoint": ("state", "applied"), "vm": ("state", "restarted")}
+DONE_ALWAYS = {
+    "vm_checkpoint": ("state", "applied"),
+    "vm": ("state", "restarted"),
+    "guest_reboot": ("only_if_required", False),
+}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict, "float": float, "raw": object, "path": str}
 COMMON = {"changed", "diff", "warnings"}
 
@@ -144,13 +163,17 @@ class Run(NamedTuple):
 
 
 def run(lab: Lab, module: str, example: Example, *, check: bool = False) -> Run:
-    before = lab.state()
+    before = state(lab)
     result = lab.run(module, check=check, **example.args)
     assert lab.requests or result.get("failed"), "the module didn't even query the host"
-    assert {entry.action for entry in lab.requests} <= {"Enumerate", "Pull", "Release", "Get", "Invoke"} | (
-        {"Create", "Put", "Delete"}
-    ), "nothing but CIM requests, no shell"
-    return Run(result, changes.difference(before, lab.state()), lab.writes)
+    allowed = REQUESTS | (OF_SHELLS if collection.is_for_guests(module) else set())
+    assert {entry.action for entry in lab.requests} <= allowed, "nothing but CIM requests, no shell"
+    return Run(result, changes.difference(before, state(lab)), lab.writes)
+
+
+def state(lab: Lab) -> dict[str, Any]:
+    """What a module could change on a host or guest."""
+    return {**lab.state(), "boot:": {"Count": lab.machine.boots}}
 
 
 def boots(lab: Lab) -> dict[str, Any]:
@@ -162,8 +185,13 @@ def set_all(lab: Lab, state: str) -> None:
         vm.set_state(simulator.model.STATE_NAMES[state])
 
 
-@pytest.mark.parametrize("module", collection.modules())
-@pytest.mark.parametrize("states", ["as documented", "running", "off"])
+@pytest.fixture
+def lab(lab: Lab, module: str) -> Lab:
+    """The host or the guest that a module is for."""
+    return lab.on("guest01") if collection.is_for_guests(module) else lab
+
+
+@pytest.mark.parametrize(("module", "states"), MODULES_AND_STATES)
 def test_check_mode_predicts_each_example_and_a_second_run_changes_nothing(lab: Lab, module: str, states: str) -> None:
     for example in examples(module):
         if states != "as documented":
@@ -267,8 +295,8 @@ def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
             wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
     found = set(wholes.values())
     for path, properties in changes.items():
-        if path.startswith("file:"):
-            found |= {"file."}
+        if match := re.match(r"(file|feature|service|boot):", path):
+            found |= {f"{match[1]}."}
         elif not any(whole in path.upper() for whole in wholes):
             found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}
     return found
