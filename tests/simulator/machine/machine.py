@@ -16,6 +16,9 @@ from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
 from ..windows import services as windows_services
+from ..windows.docker.engine import Engine
+from ..windows.events import EventLog
+from ..windows.groups import Groups
 from ..windows.restart import Restart
 from ..windows.software import RUNNING as SERVICE_RUNNING
 from ..windows.software import Software
@@ -64,12 +67,16 @@ class Machine:
         self.files = load_files(self.clock, self.spec)
         self.macs = MacAddresses(self)
         self.software = Software(self)
+        self.events = EventLog(self.clock)
+        self.groups = Groups(self)
         self.restart = Restart(self)
         self.unplugged = False
         self._running_vms: set[str] = set()
         self.network = Network(self)
         for part in parts():
             part.install(self)
+        self.docker = Engine(self)
+        self.software.daemons.append(self.docker)
 
     # --- facts
 
@@ -184,6 +191,8 @@ class Machine:
         self.restart.ended()
         for process in tuple(self.processes):
             process.kill()
+        for daemon in self.software.daemons:
+            daemon.ended()
         self._running_vms = {vm.id for vm in self.vms.values() if vm.powered}
         for vm in self.vms.values():
             vm.host_stopped(graceful=graceful)

@@ -53,7 +53,7 @@ HOST = {
 }
 # Parts of a host and of a VM that services and settings read themselves; absent if not set.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
-HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart")
+HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart", "docker")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 BOOT = {"hypervisor_launch": None, "load_options": None}
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}

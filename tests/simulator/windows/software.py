@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..cim.schema import read_yaml
 from ..machine.files import check_keys
@@ -25,6 +25,7 @@ RUNNING, STOPPED, START_PENDING, STOP_PENDING = "Running", "Stopped", "Start Pen
 AUTO, MANUAL, DISABLED_SERVICE = "Auto", "Manual", "Disabled"
 # winerror.h
 SERVICE_DISABLED, ALREADY_RUNNING, NO_SUCH_SERVICE, NOT_STARTED = 1058, 1056, 1060, 1062
+MARKED_FOR_DELETE, SERVICE_EXISTS, NEVER_STARTED = 1072, 1073, 1077
 
 _CURRENT = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
 _CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
@@ -72,10 +73,28 @@ class Service:
     triggered: str
     account: str = "LocalSystem"
     seconds: float = 0.0
+    exit_code: int = NEVER_STARTED  # of its last run
+    specific_code: int = 0
+    deleted: bool = False  # marked: it goes when it has stopped
 
     @property
     def at_boot(self) -> str:
         return {AUTO: RUNNING, DISABLED_SERVICE: STOPPED}.get(self.start, self.triggered)
+
+
+class Daemon(Protocol):
+    """A program behind services that decides itself how they start and stop."""
+
+    def serves(self, service: Service) -> bool: ...
+
+    def start(self, service: Service) -> int:
+        """Begin to start: 0 or the Windows error."""
+
+    def stop(self, service: Service) -> int:
+        """Begin to stop: 0 or the Windows error."""
+
+    def ended(self) -> None:
+        """Windows ends."""
 
 
 class Package(NamedTuple):
@@ -101,6 +120,7 @@ class Software:
             check_keys(package, PACKAGE_KEYS, "packages")
             code = f"{{{str(uuid.uuid5(uuid.NAMESPACE_OID, package['name'])).upper()}}}"
             self.add_package(Package(**{"code": code, "version": "1.0", "publisher": "", **package}))
+        self.daemons: list[Daemon] = []
         self.services = {service.name.lower(): service for service in self._model_services()}
         self._of_model = frozenset(self.services)
         self._update_services()
@@ -168,8 +188,12 @@ class Software:
             self._finish()
         self.registry.delete_value(*RENAMES)
         self._update_services()
+        self.forget_deleted(everything=True)
         for service in self.services.values():
-            service.state = service.at_boot
+            service.state, service.exit_code = service.at_boot, NEVER_STARTED
+            if service.state == RUNNING and (daemon := self._daemon(service)):
+                service.state = STOPPED
+                daemon.start(service)
 
     def _finish(self) -> None:
         """Servicing is done with what was pending before the restart."""
@@ -217,6 +241,10 @@ class Software:
             return SERVICE_DISABLED
         if service.state != STOPPED:
             return ALREADY_RUNNING
+        if service.deleted:
+            return MARKED_FOR_DELETE
+        if daemon := self._daemon(service):
+            return daemon.start(service)
         self._turn(service, START_PENDING, RUNNING)
         return 0
 
@@ -224,20 +252,53 @@ class Software:
         service = self.find_service(name)
         if service is None:
             return NO_SUCH_SERVICE
+        if daemon := self._daemon(service):
+            return daemon.stop(service)
         if service.state != RUNNING:
             return NOT_STARTED
         self._turn(service, STOP_PENDING, STOPPED)
         return 0
 
+    def create_service(self, service: Service) -> int:
+        known = self.find_service(service.name)
+        if known is not None:
+            return MARKED_FOR_DELETE if known.deleted else SERVICE_EXISTS
+        self.services[service.name.lower()] = service
+        return 0
+
+    def delete_service(self, name: str) -> int:
+        """Delete it, or mark it for that while it runs (DeleteService docs)."""
+        service = self.find_service(name)
+        if service is None:
+            return NO_SUCH_SERVICE
+        if service.deleted:
+            return MARKED_FOR_DELETE
+        service.deleted = True
+        self.forget_deleted()
+        return 0
+
+    def forget_deleted(self, *, everything: bool = False) -> None:
+        """Remove the services that were marked, if they have stopped."""
+        for key, service in tuple(self.services.items()):
+            if service.deleted and (everything or service.state == STOPPED):
+                del self.services[key]
+
+    def _daemon(self, service: Service) -> Daemon | None:
+        return next((daemon for daemon in self.daemons if daemon.serves(service)), None)
+
     def _turn(self, service: Service, meanwhile: str, then: str) -> None:
         service.state = meanwhile if service.seconds else then
+        service.exit_code = 0
 
         def arrive() -> None:
             if service.state == meanwhile:
                 service.state = then
+                self.forget_deleted()
 
         if service.seconds:
             self.machine.clock.after(service.seconds, arrive)
+        else:
+            self.forget_deleted()
 
     def _model_services(self) -> Iterator[Service]:
         """Services that the model adds or changes."""

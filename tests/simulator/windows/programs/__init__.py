@@ -15,7 +15,8 @@ import codecs
 import ntpath
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import certutil, cmd, dism, identity, services, shutdown, tar
+from ..docker import archives
+from . import certutil, cmd, dism, docker, dockerd, identity, net, ping, services, shutdown, tar
 from .command_line import split
 from .process import Context, Main, Process
 
@@ -42,17 +43,25 @@ PROGRAMS: dict[str, Program] = {
     f"{SYSTEM}cmd.exe": Program(cmd.main),
     f"{SYSTEM}dism.exe": Program(dism.main),
     f"{SYSTEM}hostname.exe": Program(identity.hostname),
+    f"{SYSTEM}net.exe": Program(net.main),
+    f"{SYSTEM}ping.exe": Program(ping.main),
     f"{SYSTEM}sc.exe": Program(services.main),
     f"{SYSTEM}shutdown.exe": Program(shutdown.main),
     f"{SYSTEM}tar.exe": Program(tar.main, since=17063),
     f"{SYSTEM}whoami.exe": Program(identity.whoami),
 }
+# By what stands in the file, wherever it lies (docker/archives.py).
+BY_CONTENT: dict[str, Main] = {"docker": docker.main, "dockerd": dockerd.main}
 
 
 def find(machine: Machine, path: str) -> Main | None:
     """The program of a path on this machine."""
     program = PROGRAMS.get(path.lower())
-    if program is None or machine.os["build"] < program.since:
+    if program is None:
+        file = machine.files.get(path)
+        known = archives.program_of(file.content) if file else None
+        return BY_CONTENT[known[0]] if known else None
+    if machine.os["build"] < program.since:
         return None
     return program.main if path.lower().startswith(WINDOWS) or machine.files.get(path) else None
 

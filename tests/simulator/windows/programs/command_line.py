@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 
 def split(line: str) -> list[str]:
@@ -47,3 +48,17 @@ def _argument(text: str) -> tuple[str, str]:
             parts.append(text[at])
             at += 1
     return "".join(parts), text[at:]
+
+
+def quote(argument: str) -> str:
+    """An argument as CommandLineToArgvW reads it again (Go's syscall.EscapeArg: quotes only where they are needed)."""
+    if argument and not re.search(r'[ \t"]', argument):
+        return argument
+    escaped = re.sub(r'(\\*)"', r"\1\1\\" + '"', argument)
+    if not re.search(r"[ \t]", argument) and argument:
+        return escaped
+    return '"' + re.sub(r"(\\+)$", r"\1\1", escaped) + '"'
+
+
+def join(arguments: Iterable[str]) -> str:
+    return " ".join(map(quote, arguments))

@@ -51,12 +51,14 @@ def _processes(machine: Machine) -> Iterator[Instance]:
         yield _process(machine, number, name, "")
     for service in machine.software.services.values():
         if service.state != STOPPED:
-            path = service.path.partition(".exe")[0] + ".exe"
+            path = service.path.lstrip('"').partition(".exe")[0] + ".exe"
             yield _process(machine, service_process(service.name), path.rpartition("\\")[2], service.path, path)
     for vm in machine.vms.values():
         if vm.pid is not None:
             path = r"C:\Windows\System32\vmwp.exe"
             yield _process(machine, vm.pid, "vmwp.exe", f"{path} {vm.id}", path)
+    for number, name, line in machine.docker.processes():
+        yield _process(machine, number, name, line)
     for number, process in enumerate(machine.processes):
         line = process.context.command_line
         name = line.strip('"').partition(" ")[0].rpartition("\\")[2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...cim.schema import CIMV2
@@ -18,8 +18,20 @@ if TYPE_CHECKING:
 # Win32_OptionalFeature.InstallState docs. Until the restart it says what is active (WIN-01).
 INSTALLED, NOT_INSTALLED, NO_PAYLOAD = 1, 2, 3
 # Win32_Service.StartService, StopService and ChangeStartMode docs.
-CODES = {0: 0, software.NOT_STARTED: 6, software.ALREADY_RUNNING: 10, software.SERVICE_DISABLED: 14}
-INVALID_PARAMETER = 21
+CODES = {
+    0: 0,
+    2: 9,
+    1053: 7,
+    1061: 5,
+    software.NOT_STARTED: 6,
+    software.ALREADY_RUNNING: 10,
+    software.SERVICE_DISABLED: 14,
+    software.MARKED_FOR_DELETE: 16,
+    software.SERVICE_EXISTS: 23,
+    87: 21,
+}
+INVALID = 87  # ERROR_INVALID_PARAMETER
+ACCESS_DENIED, UNKNOWN_FAILURE, INVALID_PARAMETER = 2, 8, 21
 START_MODES = {"automatic": software.AUTO, "manual": software.MANUAL, "disabled": software.DISABLED_SERVICE}
 # Services whose display names data/strings.yml has in every language.
 TRANSLATED = ("vmms", "vmcompute")
@@ -33,18 +45,52 @@ class SoftwareProvider(Service):
         machine.repository.provide("Win32_Service", lambda: _services(machine), CIMV2)
 
     def start_service(self, call: Call) -> int:
-        return CODES[call.machine.software.start_service(call.row["Name"])]
+        return _code(call, lambda: call.machine.software.start_service(call.row["Name"]))
 
     def stop_service(self, call: Call) -> int:
-        return CODES[call.machine.software.stop_service(call.row["Name"])]
+        return _code(call, lambda: call.machine.software.stop_service(call.row["Name"]))
+
+    def delete(self, call: Call) -> int:
+        return _code(call, lambda: call.machine.software.delete_service(call.row["Name"]))
 
     def change_start_mode(self, call: Call) -> int:
-        service = call.machine.software.find_service(call.row["Name"])
-        mode = START_MODES.get(str(call["StartMode"]).lower())
-        if service is None or mode is None:
+        return _code(call, lambda: _change(call))
+
+    def change(self, call: Call) -> int:
+        return _code(call, lambda: _change(call))
+
+    def create(self, call: Call) -> int:
+        """Name and PathName are needed; StartMode is Automatic, Manual or Disabled."""
+        name, path, mode = call["Name"], call["PathName"], str(call["StartMode"] or "Automatic").lower()
+        if not name or not path or mode not in START_MODES:
             return INVALID_PARAMETER
-        service.start = mode
-        return 0
+        start, account = START_MODES[mode], call["StartName"] or "LocalSystem"
+        service = software.Service(
+            name, call["DisplayName"] or name, path, start, software.STOPPED, software.STOPPED, account
+        )
+        return _code(call, lambda: call.machine.software.create_service(service))
+
+
+def _code(call: Call, change: Callable[[], int]) -> int:
+    """The return value of a method for the Windows error of what it does (WIN-11)."""
+    if call.user and not call.user.administrator:
+        return ACCESS_DENIED
+    return CODES.get(change(), UNKNOWN_FAILURE)
+
+
+def _change(call: Call) -> int:
+    """Change or ChangeStartMode: what is given changes; 21 for what it can't be."""
+    service = call.machine.software.find_service(call.row["Name"])
+    mode = START_MODES.get(str(call["StartMode"]).lower()) if call["StartMode"] else None
+    if service is None or (call["StartMode"] and mode is None):
+        return INVALID
+    if service.deleted:
+        return software.MARKED_FOR_DELETE
+    service.start = mode or service.start
+    service.path = call["PathName"] or service.path
+    service.display = call["DisplayName"] or service.display
+    service.account = call["StartName"] or service.account
+    return 0
 
 
 def _features(machine: Machine) -> Iterator[Instance]:
@@ -85,5 +131,6 @@ def _values(machine: Machine, service: software.Service) -> dict[str, Any]:
         "ProcessId": service_process(name) if service.state != software.STOPPED else 0,
         "AcceptStop": running,
         "ErrorControl": "Normal",
-        "ExitCode": 1077 if service.state == software.STOPPED else 0,
+        "ExitCode": service.exit_code if service.state == software.STOPPED else 0,
+        "ServiceSpecificExitCode": service.specific_code if service.state == software.STOPPED else 0,
     }
