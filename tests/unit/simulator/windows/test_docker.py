@@ -46,7 +46,7 @@ def test_an_engine_is_unpacked_registered_and_started():
     assert run(bare, "dockerd --register-service") == (0, "", "")
     service = bare.software.find_service("docker")
     assert (service.path, service.display, service.start) == (
-        r'"C:\Program Files\docker\dockerd.exe" --run-service',
+        r'"C:\Program Files\Docker\dockerd.exe" --run-service',
         "Docker Engine",
         "Auto",
     )
