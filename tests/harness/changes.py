@@ -28,7 +28,7 @@ READING_PROGRAMS = {
     "dockerd.exe": ("--validate", "--version"),
     "reg.exe": ("query",),
     "sc.exe": ("query", "qc"),
-    "tar.exe": ("-t",),
+    "tar.exe": ("-t", "-cf - "),
     "whoami.exe": ("",),
     "wsl.exe": ("--version", "--status", "-l ", "--list"),
 }

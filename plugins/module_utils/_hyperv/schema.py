@@ -301,8 +301,6 @@ DISK_SETTINGS = declare(
 )
 DISK_STATE = declare(V2, "Msvm_VirtualHardDiskState", "", uint64="FileSize MinInternalSize", boolean="InUse")
 VOLUME = declare(CIMV2, "Win32_Volume", "DeviceID", string="DeviceID Name DriveLetter", uint64="Capacity FreeSpace")
-DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable")
-FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")
 CHECKPOINT_SERVICE = declare(
     V2,
     "Msvm_VirtualSystemSnapshotService",

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import ntpath
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from .._task.errors import Missing, Unanswered, Unforeseen
 from .._task.session import Target
@@ -52,9 +52,19 @@ class Result(NamedTuple):
 
 def system(target: Target, name: str) -> str:
     """The full path of a program of Windows."""
-    columns = ("Name", "SystemDirectory")
-    (row,) = target.once("system_directory", lambda: target.client.query(OPERATING_SYSTEM, columns=columns))
-    return ntpath.join(row["SystemDirectory"] or r"C:\Windows\System32", name)
+    return ntpath.join(windows(target)["SystemDirectory"] or r"C:\Windows\System32", name)
+
+
+def build(target: Target) -> int:
+    """The build of Windows."""
+    return int(windows(target)["BuildNumber"])
+
+
+def windows(target: Target) -> Mapping[str, Any]:
+    """Identity of Windows (Win32_OperatingSystem), which no task changes."""
+    columns = ("Name", "Caption", "Version", "BuildNumber", "ProductType", "OperatingSystemSKU", "SystemDirectory")
+    (row,) = target.once("windows", lambda: target.client.query(OPERATING_SYSTEM, columns=columns))
+    return row
 
 
 def run(

@@ -20,3 +20,5 @@ OPERATING_SYSTEM = declare(
 SERVICE = declare(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
 PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name")
 REGISTRY = declare(CIMV2, "StdRegProv", "")
+DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable", uint64="FileSize")
+FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._task.errors import Refused
+from ..._windows.schema import DATA_FILE
 from ..._wsman import cim
 from ..._wsman.cim import Instance
-from ..schema import COMPUTER_SYSTEM, DATA_FILE, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, MEDIUM, VOLUME
+from ..schema import COMPUTER_SYSTEM, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, MEDIUM, VOLUME
 from ..storage import disk_file
 from ..vm.find import RUNNING, owner, state_word
 from .client import Call, Shadow, embedded

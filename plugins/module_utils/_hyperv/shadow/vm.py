@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..._windows.schema import OPERATING_SYSTEM
+from ..._windows.schema import FOLDER, OPERATING_SYSTEM
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
 from ..host import facts as host_facts
 from ..schema import (
     COMPUTER_SYSTEM,
-    FOLDER,
     GUARDIAN,
     INTEGRATION_SERVICES,
     KEY_PROTECTOR,

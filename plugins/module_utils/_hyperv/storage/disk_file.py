@@ -15,12 +15,13 @@ from ..._task.units import format_size
 from ..._task.wait import reached_within
 from ..._windows import paths
 from ..._windows.paths import suffix
+from ..._windows.schema import DATA_FILE, FOLDER
 from ..._wsman import cim
 from ..._wsman.faults import HostError
 from .. import jobs
 from ..host import capacity
 from ..look import FIRST_FINISHED
-from ..schema import DATA_FILE, DISK_JOB, DISK_SETTINGS, DISK_STATE, FOLDER, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
+from ..schema import DISK_JOB, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, MEDIUM, VM_SETTINGS
 from ..vm.find import owner
 
 TYPES = {"fixed": 2, "dynamic": 3, "differencing": 4}
