@@ -14,6 +14,7 @@ from ansible_collections.nested.hyperv.tests.simulator.cim.values import Instanc
 from ansible_collections.nested.hyperv.tests.simulator.machine import machine as machine_module
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
+from ansible_collections.nested.hyperv.tests.simulator.machine.files import Files
 from ansible_collections.nested.hyperv.tests.simulator.machine.jobs import Jobs
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 from ansible_collections.nested.hyperv.tests.simulator.machine.service import Call, Service
@@ -104,6 +105,7 @@ class PlainMachine(Machine):
         self.os = {"build": 20348, "revision": 1}
         self.options = {"without_rights": "empty"}
         self.locale = "en-US"
+        self.files = Files(self.clock)
         self.schema = load(20348)
         self.repository = Repository(self.schema)
         self.jobs = Jobs(self)
