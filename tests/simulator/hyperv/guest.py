@@ -55,7 +55,7 @@ class Guest:
     @property
     def hypervisor_running(self) -> bool:
         """A hypervisor runs inside now: it starts at boot, and only where the extensions were exposed then."""
-        hyperv = self.machine.hyperv if self.machine else self.spec["hypervisor_running"]
+        hyperv = self.machine.software.starts_hypervisor if self.machine else self.spec["hypervisor_running"]
         return self.booted and self._exposed_at_boot and self.vm.powered and bool(hyperv)
 
     def os_name(self) -> str | None:

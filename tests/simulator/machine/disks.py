@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .contents import octets
 from .files import (
     BAD_PARAMETER,
     DISK_FULL,
@@ -265,7 +266,7 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
     kind = spec.get("format") or {".vhd": "vhd", ".vhdx": "vhdx", ".avhdx": "vhdx", ".avhd": "vhd"}.get(
         extension_of(path)
     )
-    if kind:
+    if kind and "content" not in spec:
         type_ = TYPES[spec.get("type") or ("differencing" if spec.get("parent") else "dynamic")]
         files.make_folder(parent_folder(path))
         disk = Disk(
@@ -284,7 +285,7 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
     else:
         file = files.create(path, bytes=amount(spec.get("size")), folders=True)
         if "content" in spec:
-            files.write(path, str(spec["content"]).encode())
+            files.write(path, octets(spec["content"]))
     file.created = times(spec, "created", default_time)
     file.modified = times(spec, "modified", file.created)
     file.read_only = bool(spec.get("read_only"))

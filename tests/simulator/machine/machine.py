@@ -19,9 +19,11 @@ from ..windows import services as windows_services
 from ..windows.docker.engine import Engine
 from ..windows.events import EventLog
 from ..windows.groups import Groups
+from ..windows.installer import Installer
 from ..windows.restart import Restart
 from ..windows.software import RUNNING as SERVICE_RUNNING
 from ..windows.software import Software
+from ..windows.wsl.service import Wsl
 from .accounts import User
 from .disks import load_files
 from .jobs import Jobs
@@ -70,6 +72,8 @@ class Machine:
         self.events = EventLog(self.clock)
         self.groups = Groups(self)
         self.restart = Restart(self)
+        self.installer = Installer(self)
+        self.wsl = Wsl(self)
         self.unplugged = False
         self._running_vms: set[str] = set()
         self.network = Network(self)
@@ -105,7 +109,7 @@ class Machine:
     @property
     def hypervisor_running(self) -> bool:
         """Its own hypervisor runs, if the boot entry lets it; in a VM only when the extensions were exposed at boot."""
-        launched = self.hyperv and self.spec["boot"].get("hypervisor_launch") != "off"
+        launched = self.software.starts_hypervisor and self.spec["boot"].get("hypervisor_launch") != "off"
         return launched and (self.inside is None or self.inside.guest.hypervisor_running)
 
     @property

@@ -54,6 +54,7 @@ HOST = {
 # Parts of a host and of a VM that services and settings read themselves; absent if not set.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
 HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart", "docker")
+HOST_PARTS += ("installer", "web", "wsl")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 BOOT = {"hypervisor_launch": None, "load_options": None}
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}
@@ -294,6 +295,7 @@ def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
         "jobs": host.spec["jobs"],
         "users": [{"name": u.name, "password": u.password, "groups": list(u.groups)} for u in host.users.values()],
         "winrm": host.spec["winrm"],
+        "web": host.spec.get("web") or {},
         **guest["machine"],
         # Hyper-V shows itself to its guests like this (Win32_ComputerSystem in a VM).
         "kind": "hyperv",

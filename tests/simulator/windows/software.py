@@ -19,6 +19,8 @@ ENABLED, DISABLED, ABSENT = "enabled", "disabled", "absent"
 ENABLE_PENDING, DISABLE_PENDING = "enable-pending", "disable-pending"
 STATES = (ENABLED, DISABLED, ABSENT, ENABLE_PENDING, DISABLE_PENDING)
 ROLE = "Microsoft-Hyper-V"
+# Features with which the hypervisor starts (Microsoft Learn, "Hyper-V architecture", "Windows Hypervisor Platform").
+WITH_HYPERVISOR = (ROLE, "VirtualMachinePlatform", "HypervisorPlatform")
 
 # Win32_Service.State and .StartMode docs.
 RUNNING, STOPPED, START_PENDING, STOP_PENDING = "Running", "Stopped", "Start Pending", "Stop Pending"
@@ -76,6 +78,7 @@ class Service:
     exit_code: int = NEVER_STARTED  # of its last run
     specific_code: int = 0
     deleted: bool = False  # marked: it goes when it has stopped
+    runs: int = 0  # how often it was started by hand
 
     @property
     def at_boot(self) -> str:
@@ -115,6 +118,7 @@ class Software:
         self.servicing = {"seconds": 0.0, "after_restart": 0.0, "fails": [], **(spec.get("servicing") or {})}
         check_keys(self.servicing, SERVICING_KEYS, "servicing")
         self.registry = Registry(_default_keys(machine), spec.get("registry") or {})
+        self.volatile: set[str] = set()  # keys that end with Windows
         self.features = {feature.name.lower(): feature for feature in self._model_features()}
         for package in spec.get("packages") or ():
             check_keys(package, PACKAGE_KEYS, "packages")
@@ -135,6 +139,11 @@ class Software:
     def hyperv(self) -> bool:
         """The Hyper-V role is active."""
         return self.is_active(ROLE)
+
+    @property
+    def starts_hypervisor(self) -> bool:
+        """A feature is active that the hypervisor starts for."""
+        return any(self.is_active(name) for name in WITH_HYPERVISOR)
 
     def is_active(self, name: str) -> bool:
         """A feature is enabled, and Windows has started since."""
@@ -187,6 +196,9 @@ class Software:
         else:
             self._finish()
         self.registry.delete_value(*RENAMES)
+        for key in self.volatile:
+            self.registry.delete(key)
+        self.volatile.clear()
         self._update_services()
         self.forget_deleted(everything=True)
         for service in self.services.values():
@@ -245,6 +257,7 @@ class Software:
             return MARKED_FOR_DELETE
         if daemon := self._daemon(service):
             return daemon.start(service)
+        service.runs += 1
         self._turn(service, START_PENDING, RUNNING)
         return 0
 
@@ -371,6 +384,12 @@ def _service(name: str, part: dict[str, Any]) -> Service:
     )
 
 
+def _installation(os: dict[str, Any]) -> str:
+    if os["product_type"] == 1:
+        return "Client"
+    return "Server Core" if os.get("installation") == "core" else "Server"
+
+
 def _default_keys(machine: Machine) -> dict[str, dict[str, Any]]:
     os = machine.os
     return {
@@ -378,7 +397,7 @@ def _default_keys(machine: Machine) -> dict[str, dict[str, Any]]:
             "ProductName": os["caption"].removeprefix("Microsoft "),
             "CurrentBuildNumber": str(os["build"]),
             "UBR": os["revision"],
-            "InstallationType": "Client" if os["product_type"] == 1 else "Server",
+            "InstallationType": _installation(os),
         },
         rf"{_CONTROL}\ComputerName\ActiveComputerName": {"ComputerName": machine.name.upper()},
         rf"{_CONTROL}\ComputerName\ComputerName": {"ComputerName": machine.name.upper()},

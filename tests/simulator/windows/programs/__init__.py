@@ -16,7 +16,22 @@ import ntpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..docker import archives
-from . import certutil, cmd, dism, docker, dockerd, identity, net, ping, services, shutdown, tar
+from ..wsl.package import PROGRAM
+from . import (
+    certutil,
+    cmd,
+    dism,
+    docker,
+    dockerd,
+    identity,
+    msiexec,
+    net,
+    ping,
+    services,
+    shutdown,
+    tar,
+    wsl,
+)
 from .command_line import split
 from .process import Context, Main, Process
 
@@ -45,10 +60,13 @@ PROGRAMS: dict[str, Program] = {
     f"{SYSTEM}hostname.exe": Program(identity.hostname),
     f"{SYSTEM}net.exe": Program(net.main),
     f"{SYSTEM}ping.exe": Program(ping.main),
+    f"{SYSTEM}msiexec.exe": Program(msiexec.main),
     f"{SYSTEM}sc.exe": Program(services.main),
     f"{SYSTEM}shutdown.exe": Program(shutdown.main),
     f"{SYSTEM}tar.exe": Program(tar.main, since=17063),
     f"{SYSTEM}whoami.exe": Program(identity.whoami),
+    f"{SYSTEM}wsl.exe": Program(wsl.stub, since=18362),
+    PROGRAM.lower(): Program(wsl.main),
 }
 # By what stands in the file, wherever it lies (docker/archives.py).
 BY_CONTENT: dict[str, Main] = {"docker": docker.main, "dockerd": dockerd.main}
