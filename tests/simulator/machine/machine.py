@@ -16,6 +16,7 @@ from ..hyperv import services as hyperv_services
 from ..hyperv import settings
 from ..hyperv.mac_addresses import MacAddresses
 from ..windows import services as windows_services
+from ..windows.acls import Acls
 from ..windows.docker.engine import Engine
 from ..windows.events import EventLog
 from ..windows.groups import Groups
@@ -23,6 +24,7 @@ from ..windows.installer import Installer
 from ..windows.restart import Restart
 from ..windows.software import RUNNING as SERVICE_RUNNING
 from ..windows.software import Software
+from ..windows.web import Web
 from ..windows.wsl.service import Wsl
 from .accounts import User
 from .disks import load_files
@@ -74,6 +76,8 @@ class Machine:
         self.restart = Restart(self)
         self.installer = Installer(self)
         self.wsl = Wsl(self)
+        self.web = Web(self)
+        self.acls = Acls(self.files)
         self.unplugged = False
         self._running_vms: set[str] = set()
         self.network = Network(self)

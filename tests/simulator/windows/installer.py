@@ -58,7 +58,7 @@ class Installer:
         return 0, ""
 
     def _check_wsl(self, properties: dict[str, str]) -> tuple[int, str]:
-        """WSL's own actions (microsoft/WSL, wslinstall/DllMain.cpp; WIN-15)."""
+        """WSL's own actions (microsoft/WSL, wslinstall/DllMain.cpp; WIN-22)."""
         os = self.machine.os
         if os["build"] < wsl.FIRST_BUILD and properties.get("SKIPVALIDATION") != "1":
             text = self.machine.text("wsl_old_windows")

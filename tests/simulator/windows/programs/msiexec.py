@@ -63,7 +63,7 @@ def main(context: Context) -> Steps:
 
 
 def _window(context: Context) -> Steps:
-    """A window that nobody sees in the session of services (WIN-15)."""
+    """A window that nobody sees in the session of services (WIN-22)."""
     yield FOREVER
     return 0
 

@@ -25,7 +25,7 @@ BINARY = "wsl.exe"
 RETRIES = 60  # seconds that it waits for a service which isn't there
 _HEADER = ("NAME", "STATE", "VERSION")
 _STATES = {3: "Installing", 4: "Uninstalling", 5: "Converting", 6: "Exporting"}
-# What a stub without WSL's package says (WIN-13).
+# What a stub without WSL's package says (WIN-20).
 _NOT_INSTALLED = (
     "The Windows Subsystem for Linux is not installed. You can install by running 'wsl.exe --install'.\n"
     "For more information please visit https://aka.ms/wslinstall\n"

@@ -106,7 +106,7 @@ def _register(client: Client, name: str, folder: str, source: bytes | HostFile, 
 
 
 def _within_register(failure: Failed) -> Failed:
-    """HCS_E_SERVICE_NOT_AVAILABLE is recorded with a shorter path (WIN-16)."""
+    """HCS_E_SERVICE_NOT_AVAILABLE is recorded with a shorter path (WIN-23)."""
     if failure.code == "HCS_E_SERVICE_NOT_AVAILABLE":
         return failure.within("Service")
     return failure.within("Service", "RegisterDistro")

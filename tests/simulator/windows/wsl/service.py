@@ -112,7 +112,7 @@ class Wsl:
         return self.feature("Microsoft-Windows-Subsystem-Linux")
 
     def check_windows(self) -> None:
-        """Before Windows 11 the component and an update must be there (svccomm.cpp; WIN-14)."""
+        """Before Windows 11 the component and an update must be there (svccomm.cpp; WIN-21)."""
         build, revision = self.machine.os["build"], self.machine.os["revision"]
         if build >= 22000:
             return
@@ -371,7 +371,7 @@ class Wsl:
             finish()
 
 
-# First revisions that know the packaged WSL (WIN-14).
+# First revisions that know the packaged WSL (WIN-21).
 FIRST_REVISIONS = {19041: 2311, 19042: 2311, 19043: 2311, 19044: 2311, 19045: 2311, 20348: 1311}
 
 
