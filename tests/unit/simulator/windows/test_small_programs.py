@@ -189,12 +189,12 @@ def test_icacls_shows_and_grants_by_sid():
     on = machine(files=[{"path": r"C:\d\a.txt", "content": "x"}])
     assert run(on, r"icacls C:\d\a.txt") == (
         0,
-        "C:\\d\\a.txt NT AUTHORITY\\SYSTEM:(I)(F)\r\n            BUILTIN\\Administrators:(I)(F)\r\n"
-        "            BUILTIN\\Users:(I)(RX)\r\n\r\nSuccessfully processed 1 files; Failed processing 0 files\r\n",
+        "C:\\d\\a.txt NT AUTHORITY\\SYSTEM:(I)(F)\r\n           BUILTIN\\Administrators:(I)(F)\r\n"
+        "           BUILTIN\\Users:(I)(RX)\r\n\r\nSuccessfully processed 1 files; Failed processing 0 files\r\n",
         "",
     )
     line = rf"icacls C:\d /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *{ADMINISTRATORS}:(OI)(CI)F"
-    done = "processed file: C:\\d\r\n" * 3 + "Successfully processed 1 files; Failed processing 0 files\r\n"
+    done = "processed file: C:\\d\r\nSuccessfully processed 1 files; Failed processing 0 files\r\n"
     assert run(on, line) == (0, done, "")
     assert [(entry.sid, entry.rights, entry.inherited) for entry in on.acls.read(r"C:\d")] == [
         (ADMINISTRATORS, "(OI)(CI)(F)", False),

@@ -10,9 +10,8 @@ from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import U
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 from ansible_collections.nested.hyperv.tests.simulator.windows.programs import wsl
-from ansible_collections.nested.hyperv.tests.simulator.windows.programs.command_line import split
 from ansible_collections.nested.hyperv.tests.simulator.windows.programs.identity import security_id
-from ansible_collections.nested.hyperv.tests.simulator.windows.programs.process import Context, Process
+from ansible_collections.nested.hyperv.tests.simulator.windows.programs.process import Process
 from ansible_collections.nested.hyperv.tests.simulator.windows.wsl.registrations import Registrations, hive
 
 from ..hosts import host
@@ -45,10 +44,7 @@ def machine(*distributions: str | dict[str, Any], **spec: Any) -> Machine:
 def start(on: Machine, line: str, *, user: User | None = None, system: bool = False, **environment: str) -> Process:
     """Without cmd.exe: the command line is what the program sees."""
     person = None if system else user or on.find_user("administrator")
-    variables = {**programs.default_environment(on, person), "WSL_UTF8": "1", **environment}
-    path = line[1:].partition('"')[0] if line.startswith('"') else line.partition(" ")[0]
-    context = Context(on, person, variables["USERPROFILE"], variables, "utf-8", False, line, tuple(split(line)[1:]))
-    return Process(context, programs.find(on, path) or wsl.main).start()
+    return programs.start(on, line, user=person, environment={"WSL_UTF8": "1", **environment}, direct=True)
 
 
 def output(process: Process, stream: str = "stdout") -> bytes:
