@@ -43,7 +43,8 @@ class Acls:
         return [Entry(sid, ("(OI)(CI)" if folder else "") + rights, inherited=True) for sid, rights in _DEFAULT]
 
     def read(self, path: str) -> list[Entry]:
-        return list(self._lists.get(path.lower()) or self.inherited(path))
+        known = self._lists.get(path.lower())
+        return self.inherited(path) if known is None else list(known)
 
     def write(self, path: str, entries: Iterable[Entry]) -> None:
         """Explicit entries come before inherited ones, denials first."""
