@@ -54,6 +54,9 @@ class ActionModule(ActionBase):
             lambda: options_of_all(module),
         )
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
+        for option in getattr(module, "LOCAL_FILES", ()):
+            if (params.get(option) or "").strip():
+                params[option] = self._find_local(option, params[option])
         connection = self._connection
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr
         try:
@@ -78,6 +81,14 @@ class ActionModule(ActionBase):
         if not self._task.diff:
             result.pop("diff", None)
         return result
+
+    def _find_local(self, option: str, path: str) -> str:
+        """The path of a file on the control node, in the folders in which Ansible looks for files of a task."""
+        try:
+            return self._find_needle("files", path)
+        except AnsibleError as error:
+            searched = error.message.partition("\n")[2].removesuffix(" on the Ansible Controller.")
+            raise AnsibleActionFail(f"{option}: '{path}' does not exist on the control node. {searched}") from None
 
     def _predictions(self, endpoint: str) -> AbstractContextManager[Any]:
         """What earlier tasks of this --check run would have changed; nothing of it concerns a real task."""

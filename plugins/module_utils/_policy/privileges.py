@@ -78,12 +78,13 @@ PRIVILEGES = (
     Privilege("nat_network", "Assigns and removes the address of the host", STANDARD, ADMINISTRATORS, LIKELY),
     Privilege("nat_network", "Creates NATs and static mappings", STANDARD, ADMINISTRATORS, MEASURED),
     Privilege(
-        "guest_feature guest_reboot",
+        "guest_feature guest_file guest_reboot",
         "Reads Windows, and runs its programs through a remote shell",
         CIMV2,
         ADMINISTRATORS,
         LIKELY,
     ),
+    Privilege("guest_service", "Starts, stops and configures services", CIMV2, ADMINISTRATORS, LIKELY),
     Privilege("nat_network", "Removes NATs and static mappings", STANDARD, ADMINISTRATORS, LIKELY),
 )
 

@@ -28,6 +28,7 @@ from .foreseen import change, name_of, recall
 from .schema import DATA_FILE, FOLDER
 
 MOST = 32 << 20  # octets that a task may send or fetch through WinRS, some MB a minute
+MOST_TEXT = 1 << 20  # octets of a text that a task returns
 MOST_REMEMBERED = 64 << 10  # octets of a text that check mode keeps for later tasks
 TIMEOUT = 600.0  # seconds for the octets of a file, or its checksum
 _FIRST_TAR = 17063  # build
@@ -102,6 +103,15 @@ def read(target: Target, path: str, most: int = MOST) -> bytes:
             if member.isfile():
                 return archive.extractfile(member).read()
     raise MethodFailed(f"could not read '{path}': the answer of tar.exe has no file", path=path)
+
+
+def read_text(target: Target, path: str) -> str:
+    """The content of a text file, in UTF-8, or in UTF-16 with a byte order mark. Raises Refused if it is none."""
+    content = read(target, path, MOST_TEXT)
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"'{path}' is not a text in UTF-8 or UTF-16", path=path) from error
 
 
 def _fetch_size(target: Target, path: str) -> int | None:

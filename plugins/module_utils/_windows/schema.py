@@ -17,7 +17,13 @@ OPERATING_SYSTEM = declare(
     uint64="TotalVisibleMemorySize FreePhysicalMemory",
     datetime="LastBootUpTime LocalDateTime",
 )
-SERVICE = declare(CIMV2, "Win32_Service", "Name", string="Name State StartMode")
+SERVICE = declare(
+    CIMV2,
+    "Win32_Service",
+    "Name",
+    string="Name DisplayName State StartMode PathName StartName",
+    uint32="ExitCode ServiceSpecificExitCode",
+)
 PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name")
 REGISTRY = declare(CIMV2, "StdRegProv", "")
 DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable", uint64="FileSize")

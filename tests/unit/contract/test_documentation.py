@@ -67,6 +67,7 @@ CMDLETS: Mapping[str, str] = {
     "Add-VMNetworkAdapter": "IsLegacy Name",
     "Checkpoint-VM": "SnapshotName",
     "Connect-VMNetworkAdapter": "SwitchName",
+    "Copy-Item": "Path ToSession",
     "Disable-VMIntegrationService": "Name",
     "Disable-WindowsOptionalFeature": "FeatureName",
     "Disable-VMTPM": "",
@@ -74,6 +75,8 @@ CMDLETS: Mapping[str, str] = {
     "Enable-VMIntegrationService": "Name",
     "Enable-VMTPM": "",
     "Enable-WindowsOptionalFeature": "All FeatureName LimitAccess Source",
+    "Get-Content": "Raw",
+    "Get-FileHash": "Algorithm",
     "New-NetIPAddress": "IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
     "Convert-VHD": "Path VHDType",
@@ -89,10 +92,13 @@ CMDLETS: Mapping[str, str] = {
     "Rename-VMSwitch": "NewName",
     "Resize-VHD": "SizeBytes",
     "Restart-Computer": "Timeout",
+    "Restart-Service": "",
     "Restart-VM": "",
     "Rename-VMSnapshot": "NewName",
     "Restore-VMSnapshot": "",
     "Save-VM": "",
+    "Set-Content": "Value",
+    "Set-Service": "Name StartupType Status",
     "Set-VM": "AutomaticCheckpointsEnabled AutomaticStartAction AutomaticStartDelay AutomaticStopAction CheckpointType"
     " Notes",
     "Set-VMBios": "StartupOrder",
@@ -120,11 +126,11 @@ CMDLET = re.compile(r"C\(([A-Z]\w+-[A-Z]\w+)(?: -(\w+))?\)")
 
 # Options without a PowerShell parameter -> the reason. Sections are described by their options.
 WITHOUT_CMDLET = {
-    **dict.fromkeys(("name", "id", "vm", "vm_id", "switch", "adapters"), "identifies an object"),
+    **dict.fromkeys(("name", "id", "vm", "vm_id", "switch", "adapters", "path"), "identifies an object"),
     **dict.fromkeys(
         ("allow_power_cycle", "discard_saved_state", "shutdown_timeout", "job_timeout"), "is about the task"
     ),
-    **dict.fromkeys(("allow_reboot", "feature_timeout", "only_if_required"), "is about the task"),
+    **dict.fromkeys(("allow_reboot", "feature_timeout", "only_if_required", "service_timeout"), "is about the task"),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
     **dict.fromkeys(("scenario", "purpose", "strict", "ignore", "report_only", "guest_facts"), "is about the task"),
     **dict.fromkeys(("force", "delete_file", "delete_disks", "remove_checkpoints"), "permits a removal"),
@@ -141,6 +147,7 @@ DIFFERENT_RETURNS = {
     ("vm_network_adapter", "id"): "an adapter",
     ("vm_network_adapter", "name"): "an adapter",
     ("virtual_switch", "vms"): "names of VMs",
+    ("guest_file", "path"): "of a file",
     ("vm_disk", "drive"): "of a disk",
     ("vm", "id"): "a VM that may not exist yet",
 }

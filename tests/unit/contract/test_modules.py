@@ -47,8 +47,12 @@ LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 # objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.), features, services
 # and restarts of Windows (feature., service., boot.).
 WRITES: Mapping[str, set[str]] = {
-    "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
+    "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."}
+    | {"service.", "file.", "folder."},
     "features": {"feature."},
+    "size": {"file."},
+    "checksum": {"file."},
+    "start_mode": {"service."},
     "booted": {"boot."},
     "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "new_name": {f"{SYSTEM}.ElementName"},
@@ -108,8 +112,9 @@ FOLLOWS: Mapping[str, set[str]] = {
     "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
     f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},
     "vm.": {"file."},
-    # Features and their services may need a restart, in which services start and stop as configured.
-    "feature.": {"boot.", "service."},
+    "file.": {"folder."},
+    # Features bring services and folders, and may need a restart, in which services start and stop as configured.
+    "feature.": {"boot.", "service.", "folder."},
     "boot.": {"feature.", "service."},
     f"{SWITCH}.": {f"{PORT}.", f"{PORT}.HostResource", f"{PORT}.EnabledState", "MSFT_NetIPAddress."},
     f"{PORT}.": {"MSFT_NetIPAddress."},
@@ -163,17 +168,18 @@ class Run(NamedTuple):
 
 
 def run(lab: Lab, module: str, example: Example, *, check: bool = False) -> Run:
-    before = state(lab)
+    before = state(lab, module)
     result = lab.run(module, check=check, **example.args)
     assert lab.requests or result.get("failed"), "the module didn't even query the host"
     allowed = REQUESTS | (OF_SHELLS if collection.is_for_guests(module) else set())
     assert {entry.action for entry in lab.requests} <= allowed, "nothing but CIM requests, no shell"
-    return Run(result, changes.difference(before, state(lab)), lab.writes)
+    return Run(result, changes.difference(before, state(lab, module)), lab.writes)
 
 
-def state(lab: Lab) -> dict[str, Any]:
+def state(lab: Lab, module: str) -> dict[str, Any]:
     """What a module could change on a host or guest."""
-    return {**lab.state(), "boot:": {"Count": lab.machine.boots}}
+    folders = {f"folder:{path}": {} for path in lab.machine.files.folders() if collection.is_for_guests(module)}
+    return {**lab.state(), **folders, "boot:": {"Count": lab.machine.boots}}
 
 
 def boots(lab: Lab) -> dict[str, Any]:
@@ -295,7 +301,7 @@ def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
             wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
     found = set(wholes.values())
     for path, properties in changes.items():
-        if match := re.match(r"(file|feature|service|boot):", path):
+        if match := re.match(r"(file|folder|feature|service|boot):", path):
             found |= {f"{match[1]}."}
         elif not any(whole in path.upper() for whole in wholes):
             found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}
