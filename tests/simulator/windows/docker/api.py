@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DOWN, STARTING, READY = "down", "starting", "ready"
-SERVICE_GONE = "The specified service does not exist as an installed service."
 
 
 class Api(NamedTuple):
@@ -42,8 +41,8 @@ def api(version: str) -> Api:
 
 
 class DaemonError(Exception):
-    """An answer of the API with an error: its sentence, and whether something wasn't found."""
+    """An error of the API: its sentence, whether something was not found, and whether the client itself says so."""
 
-    def __init__(self, text: str, *, not_found: bool = False) -> None:
+    def __init__(self, text: str, *, not_found: bool = False, of_client: bool = False) -> None:
         super().__init__(text)
-        self.not_found = not_found
+        self.not_found, self.of_client = not_found, of_client

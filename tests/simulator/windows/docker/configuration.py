@@ -6,7 +6,7 @@ import codecs
 import json
 import ntpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...machine.files import FileError, Files
@@ -146,8 +146,11 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def load(files: Files, flags: Mapping[str, Any]) -> Configuration:
-    """Merge flags and file; Invalid where dockerd refuses them. A default file that is missing is fine."""
+def load(files: Files, flags: Mapping[str, Any], text: Callable[[str], str]) -> Configuration:
+    """Merge flags and file; Invalid where dockerd refuses them. A default file that is missing is fine.
+
+    `text` gives the texts of Windows by their keys.
+    """
     root = str(flags.get("data-root", ROOT))
     path = str(flags.get("config-file") or ntpath.join(root, "config", "daemon.json"))
     given = {_NAMED.get(name, name): value for name, value in flags.items() if name not in OWN}
@@ -157,9 +160,8 @@ def load(files: Files, flags: Mapping[str, Any]) -> Configuration:
         if "config-file" not in flags:
             content = b""
         else:
-            missing = "path" if error.hresult & 0xFFFF == 3 else "file"
-            sentence = f"open {path}: The system cannot find the {missing} specified."
-            raise Invalid(_prefix(path) + sentence) from error
+            missing = text("win32_3" if error.hresult & 0xFFFF == 3 else "win32_2")
+            raise Invalid(f"{_prefix(path)}open {path}: {missing}") from error
     try:
         values = _read(content, given)
         _validate({**values, **given}, merged=bool(content))
@@ -266,7 +268,7 @@ def _exec_opt(option: str) -> tuple[str, str]:
 
 
 def _go_sentence(text: str, error: json.JSONDecodeError) -> str:
-    """What encoding/json says of the same mistake (DOCK-04)."""
+    """What encoding/json says of the same mistake (WIN-33)."""
     at = error.pos
     while at < len(text) and text[at] in " \t\r\n":
         at += 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HYPERV, PROCESS = "hyperv", "process"
 CREATED, RUNNING, EXITED, RESTARTING = "created", "running", "exited", "restarting"
-STOPPED_CODE = 0x40010004  # DBG_TERMINATE_PROCESS of ntstatus.h: how programs end at `docker stop` (DOCK-08)
+STOPPED_CODE = 0x40010004  # DBG_TERMINATE_PROCESS of ntstatus.h: how programs end at `docker stop` (WIN-36)
 UNKNOWN_CODE = 128  # exitUnknown of moby's errors.go: a container that could not start
 NOT_FOUND_CODE = 127
 _SHELL = re.compile(r'^"?(?:c:\\windows\\system32\\)?cmd(?:\.exe)?"?\s*$', re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import ntpath
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from ..events import APPLICATION, ERROR, INFORMATION, SYSTEM
 from ..programs.command_line import join, split
 from ..software import AUTO, RUNNING, START_PENDING, STOP_PENDING, STOPPED, Service
 from . import archives, configuration
-from .api import DOWN, READY, SERVICE_GONE, STARTING, DaemonError, number
+from .api import DOWN, READY, STARTING, DaemonError, number
 from .configuration import Configuration, Invalid
 from .containers import (
     EXITED,
@@ -67,8 +68,8 @@ class Engine:
         self.state = DOWN
         self.version = ""
         self.configuration = Configuration(configuration.ROOT, "", {})
-        self.images = Images()
-        self.containers: list[Container] = []
+        self._stores: dict[str, tuple[Images, list[Container]]] = {}
+        self._open(configuration.ROOT)
         self._recoveries = 0
         self._run = object()
         self._pids = iter(range(20_000, 10**9, 4))
@@ -86,7 +87,8 @@ class Engine:
                 files.write(ntpath.join(directory, f"{program}.exe"), archives.executable(program, version))
         if "config" in spec:
             path = ntpath.join(configuration.ROOT, "config", "daemon.json")
-            files.write(path, archives.json.dumps(spec["config"], indent=2).encode())
+            files.write(path, json.dumps(spec["config"], indent=2).encode())
+            self._open(spec["config"].get("data-root", configuration.ROOT))
         for given in spec.get("images") or ():
             self._model_image(given)
         for given in spec.get("containers") or ():
@@ -97,7 +99,7 @@ class Engine:
             service.state = spec.get("state", RUNNING)
             if service.state == RUNNING:
                 self.version = version
-                self.configuration = configuration.load(files, {})
+                self.configuration = configuration.load(files, {}, self.machine.text)
                 self.state = READY
         for container, given in zip(self.containers, spec.get("containers") or (), strict=True):
             if given.get("state", CONTAINER_RUNNING) == CONTAINER_RUNNING and self.state == READY:
@@ -163,11 +165,11 @@ class Engine:
         flags, error = {}, ""
         try:
             flags = configuration.parse_flags(words[1:])
-            loaded = configuration.load(self.machine.files, flags)
+            loaded = configuration.load(self.machine.files, flags, self.machine.text)
         except Invalid as invalid:
             loaded, error = Configuration(configuration.ROOT, "", {}), str(invalid)
         if error and number(version) >= (28,):
-            # The configuration is read before the program is a service: Windows only sees it end (DOCK-03).
+            # The configuration is read before the program is a service: Windows only sees it end (WIN-32).
             service.state, service.exit_code = STOPPED, TIMED_OUT
             self._service_manager(7000, service, TIMED_OUT)
             return TIMED_OUT
@@ -177,6 +179,10 @@ class Engine:
         self._after(self.seconds["service"], run, lambda: self._begin(service, run, error))
         return 0
 
+    def _open(self, root: str) -> None:
+        """Take the images and containers of a data root."""
+        self.images, self.containers = self._stores.setdefault(root.lower(), (Images(), []))
+
     def _begin(self, service: Service, run: object, error: str) -> None:
         """The program is a service now: it checks the system and opens its pipe before it says that it runs."""
         if not error and (missing := self.requirements(self.version)):
@@ -184,10 +190,11 @@ class Engine:
         if error:
             return self._fail(service, error)
         for group in self.configuration.groups:
-            if not self.machine.groups.known(group):
+            if not self.machine.groups.known(group) and not self.machine.find_user(group):
                 sentence = f"failed to load listeners: lookup account {group}: not found"
                 return self._fail(service, sentence)
         service.state, self.state = RUNNING, STARTING
+        self._open(self.configuration.root)
         self._after(self.seconds["start"], run, lambda: self._arrive(service))
         return None
 
@@ -268,7 +275,7 @@ class Engine:
             return "failed to load vmcompute.dll, ensure that the Containers feature is installed"
         if not software.find_service("hns"):
             sentence = "a required service is not installed, ensure the Containers feature is installed"
-            return f"{sentence}: failed to open service hns: {SERVICE_GONE}"
+            return f"{sentence}: failed to open service hns: {self.machine.text('win32_1060')}"
         return ""
 
     @property
@@ -329,14 +336,14 @@ class Engine:
         host, image = self.machine.os["build"], container.image.build
         if container.isolation == HYPERV:
             if not self.machine.hypervisor_running:
-                return _no_hypervisor(self.version, host, container.id)
+                return _no_hypervisor(self.version, host, container.id, self.machine.text("hcs_required_feature"))
             matches = image <= host
         elif host < FORWARD_COMPATIBLE:
             matches = image == host
         else:
             previous = max(build for build in LONG_TERM if build < host)
             matches = previous <= image <= host
-        return "" if matches else _mismatch(self.version, host, container.id)
+        return "" if matches else _mismatch(self.version, container.id, self.machine.text("hcs_other_system"))
 
     def start_container(self, container: Container) -> None:
         """Start it now; NotStarted with the daemon's sentence, which the container keeps as its error."""
@@ -400,7 +407,7 @@ class Engine:
 
     def stop_container(self, container: Container, *, by_user: bool = True, code: int = STOPPED_CODE) -> None:
         process = container.process
-        container.stopped_by_user = by_user
+        container.stopped_by_user = container.stopped_by_user or by_user
         if container.status == RESTARTING:
             container.status = EXITED
         if not container.running:
@@ -443,7 +450,7 @@ def _vm_id(container: Container) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _no_hypervisor(version: str, build: int, identifier: str) -> str:
+def _no_hypervisor(version: str, build: int, identifier: str, missing: str) -> str:
     engine = number(version)
     absent = "No hypervisor is present on this system."
     if engine < (18, 9):
@@ -457,18 +464,16 @@ def _no_hypervisor(version: str, build: int, identifier: str) -> str:
             f"'{identifier}' since the hypervisor is not running in the host. "
             "Provider: 17103e3f-3c6e-4677-bb17-3b267eb5be57 EventID: 12001]"
         )
-    missing = "The virtual machine could not be started because a required feature is not installed."
     return f"{_hcs(engine)}::CreateComputeSystem {identifier}: {missing}"
 
 
-def _mismatch(version: str, build: int, identifier: str) -> str:
+def _mismatch(version: str, identifier: str, sentence: str) -> str:
     engine = number(version)
     if engine < (18, 9):
         return (
             f"container {identifier} encountered an error during CreateContainer: failure in a Windows system call: "
             "The operating system of the container does not match the operating system of the host. (0xc0370101)"
         )
-    sentence = "The container operating system does not match the host operating system."
     return f"{_hcs(engine)}::CreateComputeSystem {identifier}: {sentence}"
 
 

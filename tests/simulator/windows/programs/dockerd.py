@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..docker import archives, configuration
-from ..docker.api import SERVICE_GONE, number
+from ..docker.api import number
 from ..docker.configuration import Invalid
 from .docker.client import program_file
 from .process import Context
@@ -22,7 +22,7 @@ def main(context: Context) -> int:
         context.out(f"Docker version {version}, build {commit(version)}\n")
         return 0
     try:
-        configuration.load(context.machine.files, flags)
+        configuration.load(context.machine.files, flags, context.machine.text)
     except Invalid as error:
         return _failed(context, str(error))
     missing = context.machine.docker.requirements(version)
@@ -31,7 +31,7 @@ def main(context: Context) -> int:
             return _failed(context, f"system requirements not met: {missing}")
         context.err("configuration OK\n")
         return 0
-    name = str(flags.get("service-name", "docker"))
+    name, text = str(flags.get("service-name", "docker")), context.machine.text
     if flags.get("register-service") and flags.get("unregister-service"):
         return _failed(context, "--register-service and --unregister-service cannot be used together")
     if not (flags.get("register-service") or flags.get("unregister-service")):
@@ -39,17 +39,16 @@ def main(context: Context) -> int:
             return _failed(context, "The service process could not connect to the service controller.")
         raise NotImplementedError("the simulator's dockerd.exe runs as a service only")
     if context.user and not context.user.administrator:
-        return _failed(context, "Access is denied.")
+        return _failed(context, text("win32_5"))
     software = context.machine.software
     service = software.find_service(name)
     if flags.get("unregister-service"):
         if service is None:
-            return _failed(context, SERVICE_GONE)
+            return _failed(context, text("win32_1060"))
         code = software.delete_service(name)
-        return _failed(context, "The specified service has been marked for deletion.") if code else 0
+        return _failed(context, text(f"win32_{code}")) if code else 0
     if service is not None:
-        marked = "The specified service has been marked for deletion."
-        return _failed(context, marked if service.deleted else "The specified service already exists.")
+        return _failed(context, text("win32_1072" if service.deleted else "win32_1073"))
     own = ("--register-service", "--unregister-service")
     context.machine.docker.register(name, path, [word for word in context.arguments if word not in own])
     if missing and number(version) >= (29, 3):

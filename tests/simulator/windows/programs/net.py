@@ -5,15 +5,7 @@ from __future__ import annotations
 from .process import Context
 
 FAILED = 2  # net.exe ends with it, whatever the system error was
-ACCESS_DENIED = 5
-TEXTS = {
-    5: "Access is denied.",
-    1317: "The specified account does not exist.",
-    1376: "The specified local group does not exist.",
-    1377: "The specified account name is not a member of the group.",
-    1378: "The specified account name is already a member of the group.",
-    1379: "The specified local group already exists.",
-}
+ACCESS_DENIED, NO_SUCH_GROUP = 5, 1376
 
 
 def main(context: Context) -> int:
@@ -32,7 +24,7 @@ def main(context: Context) -> int:
     if not changes:
         known = groups.known(names[0])
         if known is None:
-            return _failed(context, 1376)
+            return _failed(context, NO_SUCH_GROUP)
         members = "".join(f"{name}\r\n" for name in groups.members(known))
         comment = groups.comments.get(known.lower(), "")
         context.out(f"Alias name     {known}\r\nComment        {comment}\r\n\r\nMembers\r\n\r\n{'-' * 79}\r\n{members}")
@@ -49,10 +41,11 @@ def main(context: Context) -> int:
 
 
 def _done(context: Context) -> int:
-    context.out("The command completed successfully.\r\n\r\n")
+    context.out(f"{context.machine.text('net_done')}\r\n\r\n")
     return 0
 
 
 def _failed(context: Context, code: int) -> int:
-    context.err(f"System error {code} has occurred.\r\n\r\n{TEXTS[code]}\r\n\r\n")
+    text = context.machine.text
+    context.err(f"{text('net_failed', code=code)}\r\n\r\n{text(f'win32_{code}')}\r\n\r\n")
     return FAILED

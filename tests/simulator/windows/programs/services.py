@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from ..software import (
-    ALREADY_RUNNING,
     AUTO,
     DISABLED_SERVICE,
     MANUAL,
     MARKED_FOR_DELETE,
-    NO_SUCH_SERVICE,
-    NOT_STARTED,
     RUNNING,
-    SERVICE_DISABLED,
-    SERVICE_EXISTS,
     STOPPED,
     Service,
 )
 from .process import Context
 
-FILE_NOT_FOUND, ACCESS_DENIED, TIMED_OUT, CANNOT_ACCEPT, USAGE = 2, 5, 1053, 1061, 1639
+ACCESS_DENIED, USAGE = 5, 1639
 # SERVICE_STATUS.dwCurrentState
 STATES = {STOPPED: (1, "STOPPED"), "Start Pending": (2, "START_PENDING"), "Stop Pending": (3, "STOP_PENDING")}
 STATES[RUNNING] = (4, "RUNNING")
 # QUERY_SERVICE_CONFIG.dwStartType, with the words of create and config.
 STARTS = {AUTO: (2, "AUTO_START"), MANUAL: (3, "DEMAND_START"), DISABLED_SERVICE: (4, "DISABLED")}
 WORDS = {"auto": AUTO, "delayed-auto": AUTO, "demand": MANUAL, "disabled": DISABLED_SERVICE}
-TEXTS = {
-    FILE_NOT_FOUND: "The system cannot find the file specified.",
-    ACCESS_DENIED: "Access is denied.",
-    TIMED_OUT: "The service did not respond to the start or control request in a timely fashion.",
-    CANNOT_ACCEPT: "The service cannot accept control messages at this time.",
-    NO_SUCH_SERVICE: "The specified service does not exist as an installed service.",
-    ALREADY_RUNNING: "An instance of the service is already running.",
-    NOT_STARTED: "The service has not been started.",
-    SERVICE_DISABLED: "The service cannot be started, either because it is disabled or because it has no enabled "
-    "devices associated with it.",
-    MARKED_FOR_DELETE: "The specified service has been marked for deletion.",
-    SERVICE_EXISTS: "The specified service already exists.",
-}
 FUNCTIONS = {"start": "StartService", "stop": "ControlService", "delete": "DeleteService"}
 VERBS = ("query", "qc", "start", "stop", "create", "config", "delete")
 
@@ -110,7 +92,7 @@ def _config(context: Context, service: Service, options: dict[str, str] | None) 
 
 
 def _failed(context: Context, function: str, code: int) -> int:
-    context.out(f"[SC] {function} FAILED {code}:\r\n\r\n{TEXTS[code]}\r\n\r\n")
+    context.out(f"[SC] {function} FAILED {code}:\r\n\r\n{context.machine.text(f'win32_{code}')}\r\n\r\n")
     return code
 
 

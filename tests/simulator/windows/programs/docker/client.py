@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,7 +58,7 @@ class Client(NamedTuple):
             self._check_rights(request)
             yield POLL
         if engine.state == DOWN or not engine.configuration.listens:
-            raise NotConnected(self._down(request, self.context.machine.text("system_80070002")))
+            raise NotConnected(self._down(request, self.context.machine.text("win32_2")))
         self._check_rights(request)
         newest, oldest = docker_api.api(self.version).newest, docker_api.api(engine.version).oldest
         if _pair(newest) < _pair(oldest):
@@ -75,7 +76,7 @@ class Client(NamedTuple):
         sentence = "in the default daemon configuration on Windows, the docker client must be run with elevated "
         raise NotConnected(
             f"error during connect: {sentence}privileges to connect: {self._request(request)}open {PIPE}: "
-            "Access is denied."
+            f"{self.context.machine.text('win32_5')}"
         )
 
     def _down(self, request: str, sentence: str) -> str:
@@ -113,7 +114,8 @@ def _pair(version: str) -> tuple[int, ...]:
 
 
 def response(error: DaemonError) -> str:
-    return f"Error response from daemon: {error}"
+    """What the client prints of an error; its own have no prefix."""
+    return str(error) if error.of_client else f"Error response from daemon: {error}"
 
 
 def inspect(client: Client, names: Sequence[str], form: str, find: Callable[[str], Any]) -> int:
@@ -141,8 +143,6 @@ def inspect(client: Client, names: Sequence[str], form: str, find: Callable[[str
 
 def _indented(found: list[Any]) -> str:
     """json.Indent of Go: four blanks, nothing within empty brackets."""
-    import json
-
     return json.dumps(found, indent=4, ensure_ascii=False) if found else "[]"
 
 

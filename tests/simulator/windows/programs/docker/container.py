@@ -126,10 +126,6 @@ UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 
 
-class Rejected(Failed):
-    """A failure of run or create that has a code of its own already."""
-
-
 def run(client: Client, flags: dict[str, Any], words: list[str]) -> Steps:
     attached = not flags.get("detach")
     try:
@@ -158,7 +154,7 @@ def create(client: Client, flags: dict[str, Any], words: list[str]) -> Steps:
 
 
 def _connect(client: Client, name: str) -> Generator[Any, Any, Engine]:
-    """Since 29.1.3 the daemon is asked for a ping first, whose failure is as any command's (DOCK-02)."""
+    """Since 29.1.3 the daemon is asked for a ping first, whose failure is as any command's (WIN-31)."""
     try:
         return (yield from client.connect("Post containers/create"))
     except NotConnected as error:
@@ -167,12 +163,12 @@ def _connect(client: Client, name: str) -> Generator[Any, Any, Engine]:
         raise NotConnected(str(_of_run(client, str(error))), _code(str(error))) from error
 
 
-def _of_run(client: Client, sentence: str, *, started: bool = False) -> Rejected:
+def _of_run(client: Client, sentence: str, *, started: bool = False) -> Failed:
     """A failure of docker run: its words and exit code (toStatusError of run.go)."""
     if number(client.version) >= (28,):
-        return Rejected(f"docker: {sentence}\n\nRun 'docker run --help' for more information", _code(sentence))
+        return Failed(f"docker: {sentence}\n\nRun 'docker run --help' for more information", _code(sentence))
     text = f"docker: {sentence.removesuffix('.')}."
-    return Rejected(text if started else f"{text}\nSee 'docker run --help'.", _code(sentence))
+    return Failed(text if started else f"{text}\nSee 'docker run --help'.", _code(sentence))
 
 
 def _code(sentence: str) -> int:
@@ -536,19 +532,10 @@ def inspect_anything(client: Client, flags: dict[str, Any], names: list[str]) ->
         except DaemonError as error:
             if kind == "image":
                 raise
-            raise NoObject(name) from error
+            word = "Error: No" if number(client.version) < (29,) else "error: no"
+            raise DaemonError(f"{word} such object: {name}", not_found=True, of_client=True) from error
 
-    try:
-        return inspect(client, names, flags.get("format", ""), find)
-    except Failed as error:
-        raise Failed(str(error).replace("Error response from daemon: \0", "")) from error
-
-
-class NoObject(DaemonError):
-    """docker inspect has found nothing; the client itself says so."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"\0error: no such object: {name}", not_found=True)
+    return inspect(client, names, flags.get("format", ""), find)
 
 
 def inspect_containers(client: Client, flags: dict[str, Any], names: list[str]) -> Steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ntpath
 from collections.abc import Generator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ....machine.files import FileError
@@ -175,7 +176,7 @@ def load(client: Client, flags: dict[str, Any], _names: list[str]) -> Steps:
 
 
 def _text_of(error: FileError) -> str:
-    return "system_80070003" if error.hresult & 0xFFFF == 3 else "system_80070002"
+    return "win32_3" if error.hresult & 0xFFFF == 3 else "win32_2"
 
 
 def save(client: Client, flags: dict[str, Any], names: list[str]) -> Steps:
@@ -252,9 +253,7 @@ def list_images(client: Client, flags: dict[str, Any], names: list[str]) -> Step
     return listing(client, rows, flags.get("format", ""), [*columns, ("SIZE", "Size")])
 
 
-def _created(image: Image) -> Any:
-    from datetime import datetime
-
+def _created(image: Image) -> datetime:
     return datetime.fromisoformat(str(image.configuration.get("created") or archives.CREATED))
 
 
@@ -269,7 +268,8 @@ def image_data(engine: Engine, client: Client, name: str) -> dict[str, Any]:
     except BadReference as error:
         raise DaemonError(str(error)) from error
     if image is None:
-        raise DaemonError(_missing(name), not_found=True)
+        own = number(client.version) < (29,)
+        raise DaemonError(f"{'Error: ' if own else ''}{_missing(name)}", not_found=True, of_client=own)
     configuration, config = image.configuration, image.config
     return {
         "Id": image.id,

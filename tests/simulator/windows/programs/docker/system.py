@@ -177,8 +177,7 @@ def operating_system(engine: Engine) -> str:
 
 def info(client: Client, flags: dict[str, Any], _names: list[str]) -> Steps:
     form = flags.get("format", "")
-    data, error = dict.fromkeys(_ZERO), None
-    data = dict(_ZERO)
+    data, error = dict(_ZERO), None
     try:
         engine = yield from client.connect("Get info")
         data = _info(engine)
