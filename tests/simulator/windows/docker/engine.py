@@ -42,6 +42,7 @@ CONTAINER_KEYS |= {"restart", "entrypoint"}
 # winerror.h
 FILE_NOT_FOUND, TIMED_OUT, CANNOT_ACCEPT, NOT_STARTED, SERVICE_SPECIFIC = 2, 1053, 1061, 1062, 1066
 RECOVERY_SECONDS, RECOVERIES = 15.0, 2
+OWNER = "service docker"  # of open files
 # Builds that dockerd starts on (moby 1b3fef5333), and those that run an image of an older one by process isolation.
 OLDEST_BUILD, OLD_OLDEST_BUILD, FORWARD_COMPATIBLE = 17763, 14393, 20348
 LONG_TERM = (14393, 17763, 20348, 26100)  # builds of the Windows Server LTSC releases
@@ -101,6 +102,7 @@ class Engine:
                 self.version = version
                 self.configuration = configuration.load(files, {}, self.machine.text)
                 self.state = READY
+                self._hold(ntpath.join(directory, "dockerd.exe"))
         for container, given in zip(self.containers, spec.get("containers") or (), strict=True):
             if given.get("state", CONTAINER_RUNNING) == CONTAINER_RUNNING and self.state == READY:
                 self._run_program(container)
@@ -174,6 +176,7 @@ class Engine:
             self._service_manager(7000, service, TIMED_OUT)
             return TIMED_OUT
         run = self._run = object()
+        self._hold(words[0])
         service.state, service.exit_code, service.specific_code = START_PENDING, 0, 0
         self.version, self.configuration = version, loaded
         self._after(self.seconds["service"], run, lambda: self._begin(service, run, error))
@@ -182,6 +185,10 @@ class Engine:
     def _open(self, root: str) -> None:
         """Take the images and containers of a data root."""
         self.images, self.containers = self._stores.setdefault(root.lower(), (Images(), []))
+
+    def _hold(self, path: str) -> None:
+        """Windows lets nobody write to the file of a program that runs."""
+        self.machine.files.hold(OWNER, self.machine.files.need(path), write=False)
 
     def _begin(self, service: Service, run: object, error: str) -> None:
         """The program is a service now: it checks the system and opens its pipe before it says that it runs."""
@@ -227,12 +234,14 @@ class Engine:
         """The daemon gives up: exit code 1 of the service's own, the reason in the event log (S26)."""
         self.state = DOWN
         self._run = object()
+        self.machine.files.release(OWNER)
         service.state, service.exit_code, service.specific_code = STOPPED, SERVICE_SPECIFIC, 1
         if number(self.version) >= (29, 3):
             self._log(ERROR, "Stopping service", f"error={error}")
         else:
             self._log(ERROR, error)
         self._service_manager(7024, service, 1)
+        self.machine.software.forget_deleted()
         if self.recovery and self._recoveries < RECOVERIES:
             self._recoveries += 1
             self._after(RECOVERY_SECONDS, self._run, lambda: service.state == STOPPED and self.start(service))
@@ -249,6 +258,7 @@ class Engine:
         run = self._run = object()
 
         def stopped() -> None:
+            self.machine.files.release(OWNER)
             service.state, service.exit_code, service.specific_code = STOPPED, 0, 0
             self.machine.software.forget_deleted()
 
@@ -258,6 +268,7 @@ class Engine:
     def ended(self) -> None:
         """Windows ends, and the daemon with it."""
         self._stop_containers()
+        self.machine.files.release(OWNER)
         self.state, self._run, self._recoveries = DOWN, object(), 0
 
     def _after(self, seconds: float, run: object, event: Any) -> None:

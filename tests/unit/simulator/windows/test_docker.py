@@ -272,6 +272,18 @@ def test_a_service_is_registered_once_and_lingers_while_it_runs():
     assert run(engine, "dockerd --version")[1].startswith("Docker version 29.6.2, build ")
 
 
+def test_the_file_of_a_running_daemon_can_not_be_replaced():
+    engine = machine()
+    engine.files.write(r"C:\Temp\docker.zip", engine_zip("29.7.2"))
+    unpack = r'tar.exe -xf C:\Temp\docker.zip -C "C:\Program Files"'
+    code, _out, error = run(engine, unpack)
+    assert (code, error.startswith("tar.exe: ")) == (1, True)
+    assert run(engine, "sc stop docker")[0] == 0
+    assert run(engine, unpack) == (0, "", "")
+    assert run(engine, "sc start docker")[0] == 0
+    assert run(engine, "docker version --format {{.Server.Version}}")[1] == "29.7.2\n"
+
+
 # --- the client
 
 
@@ -463,7 +475,7 @@ def test_images_that_can_not_be_pulled(entry, error):
 
 def test_an_old_daemon_names_the_platform_in_other_words():
     registry = {"mcr.microsoft.com/x:1": [{"os_version": "10.0.26100.1"}]}
-    engine = host(os="windows10", docker={"version": "27.5.1", "registry": registry})
+    engine = host(os={"product": "windows10", "build": 19044}, docker={"version": "27.5.1", "registry": registry})
     assert run(engine, "docker pull mcr.microsoft.com/x:1")[2] == (
         "no matching manifest for windows/amd64 10.0.19044 in the manifest list entries\n"
     )
@@ -735,3 +747,16 @@ def test_each_data_root_has_its_own_images():
     run(engine, "sc start docker")
     assert run(engine, "docker images -q")[1] == ""
     assert run(engine, "docker info --format {{.DockerRootDir}}")[1] == "D:\\docker\n"
+
+
+@pytest.mark.parametrize(("version", "code"), [("29.0.0", 126), ("29.6.2", 1)])
+def test_rights_of_a_client(version, code):
+    engine = machine(version=version)
+    assert run(engine, f"docker run {NANO} cmd", user=USER)[0] == code
+
+
+def test_a_model_names_what_it_does_not_know():
+    with pytest.raises(ValueError, match="docker: unknown versions"):
+        machine(versions=1)
+    with pytest.raises(ValueError, match="no registry has nope"):
+        machine(images=["nope"])
