@@ -60,7 +60,7 @@ class Feature:
         return self.state in (ENABLED, ENABLE_PENDING)
 
 
-@dataclass
+@dataclass(eq=False)
 class Service:
     """A service; `triggered` is its state after a start of Windows if it starts manually: some have a trigger.
 

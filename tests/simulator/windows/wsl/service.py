@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...machine import disks
 from ...machine.contents import VHDX, octets
 from ...machine.files import FileError, HostFile, amount, check_keys
-from ..software import RUNNING, STOPPED
+from ..software import RUNNING, STOPPED, Service
 from . import package
 from .errors import FILES, Failed
 from .linux import Linux, NotAnArchive, unpack
@@ -41,11 +41,13 @@ class Instance:
 
 @dataclass(eq=False)
 class Session:
-    """What runs of a user; it ends with Windows and with the service. `config` is .wslconfig as read by its VM."""
+    """What runs of a user; it ends with Windows and with the service. `config` is .wslconfig as read by its VM, `run`
+    the service and how often it has been started; None while it doesn't run.
+    """
 
     sid: str
     boot: int
-    run: int
+    run: tuple[Service, int] | None
     vm: bool = False
     config: dict[str, dict[str, str]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -140,7 +142,7 @@ class Wsl:
     def session(self, sid: str) -> Session:
         """The session of a user, a new one if the last ended with Windows or with the service."""
         service = self.machine.software.find_service(package.SERVICE)
-        run = service.runs if service and service.state == RUNNING else -1
+        run = (service, service.runs) if service and service.state == RUNNING else None
         found = self._sessions.get(sid)
         if found is None or (found.boot, found.run) != (self.machine.boots, run):
             found = self._sessions[sid] = Session(sid, self.machine.boots, run)

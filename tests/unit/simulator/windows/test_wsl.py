@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from winrm.protocol import Protocol
 
+from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.simulator.machine.accounts import User
 from ansible_collections.nested.hyperv.tests.simulator.machine.machine import Machine
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
@@ -574,6 +576,23 @@ def test_what_runs_ends_with_windows_with_the_service_and_when_it_is_idle():
     assert run(on, "-l --running -q")[1] == ""
 
 
+def test_what_runs_ends_with_another_version_of_wsl():
+    on = machine("demo", files=[{"path": r"C:\w\new.msi", "content": {"msi": {"version": "2.7.15.0"}}}])
+    assert run(on, "-d demo --exec true") == (0, "")
+    assert run(on, "-l --running -q")[1] == "demo\r\n"
+    msi = r"msiexec /i C:\w\new.msi /qn /norestart SKIPMSIX=1"
+    assert programs.start(on, msi, user=on.find_user("administrator")).exit_code == 0
+    assert run(on, "-l --running -q") == (0, "")
+    assert run(on, "--version")[1].startswith("WSL version: 2.7.15.0\r\n")
+
+
+def test_a_folder_may_be_an_extended_path():
+    on = machine({"name": "demo", "location": r"\\?\C:\d"})
+    assert values(on, "demo")["BasePath"] == r"\\?\C:\d"
+    assert run(on, "-d demo --exec id -u") == (0, "0\n")
+    assert run(on, rf"--import other C:\d {ROOTFS}")[1].startswith("The supplied install location is already in use.")
+
+
 def test_wsl_waits_a_minute_for_its_service():
     on = machine()
     del on.software.services["wslservice"]
@@ -643,3 +662,16 @@ def test_wsl_is_uninstalled():
     assert run(on, "--uninstall") == (0, "")
     assert on.software.packages() == []
     assert values(on, "demo")["State"] == 1, "distributions stay"
+
+
+def test_over_winrm_exit_codes_have_no_sign():
+    spec = {"name": "HV01", "os": "server2025", "hyperv": False, "wsl": {"version": "2.7.14.0"}}
+    with simulator.start({"hosts": [{**spec, "winrm": {"allow_unencrypted": True}}]}) as simulation:
+        address = simulation.endpoints["HV01"]
+        protocol = Protocol(address.http, transport="basic", username=address.user, password=address.password)
+        shell = protocol.open_shell(codepage=65001, env_vars={"WSL_UTF8": "1"})
+        options = {"console_mode_stdin": False, "skip_cmd_shell": True}
+        command = protocol.run_command(shell, EXE, ["--terminate", "nope"], **options)
+        out, err, code = protocol.get_command_output(shell, command)
+    assert (code, err) == (FAILED, b"")
+    assert out.decode().endswith("Error code: Wsl/Service/WSL_E_DISTRO_NOT_FOUND\r\n")
