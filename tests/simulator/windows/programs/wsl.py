@@ -223,8 +223,7 @@ def _launch(client: Client, launch: Launch, line: str, *, exec_mode: bool) -> St
         linux,
         user,
         uid,
-        f"{(package.installed(client.context.machine) or package.COMPONENTS)['kernel'].partition('-')[0]}"
-        "-microsoft-standard-WSL2",
+        _kernel(client, distribution),
         client.context.read_all,
         lambda stream, data: client.context.out(data, stream),
         launch.directory.replace("~", home, 1) or "/",
@@ -256,6 +255,10 @@ def _start(client: Client, session: Session, distribution: Distribution) -> Step
     """Start the distribution, and the virtual machine if need be."""
     if distribution.state != 1:
         raise Failed("E_ILLEGAL_STATE_CHANGE", "Service", "CreateInstance")
+    if distribution.version == 1:
+        if not client.wsl.has_wsl1:
+            raise Failed("WSL_E_WSL1_NOT_SUPPORTED", "Service", "CreateInstance")
+        return client.wsl.instance(session, distribution)
     running = session.vm
     try:
         seconds = client.wsl.start_vm(session, config=client.config)
@@ -267,6 +270,14 @@ def _start(client: Client, session: Session, distribution: Distribution) -> Step
         for key in client.wsl.warnings(session):
             client.warn(key)
     return client.wsl.instance(session, distribution)
+
+
+def _kernel(client: Client, distribution: Distribution) -> str:
+    """The release that uname shows: Linux' own, or the one that WSL 1 pretends to be."""
+    if distribution.version == 1:
+        return f"4.4.0-{client.context.machine.os['build']}-Microsoft"
+    components = package.installed(client.context.machine) or package.COMPONENTS
+    return f"{components['kernel'].partition('-')[0]}-microsoft-standard-WSL2"
 
 
 # --- commands

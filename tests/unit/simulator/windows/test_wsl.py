@@ -522,7 +522,9 @@ def test_versions_of_distributions():
     code, out = error(text, "Service/WSL_E_VM_MODE_INVALID_STATE")
     assert run(on, "--set-version demo 2") == (code, info + out)
     assert [values(on, name)["Flags"] & 8 for name in ("demo", "one")] == [8, 0]
+    assert run(on, "-d one --exec uname -r") == (0, "4.4.0-26100-Microsoft\n")
     assert run(on, "--set-version one 2") == (0, info + DONE)
+    assert run(on, "-d one --exec uname -r") == (0, "6.18.33.2-microsoft-standard-WSL2\n")
     assert values(on, "one")["Flags"] == 15
     assert run(on, "--set-default-version 2") == (0, info + DONE)
     assert on.software.registry.data(keys(on).key, "DefaultVersion") == 2
