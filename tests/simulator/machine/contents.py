@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ..windows.docker import archives
+
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")  # MS-CFB 2.2
 VHDX = b"vhdxfile"  # MS-VHDX 2.2.1
 WSL_NAME, WSL_VERSION = "Windows Subsystem for Linux", "2.7.14.0"
@@ -23,7 +25,7 @@ _ROOT = "root:x:0:0:root:/root:/bin/bash\n"
 
 
 def octets(given: Any) -> bytes:
-    """Of a model's `content`: text, bytes, or one of {msi: …}, {rootfs: …} and {vhdx: …} with keys of the functions."""
+    """Of a model's `content`: text, bytes, or one of MAKERS, such as {msi: …}, with the keys of its function."""
     if isinstance(given, bytes):
         return given
     if not isinstance(given, Mapping):
@@ -94,4 +96,15 @@ def vhdx(files: Mapping[str, str] | None = None, **keys: Any) -> bytes:
     return VHDX + rootfs(files, **keys)
 
 
-MAKERS = {"msi": msi, "rootfs": rootfs, "vhdx": vhdx}
+def docker_image(os_version: str, name: str) -> bytes:
+    """What docker save writes of an image."""
+    return archives.image_tar(os_version, name)
+
+
+MAKERS = {
+    "msi": msi,
+    "rootfs": rootfs,
+    "vhdx": vhdx,
+    "docker_engine": archives.engine_zip,
+    "docker_image": docker_image,
+}

@@ -222,6 +222,7 @@ FILE_KEYS |= {"created", "modified", "content"}
 # Default folders of Hyper-V (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
 DISK_ROOT = r"C:\ProgramData\Microsoft\Windows\Virtual Hard Disks"
+TEMPORARY = r"C:\Windows\Temp"
 
 
 def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
@@ -241,7 +242,7 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
                 serial=f"{0x5A3C0000 + number:08X}",
             )
         )
-    for folder in (*([DATA_ROOT, DISK_ROOT] if "c" in files.drives else []), *(spec.get("folders") or ())):
+    for folder in (*([DATA_ROOT, DISK_ROOT, TEMPORARY] if "c" in files.drives else []), *(spec.get("folders") or ())):
         files.make_folder(folder)
     waiting = list(spec.get("files") or ())
     while waiting:

@@ -18,7 +18,7 @@ from ..hyperv.mac_addresses import MacAddresses
 from ..windows import services as windows_services
 from ..windows.acls import Acls
 from ..windows.docker.engine import Engine
-from ..windows.events import EventLog
+from ..windows.events import ERROR, INFORMATION, SYSTEM, EventLog
 from ..windows.groups import Groups
 from ..windows.installer import Installer
 from ..windows.restart import Restart
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 HGS = "root/microsoft/windows/hgs"
+HYPERVISOR = "Microsoft-Windows-Hyper-V-Hypervisor"  # source of events
 OWN_MEMORY = 2048  # MB that Windows keeps for itself
 VOLATILE = {"IsSaved", "SwapFilesInUse"}
 
@@ -210,9 +211,20 @@ class Machine:
         if not self.up:
             self.software.started()
         self.up, self.boots, self.booted_at = True, self.boots + 1, self.clock.now()
+        self._log_hypervisor()
         for vm in self.vms.values():
             vm.host_started(was_running=vm.id in self._running_vms)
         self.changed()
+
+    def _log_hypervisor(self) -> None:
+        """Windows with Hyper-V has started: whether its hypervisor did is in the event log (WIN-30)."""
+        if not self.hyperv or self.spec["boot"].get("hypervisor_launch") == "off":
+            return
+        if self.hypervisor_running:
+            self.events.write(SYSTEM, HYPERVISOR, INFORMATION, 1, "Hypervisor successfully started.")
+        else:
+            reason = "Either VMX not present or not enabled in BIOS."
+            self.events.write(SYSTEM, HYPERVISOR, ERROR, 41, f"Hypervisor launch failed; {reason}")
 
     def text(self, key: str, **words: Any) -> str:
         """A text of Windows in this machine's language; English where the table has no other."""

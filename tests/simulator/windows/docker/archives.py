@@ -44,7 +44,7 @@ def program_of(content: bytes) -> tuple[str, str] | None:
 def engine_zip(version: str) -> bytes:
     """docker-VERSION.zip as download.docker.com has it: docker/docker.exe and docker/dockerd.exe."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:  # not compressed: the same bytes with every zlib
         for program in ("docker", "dockerd"):
             member = zipfile.ZipInfo(f"docker/{program}.exe", date_time=(2026, 1, 1, 0, 0, 0))
             archive.writestr(member, executable(program, version))

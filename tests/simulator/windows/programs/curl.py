@@ -30,6 +30,7 @@ _FAILURES = {
 _TRANSIENT_CODES, _TRANSIENT_STATUS = (6, 28), (408, 429, 500, 502, 503, 504, 522, 524)
 _FLAGS = {
     "-f": "fail",
+    "-g": "globoff",
     "-s": "silent",
     "-S": "show-error",
     "-L": "location",
@@ -46,7 +47,7 @@ _FLAGS = {
 _WITH_VALUE = {"output", "proxy", "retry", "retry-delay", "retry-max-time", "max-time", "connect-timeout", "header"}
 _WITH_VALUE |= {"write-out", "user-agent", "continue-at"}
 _WITHOUT = {"fail", "silent", "show-error", "location", "insecure", "remote-name", "ssl-no-revoke", "create-dirs"}
-_WITHOUT |= {"no-progress-meter", "retry-all-errors", "retry-connrefused", "compressed"}
+_WITHOUT |= {"globoff", "no-progress-meter", "retry-all-errors", "retry-connrefused", "compressed"}
 _METER = (
     "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\r\n"
     "                                 Dload  Upload   Total   Spent    Left  Speed\r\n"

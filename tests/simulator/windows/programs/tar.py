@@ -33,6 +33,7 @@ class Options(NamedTuple):
     file: str
     directory: str
     names: tuple[str, ...]
+    strip: int = 0  # leading parts of names that are left out (bsdtar(1), --strip-components)
 
 
 def main(context: Context) -> Steps:
@@ -53,7 +54,8 @@ def main(context: Context) -> Steps:
                 continue
             if "v" in options.flags:
                 context.err(f"x {name}\r\n")
-            _extract(context, options.directory, name, data)
+            if rest := "/".join(name.split("/")[options.strip :]):
+                _extract(context, options.directory, rest, data)
         missing = [name for name in options.names if not any(_wanted(member, (name,)) for member, _data in members)]
         if missing:
             for name in missing:
@@ -70,12 +72,15 @@ def _parse(context: Context) -> Options | None:
     """bsdtar's options: bundled letters, of which f and C take the next word or the rest of their own."""
     words = list(context.arguments)
     flags: set[str] = set()
-    file, directory, names = "", context.directory, []
+    file, directory, names, strip = "", context.directory, [], 0
     first = True
     while words:
         word = words.pop(0)
         if not word.startswith("-") and not first:
             names.append(word)
+        elif word.partition("=")[0] == "--strip-components":
+            count = word.partition("=")[2] or (words.pop(0) if words else "")
+            strip = int(count) if count.isdigit() else 0
         elif word.startswith("--"):
             return None
         else:
@@ -95,7 +100,7 @@ def _parse(context: Context) -> Options | None:
     modes = [mode for mode in _MODES if mode in flags]
     if len(modes) != 1 or not file or flags - {*_MODES, *_COMPRESSIONS, "v", "k", "m"}:
         return None
-    return Options(modes[0], frozenset(flags), file, directory, tuple(names))
+    return Options(modes[0], frozenset(flags), file, directory, tuple(names), strip)
 
 
 def _path(directory: str, name: str) -> str:

@@ -760,3 +760,32 @@ def test_a_model_names_what_it_does_not_know():
         machine(versions=1)
     with pytest.raises(ValueError, match="no registry has nope"):
         machine(images=["nope"])
+
+
+# --- what the modules of the collection need besides
+
+
+def test_a_container_gets_another_name():
+    engine = machine(containers=[{"name": "web", "image": NANO}, {"name": "db", "image": NANO}])
+    assert run(engine, "docker rename web app") == (0, "", "")
+    assert run(engine, "docker ps --format {{.Names}}")[1].split() == ["db", "app"]
+    code, _out, error = run(engine, "docker rename app db")
+    assert (code, 'Conflict. The container name "/db" is already in use' in error) == (1, True)
+    assert run(engine, "docker container rename web x")[2] == "Error response from daemon: No such container: web\n"
+
+
+def test_leading_parts_of_names_can_be_left_out():
+    bare = host(os="server2022")
+    bare.files.write(r"C:\Temp\docker.zip", engine_zip("29.6.2"))
+    bare.files.make_folder(r"C:\Tools")
+    line = r"tar.exe -xf C:\Temp\docker.zip -C C:\Tools --strip-components 1 docker/dockerd.exe"
+    assert run(bare, line) == (0, "", "")
+    assert [file.path for file in bare.files.within(r"C:\Tools")] == [r"C:\Tools\dockerd.exe"]
+
+
+@pytest.mark.parametrize(("nested", "code"), [(True, 1), (False, 41)])
+def test_the_event_log_says_whether_the_hypervisor_started(nested: bool, code: int):
+    windows = {"os": "server2022", "hyperv": True}
+    inside = host({"state": "running", "nested": nested, "guest": {"machine": windows}}).vm("vm0").guest.machine
+    (event,) = rows(inside, "Win32_NTLogEvent", "root/cimv2")
+    assert (event["Logfile"], event["EventCode"]) == ("System", code)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Row] = {
     "create": Row(container.CREATE, container.create),
     "start": Row(container.START, container.start),
     "stop": Row(container.STOP, container.stop),
+    "rename": Row(container.RENAME, container.rename),
     "rm": Row(container.REMOVE, container.remove),
     "ps": Row(container.LIST_SYNTAX, container.list_containers),
     "inspect": Row(container.INSPECT, container.inspect_anything),
@@ -58,6 +59,7 @@ ALIASES = {
     "container create": "create",
     "container start": "start",
     "container stop": "stop",
+    "container rename": "rename",
     "container rm": "rm",
     "container remove": "rm",
     "container ls": "ps",
@@ -80,7 +82,7 @@ GLOBAL = Syntax(
 )
 # Commands of docker.exe that the simulator lacks: whoever calls one should know.
 OTHERS = ("build", "builder", "buildx", "commit", "compose", "context", "cp", "diff", "events", "export", "history")
-OTHERS += ("import", "kill", "logout", "manifest", "node", "pause", "plugin", "port", "push", "rename", "restart")
+OTHERS += ("import", "kill", "logout", "manifest", "node", "pause", "plugin", "port", "push", "restart")
 OTHERS += ("search", "secret", "service", "stack", "stats", "swarm", "system", "top", "trust", "unpause", "update")
 OTHERS += ("volume", "wait", "container", "image", "network", "attach", "config", "checkpoint")
 

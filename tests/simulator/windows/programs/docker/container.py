@@ -73,6 +73,7 @@ STOP = Syntax(
 REMOVE = Syntax(
     "docker rm [OPTIONS] CONTAINER [CONTAINER...]", {"force": ("f", SWITCH), "volumes": ("v", SWITCH)}, least=1
 )
+RENAME = Syntax("docker rename CONTAINER NEW_NAME", least=2, most=2)
 LIST_SYNTAX = Syntax(
     "docker ps [OPTIONS]",
     {
@@ -407,6 +408,21 @@ def remove(client: Client, flags: dict[str, Any], names: list[str]) -> Steps:
                 errors.append(response(error))
     if errors:
         raise Failed("\n".join(errors))
+    return 0
+
+
+def rename(client: Client, _flags: dict[str, Any], names: list[str]) -> Steps:
+    """Silent if it succeeds (moby: daemon/rename.go)."""
+    engine = yield from client.connect(f"Post containers/{names[0]}/rename")
+    container = _find(engine, names[0])
+    taken = next((one for one in engine.containers if one.name == names[1]), None)
+    if taken:
+        raise Failed(
+            "Error response from daemon: Error when allocating new name: Conflict. The container name "
+            f'"/{names[1]}" is already in use by container "{taken.id}". You have to remove (or rename) that container '
+            "to be able to reuse that name."
+        )
+    container.name = names[1]
     return 0
 
 
