@@ -41,6 +41,33 @@ def join(arguments: Iterable[str]) -> str:
     return " ".join(map(quote, arguments))
 
 
+def split(line: str) -> list[str]:
+    """The program and its arguments, as CommandLineToArgvW takes a line apart, such as the path of a service."""
+    line = line.strip()
+    program, _end, rest = line[1:].partition('"') if line.startswith('"') else line.partition(" ")
+    words, word, slashes, quoted = [program], "", 0, False
+    begun = False
+    for sign in f"{rest} ":
+        if sign == "\\":
+            slashes, begun = slashes + 1, True
+            continue
+        if sign == '"':  # 2n backslashes before it stand for n, 2n+1 for n and the quote itself
+            word += "\\" * (slashes // 2)
+            if slashes % 2:
+                word += '"'
+            else:
+                quoted = not quoted
+            begun = True
+        elif sign in " \t" and not quoted:
+            if begun:
+                words.append(word + "\\" * slashes)
+            word, begun = "", False
+        else:
+            word, begun = word + "\\" * slashes + sign, True
+        slashes = 0
+    return words
+
+
 def check_verbatim(name: str, arguments: Iterable[str]) -> None:
     """Raise Invalid for an argument that needs quotes where the program of this file name takes none away."""
     ends = VERBATIM.get(name.lower())

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import ntpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .._task.errors import Missing, Unanswered, Unforeseen
 from .._task.session import Target
 from .._wsman.faults import HostError, InvalidSelectors, OperationTimeout, WSManError, is_passing
-from .._wsman.shell import Ended, NoProgram
+from .._wsman.shell import Ended, NoProgram, Shell
 from . import command_line
 from .schema import OPERATING_SYSTEM
 
@@ -75,11 +76,13 @@ def run(
     stdin: bytes | None = None,
     timeout: float = TIMEOUT,
     on_output: Callable[[bytes], None] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Result:
     """Run a program by its full path; the exit code is for the caller to judge.
 
     A program that ``reads`` changes nothing: it is repeated if the connection breaks, and runs in check mode too. Any
-    other is started once. ``stdin`` b"" is needed by programs that read to the end of their input. Raises Missing if
+    other is started once. ``stdin`` b"" is needed by programs that read to the end of their input. ``environment`` is
+    for secrets that no command line may show; such a program has a shell of its own. Raises Missing if
     there is no such program, OperationTimeout after ``timeout`` s, and errors for which `may_have_run` is true if
     nobody can say what became of it: ask the target's state.
     """
@@ -89,7 +92,8 @@ def run(
     command_line.check_verbatim(name, arguments)
     for attempt in range(TRIES if reads else 1):
         try:
-            ended = _run(target, path, command_line.join(arguments), stdin, timeout, on_output)
+            with _shell(target, environment) as shell:
+                ended = _run(target, shell, path, command_line.join(arguments), stdin, timeout, on_output)
         except NoProgram as fault:
             raise Missing(f"{path} does not exist on {target.name}", path=path) from fault
         except WSManError as error:
@@ -107,15 +111,28 @@ def run(
     raise Unanswered(f"{name} was started, and its end is unknown: its remote shell ended before it did", path=path)
 
 
+@contextmanager
+def _shell(target: Target, environment: Mapping[str, str] | None) -> Iterator[Shell]:
+    """The one shell of a task, or one with more variables, which is closed afterwards."""
+    if not environment:
+        yield target.client.shell(ENVIRONMENT)
+        return
+    shell = Shell(target.client, {**ENVIRONMENT, **environment})
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
 def _run(
     target: Target,
+    shell: Shell,
     path: str,
     arguments: str,
     stdin: bytes | None,
     timeout: float,
     on_output: Callable[[bytes], None] | None,
 ) -> Ended:
-    shell = target.client.shell(ENVIRONMENT)
     command = command_line.quote(path)
     line = f"{command} {arguments}".rstrip()
     if command_line.is_same_to_cmd(line) or not _passes_to_cmd(target):

@@ -24,7 +24,19 @@ SERVICE = declare(
     string="Name DisplayName State StartMode PathName StartName",
     uint32="ExitCode ServiceSpecificExitCode",
 )
-PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name")
+PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name", uint32="ProcessId")
 REGISTRY = declare(CIMV2, "StdRegProv", "")
 DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable", uint64="FileSize")
 FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")
+EVENT = declare(
+    CIMV2,
+    "Win32_NTLogEvent",
+    "Logfile RecordNumber",
+    string="Logfile SourceName Message",
+    string_array="InsertionStrings",
+    uint8="EventType",
+    uint16="EventCode",
+    uint32="RecordNumber",
+    datetime="TimeGenerated",
+)
+GROUP = declare(CIMV2, "Win32_Group", "Domain Name", string="Domain Name", boolean="LocalAccount")

@@ -39,6 +39,19 @@ def test_a_program_reads_what_was_written() -> None:
         assert split(f"x {command_line.join(arguments)}")[1:] == arguments
 
 
+def test_a_line_is_taken_apart_as_windows_does() -> None:
+    for arguments in samples():
+        line = f'"C:\\a b\\x.exe" {command_line.join(arguments)}'
+        assert command_line.split(line) == split(line) == [r"C:\a b\x.exe", *arguments]
+    assert command_line.split(r"C:\x.exe --run-service  -H npipe://") == [
+        r"C:\x.exe",
+        "--run-service",
+        "-H",
+        "npipe://",
+    ]
+    assert command_line.split("x.exe") == ["x.exe"]
+
+
 @pytest.mark.parametrize(
     ("argument", "text"),
     [

@@ -102,6 +102,17 @@ def test_one_shell_serves_all_programs(lab: Lab, target: Target, tool: Tool) -> 
     assert actions(lab)[-1] == "Delete"
 
 
+def test_secrets_reach_a_program_in_a_shell_of_its_own(lab: Lab, target: Target, tool: Tool) -> None:
+    program.run(target, TOOL)
+    program.run(target, TOOL, environment={"PASSWORD": 's3cret "%OS%"'})
+    assert tool.runs[1].environment["PASSWORD"] == 's3cret "%OS%"'
+    assert tool.runs[1].environment["WSL_UTF8"] == "1"
+    assert actions(lab)[-1] == "Delete", "the shell with the secrets is gone"
+    program.run(target, TOOL)
+    assert "PASSWORD" not in tool.runs[2].environment
+    assert actions(lab).count("Create") == 2
+
+
 def test_a_silent_program_is_waited_for(lab: Lab, target: Target, tool: Tool) -> None:
     def main(context: Context) -> Steps:
         yield 500

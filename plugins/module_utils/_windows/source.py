@@ -1,0 +1,195 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file to install: a path on the target, or a URL that the target can reach, with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import ntpath
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from .._task.answer import Output, answer_of
+from .._task.errors import Invalid, MethodFailed, Missing, Refused
+from .._task.session import Target
+from .._wsman.faults import HostError
+from . import file, paths, program
+from .foreseen import name_of, recall
+
+_URL = re.compile(r"(https?)://([^/\s?#]+)([^?#]*)\S*", re.IGNORECASE)
+_CHECKSUM = re.compile(r"(?:(sha256|sha384|sha512):)?(?:0x)?([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})", re.IGNORECASE)
+_ALGORITHMS = {64: "SHA256", 96: "SHA384", 128: "SHA512"}
+_DIGEST = re.compile(r"[0-9a-f]+")
+# Exit codes of curl.exe (man curl), for the message.
+_CURL = {
+    3: "the URL is malformed",
+    6: "the name of the server can't be resolved",
+    7: "the server can't be reached",
+    22: "the server answered with an error, such as 404",
+    23: "the file can't be written",
+    28: "the server did not answer in time",
+    35: "no TLS connection to the server could be made",
+    56: "the connection broke",
+    60: "the certificate of the server is not trusted",
+}
+
+
+class Source(NamedTuple):
+    """Where the file is, and its digest (lower case), empty if the task has none; with the names of the options."""
+
+    location: str
+    digest: str = ""
+    option: str = "source"
+    checksum_option: str = "checksum"
+
+    @property
+    def is_url(self) -> bool:
+        return bool(_URL.fullmatch(self.location))
+
+    @property
+    def name(self) -> str:
+        """The name of the file, without a folder."""
+        found = _URL.fullmatch(self.location)
+        return (found[3] if found else self.location.replace("\\", "/")).rpartition("/")[2]
+
+
+def parse(location: str, checksum: str | None, option: str = "source", checksum_option: str = "checksum") -> Source:
+    """The source that a task names. Raises Invalid."""
+    digest = ""
+    if checksum is not None:
+        found = _CHECKSUM.fullmatch(checksum.strip())
+        if not found or (found[1] and _ALGORITHMS[len(found[2])].lower() != found[1].lower()):
+            raise Invalid(
+                f"'{checksum}' is not a checksum: write sha256:… with 64 hexadecimal digits (sha384 and sha512 with 96 "
+                "and 128)",
+                option=checksum_option,
+            )
+        digest = found[2].lower()
+    if "://" in location:
+        url = _URL.fullmatch(location)
+        if not url:
+            raise Invalid(f"'{location}' is not a URL that begins with https:// or http://", option=option)
+        if "@" in url[2]:
+            raise Invalid("contains credentials, which the list of processes of the target would show", option=option)
+        if not digest and location.lower().startswith("http:"):
+            raise Invalid(
+                "is required for a URL without encryption (http), so that only the file that is meant is installed",
+                option=checksum_option,
+            )
+        return Source(location, digest, option, checksum_option)
+    return Source(file.check_path(location, option), digest, option, checksum_option)
+
+
+def check(target: Target, source: Source, timeout: float) -> None:
+    """Raise Missing or Refused if a file on the target does not exist or has another checksum; URLs are not asked."""
+    if source.is_url:
+        return
+    if file.fetch_size(target, source.location) is None:
+        raise Missing(
+            f"'{source.location}' does not exist on {target.name}. Copy it there first (guest_file), or set a URL",
+            option=source.option,
+            path=source.location,
+        )
+    if source.digest:
+        _compare(target, source, source.location, timeout)
+
+
+@contextmanager
+def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
+    """The path of the file, whose checksum is right; a downloaded one is removed afterwards."""
+    if not source.is_url:
+        yield source.location
+        return
+    path = path_of(target, source)
+    try:
+        download(target, source, path, timeout)
+        if source.digest:
+            _compare(target, source, path, timeout)
+        yield path
+    finally:
+        with suppress(HostError):
+            remove(target, path)
+
+
+def path_of(target: Target, source: Source) -> str:
+    """Where the file is on the target; that of a URL has a name of its own in the folder for temporary files."""
+    if not source.is_url:
+        return source.location
+    mark = hashlib.sha256(source.location.encode()).hexdigest()[:12]
+    return temporary(target, f"{mark}{ntpath.splitext(source.name)[1]}")
+
+
+def temporary(target: Target, name: str) -> str:
+    """The path of a file of this collection in the folder for temporary files of Windows."""
+    windows = ntpath.dirname(ntpath.dirname(program.system(target, name)))
+    return ntpath.join(windows, "Temp", f"nested_hyperv_{name}")
+
+
+def remove(target: Target, path: str) -> None:
+    """Delete a file if it exists."""
+    if file.fetch_size(target, path) is not None:
+        file.delete(target, path)
+
+
+def download(target: Target, source: Source, path: str, timeout: float) -> None:
+    """Download a file with curl.exe. Raises MethodFailed with its reason."""
+    what = f"download {source.location}"
+    target.report(what)
+
+    def write() -> Output:
+        arguments = ("-gfsSL", "--retry", "3", "--connect-timeout", "30", "-o", path, source.location)
+        result = program.run(target, program.system(target, "curl.exe"), *arguments, timeout=timeout)
+        if result.code:
+            reason = _CURL.get(result.code, "curl.exe failed")
+            raise MethodFailed(
+                f"could not {what} on {target.name}: {reason} (exit code {result.code}). Check the option "
+                f"{source.option}, and whether the server can be reached from there",
+                program="curl.exe",
+                code=result.code,
+                said=result.words,
+            )
+        return {}
+
+    def look() -> Output | None:
+        """The download is complete if its checksum is right; without one nobody can know."""
+        if not source.digest or file.fetch_size(target, path) is None:
+            return None
+        return {} if checksum(target, path, _ALGORITHMS[len(source.digest)], timeout) == source.digest else None
+
+    answer_of(target, what, write, look)
+
+
+def checksum(target: Target, path: str, algorithm: str = "SHA256", timeout: float = program.TIMEOUT) -> str:
+    """The digest of a file on the target, in lower case; empty if check mode can't know it. Raises MethodFailed."""
+    foreseen = recall(target, name_of("file", paths.key(path)), dict)
+    if foreseen:
+        return foreseen["checksum"] if algorithm == "SHA256" else ""
+    certutil = program.system(target, "certutil.exe")
+    result = program.run(target, certutil, "-hashfile", path, algorithm, reads=True, timeout=timeout)
+    # The other lines are localized; old builds separate the pairs of digits.
+    lines = (line.replace(" ", "").strip().lower() for line in result.text.splitlines())
+    length = next(length for length, name in _ALGORITHMS.items() if name == algorithm)
+    found = next((line for line in lines if len(line) == length and _DIGEST.fullmatch(line)), "")
+    if result.code or not found:
+        raise MethodFailed(
+            f"could not read the checksum of '{path}' on {target.name} (exit code {result.code})",
+            program="certutil.exe",
+            code=result.code,
+            said=result.words,
+        )
+    return found
+
+
+def _compare(target: Target, source: Source, path: str, timeout: float) -> None:
+    found = checksum(target, path, _ALGORITHMS[len(source.digest)], timeout)
+    if found and found != source.digest:
+        raise Refused(
+            f"{source.location} has the checksum {found}, not {source.digest}. Nothing was installed"
+            + (", and the downloaded file is removed" if source.is_url else ""),
+            option=source.checksum_option,
+            checksum=found,
+            expected=source.digest,
+        )
