@@ -20,15 +20,17 @@ from ansible_collections.nested.hyperv.plugins.module_utils._policy.rule import 
     VM,
     Rule,
 )
+from ansible_collections.nested.hyperv.plugins.module_utils._policy.rules.containers import CONTAINER_RULES
 
+ENFORCED = [rule for rule in CONTAINER_RULES if rule not in RULES]
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "support_rules.md"
 
 _HEAD = """\
 # Support rules
 
 The rules that `nested.hyperv.preflight`, `nested.hyperv.host_info` and the playbooks `survey_hosts` and
-`gate_nesting` evaluate; `vm_nesting`, `vm_memory` and `nat_network` enforce some of them. The page is generated from
-their data in `plugins/module_utils/_policy/rules` (`make rules`).
+`gate_nesting` evaluate; `vm_nesting`, `vm_memory`, `nat_network`, `container_engine` and `isolated_container` enforce
+some of them. The page is generated from their data in `plugins/module_utils/_policy/rules` (`make rules`).
 
 - A rule of severity `fail` prevents support, unless it is ignored with a reason. A rule of severity `warn` restricts
   it; with `strict`, it fails as well. A rule of severity `info` is a note. The severity depends on the purpose.
@@ -36,6 +38,13 @@ their data in `plugins/module_utils/_policy/rules` (`make rules`).
 - The scenario `any` has the rules that all scenarios but `azure_stack_hci` have in common.
 - A rule whose facts are missing is not judged, and `preflight` lists it in `not_judged`.
 """
+_ENFORCED = """\
+## Containers
+
+`isolated_container` enforces these rules in a guest, together with `containers-features`, before it runs a container.
+
+| Rule | Checks |
+|---|---|"""
 _SECTIONS = {
     HOST: "Host",
     VM: "All VMs",
@@ -46,7 +55,7 @@ _SECTIONS = {
 
 def document() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *_tables(), *_details()])
+    return "\n".join([_HEAD, *_tables(), *_enforced(), *_details()])
 
 
 def _tables() -> Iterator[str]:
@@ -72,9 +81,16 @@ def _scenarios(rule: Rule) -> str:
     return "all but azure_stack_hci" if rule.scenarios == COMMON else ", ".join(names)
 
 
+def _enforced() -> Iterator[str]:
+    yield _ENFORCED
+    for rule in ENFORCED:
+        yield f"| [{rule.id}](#{rule.id}) | {rule.checks} |"
+    yield ""
+
+
 def _details() -> Iterator[str]:
     yield "## Texts"
-    for rule in sorted(RULES, key=lambda rule: rule.id):
+    for rule in sorted((*RULES, *ENFORCED), key=lambda rule: rule.id):
         message = rule.message[0].upper() + rule.message[1:]
         yield f"\n### {rule.id}\n\n{message}. {rule.remedy}.\n\nSource: <{rule.source}>"
     yield ""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from .._task.errors import Invalid, within
+from .._task.errors import Invalid, Refused, within
 from .rule import ANY, FAIL, GUEST, HOST, INFO, NESTED_VM, SEVERITIES, VM, WARN, Facts, Request, Rule, violations
 from .rules import containers, hci, nat, nesting, wsl
 
@@ -92,6 +92,16 @@ def _judge(facts: Facts, request: Request, about: Collection[str], ignore: Mappi
         ),
         sorted(unknown),
     )
+
+
+def enforce(rules: Iterable[Rule], facts: Facts, name: str, options: Mapping[str, str] | None = None) -> None:
+    """Raise Refused for the first rule that a target violates; ``options`` are those to look at, by the ids of rules.
+
+    A rule whose facts are missing refuses nothing.
+    """
+    for rule, observed in violations(rules, facts, Request())[0]:
+        text = f"{rule.message} (rule {rule.id}); {name} has {observed}. {rule.remedy}"
+        raise Refused(text, option=(options or {}).get(rule.id, ""), **rule.details())
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:

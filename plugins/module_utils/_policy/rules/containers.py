@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 from ..platform import EDITIONS, HOME_EDITIONS
-from ..rule import ALWAYS_INFO, GUEST, HOST, UNKNOWN, Facts, Observed, Request, Rule, at_least, counted, requires
+from ..rule import ALWAYS_INFO, GUEST, HOST, UNKNOWN, Facts, Observed, Request, Rule, at, at_least, counted, requires
 from .nesting import NESTED, guest_build
 from .wsl import missing_features
 
 _REQUIREMENTS = "https://learn.microsoft.com/virtualization/windowscontainers/deploy-containers/system-requirements"
+_COMPATIBILITY = "https://learn.microsoft.com/virtualization/windowscontainers/deploy-containers/version-compatibility"
 _ENGINE = "https://github.com/moby/moby/blob/v28.0.0/daemon/daemon_windows.go"
 
 _CONTAINERS = frozenset({"isolated_containers"})
 _FIRST_BUILD = 17763
+# Releases of the long-term channel, and the first build that runs containers of the one before it by process isolation
+# (hcsshim: osversion/platform_compat_windows.go).
+_LONG_TERM = (14393, 17763, 20348, 26100)
+_FORWARD_COMPATIBLE = 20348
 
 
 def _build(facts: Facts, _request: Request) -> Observed:
@@ -24,7 +29,19 @@ def _build(facts: Facts, _request: Request) -> Observed:
     return f"a guest of build {build}" if build < _FIRST_BUILD else None
 
 
-RULES = (
+def _image(facts: Facts, _request: Request) -> Observed:
+    """An image that this Windows can't run; the newest that it can is its own by both kinds of isolation."""
+    image, host, isolation = at(facts, "image.build"), guest_build(facts), at(facts, "image.isolation")
+    if image is None or host is None:
+        return UNKNOWN
+    oldest = 0
+    if isolation == "process":
+        forward = host >= _FORWARD_COMPATIBLE
+        oldest = max((build for build in _LONG_TERM if build < host), default=host) if forward else host
+    return None if oldest <= image <= host else f"an image of build {image} in a guest of build {host}"
+
+
+GUEST_BUILD, GUEST_EDITION, *_MORE = RULES = (
     Rule(
         "containers-guest-build",
         checks="The Windows of the guest is supported by current container engines",
@@ -85,5 +102,36 @@ RULES = (
         scenarios=_CONTAINERS,
         severity=ALWAYS_INFO,
         refs=("R19",),
+    ),
+)
+
+# What the modules for containers enforce in a guest.
+ENGINE_RULES = (GUEST_BUILD, GUEST_EDITION)
+CONTAINER_RULES = (
+    *(rule for rule in _MORE if rule.id == "containers-features"),
+    Rule(
+        "containers-hypervisor",
+        checks="The hypervisor of the guest has started with Windows",
+        message="containers with Hyper-V isolation need a running hypervisor in the guest",
+        remedy="Turn the VM off, expose virtualization extensions to it on its Hyper-V host (vm_nesting), and start it",
+        source=NESTED,
+        check=requires(
+            "guest.launch_failure", lambda reason: False, lambda reason: f"the event '{reason.rstrip('.')}'"
+        ),
+        reads=("guest.launch_failure",),
+        about=GUEST,
+        scenarios=_CONTAINERS,
+    ),
+    Rule(
+        "containers-image-build",
+        checks="The Windows in the image of a container is not newer than that of the guest",
+        message="a container runs on the build of its image or a later one, with process isolation only from the "
+        "release before it",
+        remedy="Choose an image of the guest's build, or upgrade Windows in the guest",
+        source=_COMPATIBILITY,
+        check=_image,
+        reads=("image.build", "guest.os"),
+        about=GUEST,
+        scenarios=_CONTAINERS,
     ),
 )
