@@ -24,7 +24,17 @@ NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 READING_PROGRAMS = {
     "certutil.exe": ("-hashfile",),
     "dism.exe": (r"/English /Online /NoRestart /Get-\w+",),
-    "docker.exe": ("image inspect", "images", "info", "inspect", "network inspect", "network ls", "ps", "version"),
+    "docker.exe": (
+        r"exec \S+ cmd\.exe /S /C ver$",
+        "image inspect",
+        "images",
+        "info",
+        "inspect",
+        "network inspect",
+        "network ls",
+        "ps",
+        "version",
+    ),
     "dockerd.exe": ("--validate", "--version"),
     "reg.exe": ("query",),
     "sc.exe": ("query", "qc"),
@@ -59,8 +69,13 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             f"service:{row.name}": {"State": row.state, "Start": row.start}
             for row in machine.software.services.values()
         }
+        docker = machine.docker
+        containers = {f"container:{row.name}": {"Id": row.id, "Running": row.running} for row in docker.containers}
+        images = {f"image:{image.id}": {"Tags": list(image.tags)} for image in docker.images}
+        groups = {f"group:{name}": {"Members": list(machine.groups.members(name))} for name in machine.groups}
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
-        return {**machine.dump(), **power, **networks, **files, **guardians, **features, **services}
+        windows = {**files, **features, **services, **groups, **containers, **images}
+        return {**machine.dump(), **power, **networks, **guardians, **windows}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

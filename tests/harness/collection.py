@@ -34,6 +34,15 @@ def is_for_guests(module: str) -> bool:
     return "nested.hyperv._guest" in fragments
 
 
+# The guest of the examples of a module, if it needs more than a new Windows.
+_GUESTS = {"isolated_container": "guest03"}
+
+
+def host_of(module: str) -> str:
+    """The host or guest of model.yml on which the examples of a module run."""
+    return _GUESTS.get(module, "guest01") if is_for_guests(module) else "hv01"
+
+
 @cache
 def options(module: str) -> frozenset[str]:
     """Full paths of all options of a module, such as `memory.minimum`, from its SPEC."""

@@ -21,7 +21,16 @@ from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 from . import changes, task
 
 # Keys of results that check mode can't predict: what the host chooses, and what happened.
-UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "id", "checkpoint_id", "ip_addresses", "warnings"}
+UNPREDICTABLE = {
+    "power_cycled",
+    "rebooted",
+    "booted",
+    "verification",
+    "id",
+    "checkpoint_id",
+    "ip_addresses",
+    "warnings",
+}
 
 
 class Lab:

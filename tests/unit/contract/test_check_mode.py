@@ -208,8 +208,7 @@ def test_a_check_foresees_what_each_task_of_a_play_returns(play: str, os: str) -
 
 @pytest.mark.parametrize("module", collection.modules())
 def test_a_check_foresees_all_examples_of_a_module_in_their_order(module: str) -> None:
-    host = "guest01" if collection.is_for_guests(module) else "hv01"
-    outcomes = three_runs(MODEL, examples(module), host)
+    outcomes = three_runs(MODEL, examples(module), collection.host_of(module))
     assert unforeseen(outcomes) == {}
     assert incomplete(outcomes) == []
 

@@ -48,15 +48,22 @@ LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 # and restarts of Windows (feature., service., boot.).
 WRITES: Mapping[str, set[str]] = {
     "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."}
-    | {"service.", "file.", "folder."},
+    | {"service.", "file.", "folder.", "container."},
     "features": {"feature."},
     "size": {"file."},
     "checksum": {"file."},
     "start_mode": {"service."},
+    "config": {"file."},
+    "group": {"group."},
+    "service": {"service."},
+    "image": {"image.", "container."},
+    **{option: {"container."} for option in ("cpus", "ports", "volumes", "environment", "command", "entrypoint")},
+    **{option: {"container."} for option in ("restart_policy", "labels", "network", "memory")},
+    "isolation": {"file.", "container."},
     "booted": {"boot."},
     "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "new_name": {f"{SYSTEM}.ElementName"},
-    "version": {f"{SYSTEM}.Version"},
+    "version": {f"{SYSTEM}.Version", "file."},
     "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
     "checkpoints": {"checkpoint."},
     "applied": {f"{SYSTEM}.Parent"},
@@ -121,7 +128,7 @@ FOLLOWS: Mapping[str, set[str]] = {
 }
 
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
-UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "id", "checkpoint_id"}
+UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "id", "checkpoint_id"}
 # Results that tell what was there before the task, by module.
 BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}}
 # What is done at every run, and documented so: option and value, by module.
@@ -194,7 +201,7 @@ def set_all(lab: Lab, state: str) -> None:
 @pytest.fixture
 def lab(lab: Lab, module: str) -> Lab:
     """The host or the guest that a module is for."""
-    return lab.on("guest01") if collection.is_for_guests(module) else lab
+    return lab.on(collection.host_of(module))
 
 
 @pytest.mark.parametrize(("module", "states"), MODULES_AND_STATES)
@@ -301,7 +308,7 @@ def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
             wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
     found = set(wholes.values())
     for path, properties in changes.items():
-        if match := re.match(r"(file|folder|feature|service|boot):", path):
+        if match := re.match(r"(file|folder|feature|service|boot|container|image|group):", path):
             found |= {f"{match[1]}."}
         elif not any(whole in path.upper() for whole in wholes):
             found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}
