@@ -9,7 +9,7 @@ import base64
 import binascii
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
@@ -103,9 +103,10 @@ class Shell:
         deadline = self._clock() + timeout
         try:
             command = self._start(program, arguments)
-            if stdin is not None:
-                self._feed(command, stdin)
-            ended = self._read(command, deadline, timeout, on_output)
+            with _started():
+                if stdin is not None:
+                    self._feed(command, stdin)
+                ended = self._read(command, deadline, timeout, on_output)
         except BaseException:
             self.close()  # a shell runs one program at a time, and this one may still run
             raise
@@ -244,6 +245,16 @@ class Shell:
 
     def _call(self, action: str, body: str = "", headers: str = "", timeout: float | None = None) -> Element:
         return self._client.call(action, CMD, body, {"ShellId": self._id}, extra_headers=headers, timeout=timeout)
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[None]:
+    """A program runs: an error about it, even of a request that the host did not take, leaves its end unknown."""
+    try:
+        yield
+    except WSManError as error:
+        error.sent = True
+        raise
 
 
 def _options(**options: str) -> str:
