@@ -13,8 +13,10 @@ path:
       for the same file are the same (slashes, doubled backslashes, C(..), upper and lower case). If a share or an 8.3
       name hides whether two paths are the same file, the ID of the disk decides. Paths that begin with C(\\?\) are
       errors.
-    - A missing file is created. Its folder must exist, unless it is the folder that M(nested.hyperv.vm) creates for a
-      new VM in O(nested.hyperv.vm#module:path).
+    - A missing file is created, and so are missing folders of a drive of the host, with C(cmd.exe /c mkdir) in a remote
+      shell, for which the user needs the right to create folders there. If the disk cannot be created, these folders
+      are removed again, as long as they are empty. A missing drive, a file in the place of a folder and a missing
+      folder with C(%) in its name are errors. Folders on shares are never created.
     - An existing file is attached as it is. A file that is attached to another VM, that is a parent of an attached
       disk, that another program has open, or whose parent is attached to a VM, missing or changed, is an error.
     - A disk with checkpoints cannot be detached, because it could not be attached again.

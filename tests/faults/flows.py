@@ -156,6 +156,7 @@ FLOWS = (
     }),
     Flow("vm_nesting disable", "vm_nesting", {"name": "nested01", "state": "disabled", "mac_spoofing": False, **CYCLE}),
     Flow("vm_disk create", "vm_disk", {"path": r"C:\VMs\other.vhdx", "size": "10GB"}),
+    Flow("vm_disk create in a new folder", "vm_disk", {"path": r"C:\New\lab 1\other.vhdx", "size": "10GB"}),
     Flow("vm_disk create and attach", "vm_disk", {"vm": "web01", "path": r"C:\VMs\logs.vhdx", "size": "10GB"}),
     Flow("vm_disk attach with controller", "vm_disk", {
         "vm": "web01", "path": r"C:\VMs\spare.vhdx", "controller_number": 1, **CYCLE,

@@ -64,6 +64,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             }
             for file in machine.files
         }
+        folders = {f"folder:{path}": {} for path in machine.files.folders()}
         features = {f"feature:{row.name}": {"State": row.state} for row in machine.software.features.values()}
         services = {
             f"service:{row.name}": {"State": row.state, "Start": row.start}
@@ -74,7 +75,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
         images = {f"image:{image.id}": {"Tags": list(image.tags)} for image in docker.images}
         groups = {f"group:{name}": {"Members": list(machine.groups.members(name))} for name in machine.groups}
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
-        windows = {**files, **features, **services, **groups, **containers, **images}
+        windows = {**files, **folders, **features, **services, **groups, **containers, **images}
         return {**machine.dump(), **power, **networks, **guardians, **windows}
 
 

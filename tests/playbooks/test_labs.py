@@ -296,7 +296,7 @@ def test_another_folder_for_a_lab_that_is_there_is_refused(sim: simulator.Simula
     before = changes.state(sim.machines["hv01"])
     refused = play("create_training_lab", TRAINING | {"create_training_lab_path": r"C:\Elsewhere"})
     assert refused.code == 2
-    assert r"there is no folder 'C:\Elsewhere\student01' on the host" in refused.text
+    assert r"path: VM 'student01' exists, and there is no folder 'C:\Elsewhere\student01'" in refused.text
     assert not refused.writes
     assert changes.state(sim.machines["hv01"]) == before
 

@@ -47,6 +47,13 @@ PRIVILEGES = (
         EVERYONE,
         LIKELY,
     ),
+    Privilege(
+        "vm vm_disk",
+        "Creates missing folders of new disks (in a remote shell, with the permissions of the user on the drive)",
+        CIMV2,
+        EVERYONE,
+        LIKELY,
+    ),
     Privilege("vm_info preflight", "Reads VMs and guests", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege(
         "vm_info preflight",

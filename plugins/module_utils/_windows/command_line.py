@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from .._task.errors import Invalid
 
 _PLAIN = re.compile(r'[^\s"]+')
+# What programs that split at more than blanks take for one argument without quotes (cmd /?).
+_PLAIN_TO = {"cmd.exe": re.compile(r"[\w/:\\.-]+")}
 _SLASHES = re.compile(r'(\\*)("|$)')
 # What cmd.exe reads as more than text (cmd /?): a caret before each takes that away, outside of quotes.
 _SIGNS = re.compile(r'[()%!^"<>&|]')
@@ -29,16 +31,16 @@ VERBATIM: Mapping[str, frozenset[str]] = {
 }
 
 
-def quote(argument: str) -> str:
-    """One argument as CommandLineToArgvW and the C runtime read it."""
-    if _PLAIN.fullmatch(argument):
+def quote(argument: str, name: str = "") -> str:
+    """One argument as CommandLineToArgvW and the C runtime read it, or as the program of this file name does."""
+    if _PLAIN_TO.get(name.lower(), _PLAIN).fullmatch(argument):
         return argument
     return '"' + _SLASHES.sub(lambda found: found[1] * 2 + ('\\"' if found[2] else ""), argument) + '"'
 
 
-def join(arguments: Iterable[str]) -> str:
-    """Arguments in one text."""
-    return " ".join(map(quote, arguments))
+def join(arguments: Iterable[str], name: str = "") -> str:
+    """Arguments in one text, for the program of this file name."""
+    return " ".join(quote(argument, name) for argument in arguments)
 
 
 def split(line: str) -> list[str]:

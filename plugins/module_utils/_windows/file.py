@@ -147,7 +147,11 @@ def write(target: Target, path: str, content: bytes, what: str = "") -> None:
     state: State = {"size": len(content), "checksum": hashlib.sha256(content).hexdigest()}
     if target.foresees:
         state["text"] = _text(content)
-    folders = {name_of("folder", paths.key(folder)): True for folder in _folders(path)} if target.foresees else {}
+    folders = (
+        {name_of("folder", paths.key(folder)): True for folder in paths.lineage(paths.parent_folder(path))}
+        if target.foresees
+        else {}
+    )
     change(target, lambda: _write(target, path, content, state["checksum"], what), {_name(path): state, **folders})
 
 
@@ -161,7 +165,7 @@ def make_folder(target: Target, path: str) -> None:
     def make() -> None:
         answer_of(target, what, lambda: _extract(target, f"{path}\\x", None, what), look)
 
-    folders = {name_of("folder", paths.key(folder)): True for folder in _folders(f"{path}\\x")}
+    folders = {name_of("folder", paths.key(folder)): True for folder in paths.lineage(path)}
     change(target, make, folders)
 
 
@@ -269,12 +273,6 @@ def _invoke(
 def _failed(result: program.Result, what: str) -> MethodFailed:
     details: dict[str, Any] = {"code": result.code, "said": result.words}
     return MethodFailed(f"could not {what}: {result.words} (code {result.code})", **details)
-
-
-def _folders(path: str) -> list[str]:
-    """The folders that lead to a file, without its drive."""
-    parts = path.split("\\")[:-1]
-    return ["\\".join(parts[: count + 1]) for count in range(1, len(parts))]
 
 
 def _name(path: str) -> str:

@@ -81,6 +81,12 @@ def parent_folder(path: str) -> str:
     return path.rpartition("\\")[0]
 
 
+def lineage(folder: str) -> list[str]:
+    """A folder of a drive, and the folders that contain it, innermost first; none for a folder of a share."""
+    names = folder.split("\\")
+    return ["\\".join(names[:count]) for count in range(len(names), 1, -1)] if folder[1:2] == ":" else []
+
+
 def may_be_same(one: str, other: str) -> bool:
     """Whether two paths of different spelling could be those of one file: a share, or 8.3 names, hide that."""
     (root, names), (other_root, other_names) = _split(key(one)), _split(key(other))

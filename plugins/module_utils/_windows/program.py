@@ -93,7 +93,7 @@ def run(
     for attempt in range(TRIES if reads else 1):
         try:
             with _shell(target, environment) as shell:
-                ended = _run(target, shell, path, command_line.join(arguments), stdin, timeout, on_output)
+                ended = _run(target, shell, path, command_line.join(arguments, name), stdin, timeout, on_output)
         except NoProgram as fault:
             raise Missing(f"{path} does not exist on {target.name}", path=path) from fault
         except WSManError as error:

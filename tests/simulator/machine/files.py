@@ -213,6 +213,9 @@ class Files:
         prefix = folder.lower().rstrip("\\") + "\\"
         return [file for path, file in self._files.items() if path.startswith(prefix)]
 
+    def is_empty(self, folder: str) -> bool:
+        return not self._names_in(self.resolve(folder).rstrip("\\"))
+
     def free(self, root: str) -> int:
         """Bytes that are free on a drive, by its letter, or on a share (root_of)."""
         drive = self.drives.get(root.lower())

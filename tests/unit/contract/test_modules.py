@@ -44,8 +44,8 @@ MODULES_AND_STATES = [
 LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 
 # An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
-# objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.), features, services
-# and restarts of Windows (feature., service., boot.).
+# objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.), folders (folder.),
+# and features, services and restarts of Windows (feature., service., boot.).
 WRITES: Mapping[str, set[str]] = {
     "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."}
     | {"service.", "file.", "folder.", "container."},
@@ -68,6 +68,7 @@ WRITES: Mapping[str, set[str]] = {
     "checkpoints": {"checkpoint."},
     "applied": {f"{SYSTEM}.Parent"},
     "disks": {"file.", f"{MEDIUM}."},
+    "folders": {"folder."},
     "dvd_drives": {f"{DRIVE}.", f"{MEDIUM}."},
     "switch": {f"{PORT}.", f"{PORT}.EnabledState", f"{PORT}.HostResource", f"{SWITCH}."},
     "legacy": {f"{LEGACY}."},
@@ -118,7 +119,7 @@ FOLLOWS: Mapping[str, set[str]] = {
     # A checkpoint takes the disks and leaves differencing ones; applying it brings its settings back.
     "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
     f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},
-    "vm.": {"file."},
+    "vm.": {"file.", "folder."},
     "file.": {"folder."},
     # Features bring services and folders, and may need a restart, in which services start and stop as configured.
     "feature.": {"boot.", "service.", "folder."},
@@ -175,18 +176,17 @@ class Run(NamedTuple):
 
 
 def run(lab: Lab, module: str, example: Example, *, check: bool = False) -> Run:
-    before = state(lab, module)
+    before = state(lab)
     result = lab.run(module, check=check, **example.args)
     assert lab.requests or result.get("failed"), "the module didn't even query the host"
     allowed = REQUESTS | (OF_SHELLS if collection.is_for_guests(module) else set())
     assert {entry.action for entry in lab.requests} <= allowed, "nothing but CIM requests, no shell"
-    return Run(result, changes.difference(before, state(lab, module)), lab.writes)
+    return Run(result, changes.difference(before, state(lab)), lab.writes)
 
 
-def state(lab: Lab, module: str) -> dict[str, Any]:
+def state(lab: Lab) -> dict[str, Any]:
     """What a module could change on a host or guest."""
-    folders = {f"folder:{path}": {} for path in lab.machine.files.folders() if collection.is_for_guests(module)}
-    return {**lab.state(), **folders, "boot:": {"Count": lab.machine.boots}}
+    return {**lab.state(), "boot:": {"Count": lab.machine.boots}}
 
 
 def boots(lab: Lab) -> dict[str, Any]:

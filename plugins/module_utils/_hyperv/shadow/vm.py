@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ..._windows import paths
 from ..._windows.schema import FOLDER, OPERATING_SYSTEM
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
@@ -62,7 +63,7 @@ def define_system(shadow: Shadow, call: Call) -> Mapping[str, Any]:
             "CreationTime": now,
         },
     )
-    for folder in _folders(given.get("ConfigurationDataRoot") or ""):
+    for folder in paths.lineage(given.get("ConfigurationDataRoot") or ""):
         shadow.overlay.add(FOLDER, {"Name": folder})
     _add_parts(shadow, guid, given, {row["__CLASS"]: row for row in resources})
     return {"ResultingSystem": Reference(V2, COMPUTER_SYSTEM.name, keys)}
@@ -81,12 +82,6 @@ def _new_settings(shadow: Shadow, given: Instance) -> dict[str, Any]:
         if int(windows["BuildNumber"]) >= settings.FIRST_AUTOMATIC
         else None,
     }
-
-
-def _folders(path: str) -> list[str]:
-    """A folder of a drive, and the folders that contain it."""
-    names = path.split("\\")
-    return ["\\".join(names[:count]) for count in range(2, len(names) + 1)] if path[1:2] == ":" else []
 
 
 def _add_parts(shadow: Shadow, guid: str, given: Instance, resources: Mapping[str, Instance]) -> None:

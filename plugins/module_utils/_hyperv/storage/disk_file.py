@@ -13,9 +13,9 @@ from ..._task.errors import Invalid, MethodFailed, Missing, Refused
 from ..._task.session import Target
 from ..._task.units import format_size
 from ..._task.wait import reached_within
-from ..._windows import paths
+from ..._windows import folder, paths
 from ..._windows.paths import suffix
-from ..._windows.schema import DATA_FILE, FOLDER
+from ..._windows.schema import DATA_FILE
 from ..._wsman import cim
 from ..._wsman.faults import HostError
 from .. import jobs
@@ -411,20 +411,22 @@ def fetch_holder_name(host: Target, who: str) -> str:
     return f"the checkpoint '{row['ElementName']}' of {fetch_holder_name(host, of.upper())}"
 
 
-def check_folder(host: Target, path: str, created: str | None = None) -> None:
-    """Raise Missing if the drive or folder of a new file doesn't exist; ``created`` is one that the task creates."""
-    folder = paths.parent_folder(path)
+def missing_folders(host: Target, path: str, planned: Collection[str] = ()) -> list[str]:
+    """The folders to create for a new file, outermost first. Raises Missing without a drive, Refused if none can be.
+
+    ``planned`` are folders that earlier steps of the task create. Folders on shares are not seen by the host.
+    """
     if paths.is_share(path):
-        return  # which this class of the host doesn't show
-    if len(folder) <= 2:
+        return []
+    parent = paths.parent_folder(path)
+    if len(parent) <= 2:  # the drive itself
         capacity.check_drive(host, path)
-        return
-    if created and paths.key(f"{created}\\x").startswith(paths.key(f"{folder}\\x")[:-1]):
-        return
-    where = f"Name = {cim.quote(folder)}"
-    if not host.once(("folder", paths.key(folder)), lambda: host.client.query(FOLDER, columns=("Name",), where=where)):
-        text = f"there is no folder '{folder}' on the host for '{path}'. Create it first, or choose an existing one; "
-        raise missing(host, path, f"{text}the vm module's 'path' creates a folder for the VM")
+        return []
+    folders = folder.missing(host, parent, planned)
+    if folders:
+        capacity.check_drive(host, path)
+        folder.check_creatable(host, folders, path)
+    return folders
 
 
 def check_kept(host: Target, current: Mapping[str, Any], wanted: WantedFile) -> None:

@@ -16,7 +16,7 @@ from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.units import format_size, parse_size
 from ..._task.wait import LONGEST_PAUSE, pauses
-from ..._windows import paths
+from ..._windows import folder, paths
 from ..host import capacity
 from ..vm import find
 from ..vm.find import OFF, SAVED, VM
@@ -111,16 +111,21 @@ def parse_dvds(entries: Iterable[Mapping[str, Any]]) -> list[WantedDvd]:
 
 
 def plan_file(
-    host: Target, wanted: WantedFile, new_folder: str | None = None, held: Drive | None = None, vm: VM | None = None
+    host: Target,
+    wanted: WantedFile,
+    planned_folders: set[str] | None = None,
+    held: Drive | None = None,
+    vm: VM | None = None,
 ) -> list[Step]:
     """The step that creates or expands the file. Raises Refused for a change that would lose data.
 
-    ``new_folder`` is one that an earlier step of the task creates, ``held`` the drive of the VM that has the disk.
+    ``planned_folders`` are those that steps of the task create, this one's added; ``held`` is the drive of the VM that
+    has the disk.
     """
     path = wanted.path
     current = disk_file.fetch_known(host, path)
     if current is None:
-        return _plan_new_file(host, wanted, new_folder)
+        return _plan_new_file(host, wanted, set() if planned_folders is None else planned_folders)
     disk_file.check_kept(host, current, wanted)
     size = current["MaxInternalSize"]
     if wanted.size is None or wanted.size <= size:
@@ -145,10 +150,11 @@ def _expands_in_state(vm: VM, held: Drive, path: str) -> bool:
     return vm.state == OFF or (vm.state != SAVED and held.place.controller != IDE and paths.suffix(path) != ".vhd")
 
 
-def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> list[Step]:
+def _plan_new_file(host: Target, wanted: WantedFile, planned_folders: set[str]) -> list[Step]:
     path = wanted.path
     disk_file.check_new(host, wanted)
-    disk_file.check_folder(host, path, new_folder)
+    folders = disk_file.missing_folders(host, path, planned_folders)
+    planned_folders.update(folders)
     origin = (wanted.source and disk_file.fetch_known(host, wanted.source)) or {}
     if wanted.type == "fixed":
         capacity.check_space(host, path, wanted.size or origin.get("MaxInternalSize") or 0)
@@ -161,7 +167,14 @@ def _plan_new_file(host: Target, wanted: WantedFile, new_folder: str | None) -> 
     what = f"create the virtual disk '{path}'"
     if wanted.source:
         what = f"copy the virtual disk '{wanted.source}' to '{path}'"
-    return [Step(what, {"disks": {}}, {"disks": {path: after}}, lambda: disk_file.create(host, wanted))]
+    before: dict[str, Any] = {"disks": {}, **({"folders": {}} if folders else {})}
+    also = {"folders": {name: {"exists": True} for name in folders}} if folders else {}
+
+    def apply() -> None:
+        with folder.created(host, folders):
+            disk_file.create(host, wanted)
+
+    return [Step(what, before, {"disks": {path: after}, **also}, apply)]
 
 
 def _check_expandable(host: Target, path: str, held: Drive | None) -> None:
@@ -252,7 +265,7 @@ def plan_disk(parts: Parts, wanted: WantedDisk) -> list[Step]:
     """The steps to a disk file that exists and is attached. Raises Invalid, Missing, Refused."""
     host, vm, path = parts.host, parts.vm, wanted.file.path
     held = fetch_holder(host, parts.planned_layout, path)
-    steps = plan_file(host, wanted.file, parts.folder, held, vm)
+    steps = plan_file(host, wanted.file, parts.planned_folders, held, vm)
     if held is None:
         if current := disk_file.fetch_known(host, path):
             disk_file.check_attachable(host, path, current)

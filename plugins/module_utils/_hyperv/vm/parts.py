@@ -110,6 +110,11 @@ class Parts:
         return self.layout.copy()
 
     @cached_property
+    def planned_folders(self) -> set[str]:
+        """The folders that the steps planned so far create."""
+        return {self.folder} if self.folder else set()
+
+    @cached_property
     def adapters(self) -> list[Adapter]:
         return adapter.fetch(self.host, [self.vm])
 

@@ -174,7 +174,10 @@ def plan(parts: Parts, params: Mapping[str, Any], wanted: Wanted) -> list[Step]:
     write. Raises Invalid, Missing, Refused.
     """
     _check_permanent(parts, params)
-    return _plan(parts, wanted, (*INNATE, *ADDED))
+    steps = _plan(parts, wanted, (*INNATE, *ADDED))
+    if params["path"] and parts.planned_folders:
+        _check_not_elsewhere(parts, params)
+    return steps
 
 
 def _plan(parts: Parts, wanted: Wanted, sections: Iterable[Section]) -> list[Step]:
@@ -194,6 +197,19 @@ def _check_permanent(parts: Parts, params: Mapping[str, Any]) -> None:
             "it out",
             option="generation",
             vm=vm.name,
+        )
+
+
+def _check_not_elsewhere(parts: Parts, params: Mapping[str, Any]) -> None:
+    """Raise Refused if new disks would be created in the folder of a new VM, though the VM exists elsewhere."""
+    vm, home = parts.vm, folder(parts.vm.name, params) or ""
+    if paths.key(home) in map(paths.key, parts.planned_folders):
+        raise Refused(
+            f"{vm} exists, and there is no folder '{home}', which only a new VM gets; an existing VM is not moved, and "
+            "would only get new disks there. Correct the path, or omit it",
+            option="path",
+            vm=vm.name,
+            path=home,
         )
 
 

@@ -6,6 +6,7 @@ import ntpath
 import re
 from collections.abc import Callable
 
+from ...machine.files import PATH_NOT_FOUND, FileError
 from .. import programs
 from .command_line import split
 from .process import Context, Steps, run
@@ -15,6 +16,7 @@ _OPTIONS = re.compile(r'\s*(?:"[^"]*"|[^\s"]+)((?:\s*/[a-z](?::\w+)?)*?)\s*/c(.*
 _VARIABLE = re.compile(r"%([^%\r\n]+)%")
 # A quoted part, or what has no meaning to cmd.exe; a caret and what it protects; an operator.
 _TOKEN = re.compile(r'("[^"]*"?|[^"^&|<>]+)|\^(.?)|(&&|\|\||[&|<>])', re.DOTALL)
+_SYNTAX = "The filename, directory name, or volume label syntax is incorrect.\r\n"
 _NAME = re.compile(r'(?:"[^"]*"?|[^\s,;="])+')
 
 
@@ -122,4 +124,57 @@ def _ver(context: Context, rest: str) -> int:
     return 0
 
 
-BUILT_IN: dict[str, Callable[[Context, str], int]] = {"echo": _echo, "exit": _exit, "set": _set, "ver": _ver}
+def _paths(context: Context, rest: str) -> list[str]:
+    """The arguments of a command of cmd.exe, which end at a blank, a comma, a semicolon or an equals sign (cmd /?)."""
+    words = re.findall(r'(?:"[^"]*"?|[^\s,;="])+', rest)
+    return [ntpath.normpath(ntpath.join(context.directory, word.replace('"', ""))) for word in words]
+
+
+def _mkdir(context: Context, rest: str) -> int:
+    """Create folders with those that lead to them (mkdir docs: command extensions are on by default)."""
+    files, code = context.machine.files, 0
+    for path in _paths(context, rest):
+        if files.get(path) or files.has_folder(path):
+            context.err(f"A subdirectory or file {path} already exists.\r\n")
+            code = 1
+            continue
+        above = path
+        while above != ntpath.dirname(above) and not files.get(above):
+            above = ntpath.dirname(above)
+        try:
+            if files.get(above):
+                raise FileError(PATH_NOT_FOUND, path)
+            files.make_folder(path)
+        except FileError as error:
+            context.err(
+                "The system cannot find the path specified.\r\n" if error.hresult == PATH_NOT_FOUND else _SYNTAX
+            )
+            code = 1
+    return code
+
+
+def _rmdir(context: Context, rest: str) -> int:
+    """Remove folders that are empty (rmdir docs, without /s); the error number of Windows is its exit code."""
+    files, code = context.machine.files, 0
+    for path in _paths(context, rest):
+        if not files.has_folder(path):
+            context.err("The system cannot find the file specified.\r\n")
+            code = 2
+        elif not files.is_empty(path):
+            context.err("The directory is not empty.\r\n")
+            code = 145
+        else:
+            files.delete_folder(path)
+    return code
+
+
+BUILT_IN: dict[str, Callable[[Context, str], int]] = {
+    "echo": _echo,
+    "exit": _exit,
+    "md": _mkdir,
+    "mkdir": _mkdir,
+    "rd": _rmdir,
+    "rmdir": _rmdir,
+    "set": _set,
+    "ver": _ver,
+}

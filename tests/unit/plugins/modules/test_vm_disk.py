@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from ansible_collections.nested.hyperv.tests import simulator
+from ansible_collections.nested.hyperv.tests.harness.checks import check_run
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.simulator.machine import disks
+from ansible_collections.nested.hyperv.tests.simulator.machine.files import ACCESS_DENIED, FileError
 
 GB = 1 << 30
 FIXED, DYNAMIC, DIFFERENCING = 2, 3, 4
@@ -523,6 +526,114 @@ def test_a_vm_is_not_started_while_its_disk_is_compacted(lab: Lab) -> None:
     assert lab.vm("run01").running
 
 
+# ---- folders ----
+
+DEEP = r"C:\New lab\R&D (1), x;y=z\it's^me!\new.vhdx"
+FOLDERS = ["C:\\New lab", r"C:\New lab\R&D (1), x;y=z", r"C:\New lab\R&D (1), x;y=z\it's^me!"]
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "cmd"])
+def folder_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A host that obeys WINRS_SKIP_CMD_SHELL, and one that hands every line to cmd.exe; of Windows Server 2016."""
+    host = {**MODEL["hosts"][0], "winrm": {"skip_cmd_shell": request.param}, "os": "server2016"}
+    with open_lab({"hosts": [host]}) as lab:
+        yield lab
+
+
+def test_missing_folders_are_created(folder_lab: Lab) -> None:
+    lab = folder_lab
+    result = lab.apply("vm_disk", path=DEEP, size="1GB")
+    after = {"type": "dynamic", "size": "1GB"}
+    assert result["diff"] == {
+        "before": {"disks": {}, "folders": {}},
+        "after": {"disks": {DEEP: after}, "folders": {name: {"exists": True} for name in FOLDERS}},
+    }
+    assert lab.machine.files.get(DEEP)
+    assert [name for name in lab.machine.files.folders() if name.startswith("C:\\New")] == FOLDERS
+    other = DEEP.replace("new.vhdx", "other.vhdx")
+    assert "folders" not in lab.apply("vm_disk", path=other, size="1GB")["diff"]["after"]
+
+
+def test_a_folder_that_exists_costs_nothing(lab: Lab) -> None:
+    lab.apply("vm_disk", once_more=False, path=NEW, size="1GB")
+    assert not any(entry.resource.endswith("/shell/cmd") for entry in lab.requests)
+    assert sum(entry.class_name in ("Win32_Directory", "CIM_DataFile") for entry in lab.requests) <= 2
+
+
+def test_a_check_foresees_the_folder_for_later_tasks(folder_lab: Lab) -> None:
+    """The play of two disks in one missing folder, in check mode and for real."""
+    lab, other = folder_lab, DEEP.replace("new.vhdx", "other.vhdx")
+    with check_run():
+        foreseen = [lab.succeeds("vm_disk", check=True, path=path, size="1GB")["diff"] for path in (DEEP, other)]
+    assert foreseen == [lab.succeeds("vm_disk", path=path, size="1GB")["diff"] for path in (DEEP, other)]
+
+
+def test_a_folder_is_removed_again_if_its_disk_cannot_be_created(folder_lab: Lab) -> None:
+    lab = folder_lab
+    lab.sim.faults.add(simulator.Rule("fail_job", method="CreateVirtualHardDisk", text="On fire."))
+    before = lab.state()
+    result = lab.fails("vm_disk", "On fire.", path=DEEP, size="1GB")
+    assert (result["changed"], "completed" in result) == (False, False)
+    assert lab.state() == before
+
+
+def test_a_folder_that_is_not_empty_stays_and_is_named(folder_lab: Lab) -> None:
+    lab = folder_lab
+    lab.sim.faults.add(simulator.Rule("fail_job", method="CreateVirtualHardDisk", text="On fire."))
+    create = lab.machine.files.make_folder
+
+    with mock.patch.object(lab.machine.files, "make_folder", lambda path: create(rf"{path}\mine")):
+        words = ("On fire.", f"and the folder '{FOLDERS[-1]}' stays", "The directory is not empty.")
+        result = lab.fails("vm_disk", *words, path=DEEP, size="1GB")
+    assert (result["changed"], result["completed"]) == (True, [f"create the folder '{FOLDERS[-1]}'"])
+    assert lab.machine.files.has_folder(rf"{FOLDERS[-1]}\mine")
+
+
+@pytest.mark.parametrize("operation", ["Create", "Command", "Receive", "Signal", "Delete"])
+@pytest.mark.parametrize("do", ["lose", "drop", "fault"])
+def test_a_lost_answer_of_the_program(folder_lab: Lab, operation: str, do: str) -> None:
+    """The folder and its disk exist, or the result says what became of them; the next run finishes."""
+    lab = folder_lab
+    lab.sim.faults.add(simulator.Rule(do, operation=operation, class_name="cmd"))
+    before = lab.state()
+    result = lab.run("vm_disk", path=DEEP, size="1GB")
+    assert result["changed"] is (lab.state() != before)
+    assert bool(result.get("failed")) is not bool(lab.machine.files.get(DEEP))
+    lab.succeeds("vm_disk", path=DEEP, size="1GB")
+    assert lab.machine.files.get(DEEP)
+
+
+def test_a_folder_that_cannot_be_created(folder_lab: Lab) -> None:
+    lab = folder_lab
+    refuse = mock.Mock(side_effect=FileError(ACCESS_DENIED, DEEP))
+    with mock.patch.object(lab.machine.files, "make_folder", refuse):
+        result = lab.fails("vm_disk", f"could not create the folder '{FOLDERS[-1]}'", path=DEEP, size="1GB")
+    assert (result["changed"], result["program"], result["code"]) == (False, "cmd.exe", 1)
+    assert result["said"]
+
+
+def test_disks_of_a_vm_in_a_new_folder(folder_lab: Lab) -> None:
+    """Below the folder that the VM gets, in one of their own, and in one that contains another one."""
+    lab = folder_lab
+    paths = [
+        r"C:\Lab\new01\disks\a.vhdx",
+        r"C:\Lab\new01\b.vhdx",
+        r"C:\Lab\c.vhdx",
+        r"C:\Store\x\d.vhdx",
+        r"C:\Store\e.vhdx",
+    ]
+    disks_ = [{"path": path, "size": "1GB"} for path in paths]
+    result = lab.apply("vm", name="new01", path=r"C:\Lab", disks=disks_)
+    created = [r"C:\Lab\new01\disks", r"C:\Store", r"C:\Store\x"]
+    assert result["diff"]["after"]["folders"] == {name: {"exists": True} for name in created}
+    assert all(map(lab.machine.files.get, paths))
+
+
+def test_an_existing_vm_gets_no_disks_in_the_folder_of_a_new_one(folder_lab: Lab) -> None:
+    task = {"name": "off01", "path": r"C:\Elsewhere", "disks": [{"path": r"C:\Elsewhere\off01\x.vhdx", "size": "1GB"}]}
+    folder_lab.refuses("vm", r"path: VM 'off01' exists, and there is no folder 'C:\Elsewhere\off01'", **task)
+
+
 # ---- bad input ----
 
 
@@ -537,7 +648,15 @@ def test_a_vm_is_not_started_while_its_disk_is_compacted(lab: Lab) -> None:
         ({"path": NEW, "size": "4GB", "block_size": "3MB"}, ("block_size: 3MB is not for", "32MB")),
         ({"path": r"C:\VMs\new.img", "size": "4GB"}, ("path: ", "must end in .vhdx or .vhd")),
         ({"path": "new.vhdx", "size": "4GB"}, ("path: 'new.vhdx' is not a full path on the host",)),
-        ({"path": r"C:\Nosuch\new.vhdx", "size": "4GB"}, (r"path: there is no folder 'C:\Nosuch'", "Create it first")),
+        (
+            {"path": r"C:\Nosuch\100%\new.vhdx", "size": "4GB"},
+            (r"path: there is no folder 'C:\Nosuch\100%'", "with % in its name is not created", "Create it first"),
+        ),
+        (
+            {"path": r"C:\Images\notes.txt\a\new.vhdx", "size": "4GB"},
+            (r"path: 'C:\Images\notes.txt' is a file, so there can be no folder 'C:\Images\notes.txt\a'",),
+        ),
+        ({"path": r"C:\Nosuch\new.vhdx"}, (r"path: there is no file 'C:\Nosuch\new.vhdx'; set 'size'",)),
         *(
             ({"path": NEW, **args}, (f"{option}: the host has no drive Z: for ", "it has C:. Choose another path"))
             for option, args in (

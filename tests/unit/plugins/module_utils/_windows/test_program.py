@@ -167,6 +167,18 @@ def test_a_restart_ends_the_shell_but_not_the_task(lab: Lab, target: Target, too
     assert len(tool.runs) == 2
 
 
+@pytest.mark.parametrize("do", ["refuse", "fault", "unplug"])
+def test_a_started_program_is_unknown_even_if_the_host_takes_no_more_requests(
+    lab: Lab, target: Target, tool: Tool, do: str
+) -> None:
+    target.once("passes_to_cmd", lambda: False)
+    lab.sim.faults.add(Rule(do, operation="Receive", times=9, seconds=30))
+    with pytest.raises(WSManError) as caught:
+        program.run(target, TOOL)
+    assert len(tool.runs) == 1
+    assert may_have_run(caught.value)
+
+
 @pytest.mark.parametrize("action", ["Create", "Command", "Receive", "Send", "Signal", "Delete"])
 @pytest.mark.parametrize("do", ["drop", "lose"])
 def test_a_lost_answer(lab: Lab, target: Target, tool: Tool, action: str, do: str) -> None:

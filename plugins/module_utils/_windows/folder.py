@@ -1,0 +1,103 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders on a target: CIM shows them, and cmd.exe creates them, because CIM has no method for it.
+
+mkdir is the one documented way that every Windows has: tar.exe is missing before build 17063, and robocopy.exe needs a
+folder to copy, whose attributes it copies too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from .._task.answer import Output, answer_of
+from .._task.errors import MethodFailed, Refused
+from .._task.journal import position, taken_back
+from .._task.session import Target
+from . import paths, program
+from .file import fetch_size, is_folder
+from .foreseen import change, name_of
+
+# No AutoRun commands, parents are created too, and "!" is only text (cmd /?).
+_CMD = ("/d", "/e:on", "/v:off", "/c")
+
+
+def missing(target: Target, path: str, planned: Collection[str] = ()) -> list[str]:
+    """The folders to create for this one to exist, outermost first. Each is asked for once in a task.
+
+    ``planned`` are folders that earlier steps of the task create, with those that contain them.
+    """
+    coming = {paths.key(folder) for name in planned for folder in paths.lineage(name)}
+    found: list[str] = []
+    for folder in paths.lineage(path):
+        key = paths.key(folder)
+        if key in coming or target.once(("folder", key), lambda folder=folder: is_folder(target, folder)):
+            break
+        found.insert(0, folder)
+    return found
+
+
+def check_creatable(target: Target, folders: Sequence[str], path: str, option: str = "path") -> None:
+    """Raise Refused if missing folders can't be created for a file, because of their names or of a file in the way."""
+    if fetch_size(target, folders[0]) is not None:
+        text = f"'{folders[0]}' is a file, so there can be no folder '{folders[-1]}' for '{path}'; correct the path"
+        raise Refused(text, option=option, path=path)
+    if "%" in folders[-1]:
+        raise Refused(
+            f"there is no folder '{folders[-1]}' on {target.name} for '{path}', and a folder with % in its name is not "
+            "created. Create it first, or choose another one",
+            option=option,
+            path=path,
+        )
+
+
+@contextmanager
+def created(target: Target, folders: Sequence[str]) -> Iterator[None]:
+    """Missing folders, outermost first, exist inside. If the work fails, those that are surely its own are removed.
+
+    Raises MethodFailed if they can't be created.
+    """
+    since = position()
+    if not folders or not _create(target, folders):
+        yield
+        return
+    with taken_back(lambda: _remove_empty(target, folders), f"the folder '{folders[-1]}' stays", since):
+        yield
+
+
+def _create(target: Target, folders: Sequence[str]) -> bool:
+    """Create the last of these folders, and the others as its parents; whether surely this task has done it."""
+    return _write(target, f"create the folder '{folders[-1]}'", ("mkdir", folders[-1]), folders, folders[-1], True)
+
+
+def _remove_empty(target: Target, folders: Sequence[str]) -> None:
+    """Remove folders that contain each other. Raises MethodFailed if anything else is in one."""
+    _write(target, f"remove the folder '{folders[0]}'", ("rmdir", *reversed(folders)), folders, folders[0], False)
+
+
+def _write(target: Target, what: str, command: Sequence[str], folders: Sequence[str], shown: str, wanted: bool) -> bool:
+    """Run a command of cmd.exe, whose exit code counts less than whether a folder is ``shown`` afterwards."""
+    surely = False
+
+    def look() -> Output | None:
+        return {} if is_folder(target, shown) is wanted else None
+
+    def write() -> Output:
+        nonlocal surely
+        result = program.run(target, program.system(target, "cmd.exe"), *_CMD, *command, timeout=target.job_timeout)
+        surely = not result.code
+        if result.code and look() is None:
+            raise MethodFailed(
+                f"could not {what}: {result.words}".rstrip(". :"),
+                path=shown,
+                program="cmd.exe",
+                code=result.code,
+                said=result.words,
+            )
+        return {}
+
+    values = {name_of("folder", paths.key(folder)): wanted for folder in folders}
+    change(target, lambda: answer_of(target, what, write, look), values)
+    return surely
