@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .._task.session import Target
@@ -23,7 +24,7 @@ _CURRENT = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 
 def fetch(host: Target) -> dict[str, Any]:
     """Services by name, revision of the build, and whether a restart is pending; each null if it is hidden."""
-    modes = _query_modes(host)
+    modes = _query_modes(host, (*THIRD_PARTY, *NEEDED))
     return {
         "revision": fetch_revision(host),
         "pending_reboot": pending.is_pending(host),
@@ -37,9 +38,14 @@ def fetch_revision(host: Target) -> int | None:
     return registry.number(host, _CURRENT, "UBR")
 
 
-def _query_modes(host: Target) -> dict[str, str] | None:
+def fetch_third_party(host: Target) -> list[str] | None:
+    """The services of virtualization software of other vendors; None if the user may not see services."""
+    modes = _query_modes(host, THIRD_PARTY)
+    return None if modes is None else list(modes)
+
+
+def _query_modes(host: Target, names: Sequence[str]) -> dict[str, str] | None:
     """Start mode of the services that exist, by their names as above."""
-    names = (*THIRD_PARTY, *NEEDED)
     where = " OR ".join(f"Name = {cim.quote(name)}" for name in names)
     try:
         rows = host.client.query(SERVICE, columns=("Name", "StartMode"), where=where)

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: guest_info
+short_description: Gather facts about Windows, its features and software for virtualization
+version_added: 0.1.0
+description:
+  - Returns operating system, optional features, pending restarts with their reasons, services, and virtualization
+    software of other vendors.
+  - Works on any Windows, usually in the guest of a VM. The module M(nested.hyperv.host_info) returns facts about
+    Hyper-V.
+options:
+  include:
+    description:
+      - Groups of facts to return. Fewer groups are faster.
+      - V(system) contains the operating system with its build and revision, and its last start. V(features) contains
+        all optional features, which takes one run of C(dism.exe). V(reboot) contains whether Windows waits for a
+        restart, with the reasons. V(services) contains all services. V(hypervisors) contains virtualization software of
+        other vendors.
+    type: list
+    elements: str
+    choices: [system, features, reboot, services, hypervisors]
+    default: [system, features, reboot, services, hypervisors]
+extends_documentation_fragment:
+  - nested.hyperv._guest
+  - nested.hyperv._module.info
+seealso:
+  - module: nested.hyperv.host_info
+  - module: nested.hyperv.guest_feature
+  - module: nested.hyperv.guest_service
+author:
+  - nested.hyperv contributors (@nested-hyperv)
+"""
+
+EXAMPLES = r"""
+- name: Gather all facts about Windows
+  nested.hyperv.guest_info:
+  register: windows
+
+- name: Gather the pending restart and the features only
+  nested.hyperv.guest_info:
+    include: [reboot, features]
+  register: servicing
+"""
+
+RETURN = r"""
+guest:
+  description: Facts about Windows.
+  returned: success
+  type: dict
+  contains:
+    os:
+      description:
+        - Operating system. C(revision) is the update revision of the build (UBR), C(type) is C(workstation), C(server)
+          or C(domain_controller), C(sku) is the number of the edition. In group V(system).
+      type: dict
+      sample:
+        name: Microsoft Windows Server 2022 Datacenter
+        version: 10.0.20348
+        build: 20348
+        revision: 2582
+        type: server
+        sku: 8
+    booted:
+      description: Time of the last start of Windows, in UTC. In group V(system).
+      type: str
+      sample: "2026-11-20T06:12:44+00:00"
+    features:
+      description: Optional features, by name. In group V(features).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the feature.
+          type: str
+          sample: Containers
+        state:
+          description:
+            - State of the feature, C(enabled), C(disabled), C(absent) (disabled and without files), C(staged) or
+              C(partial), and C(enable_pending) or C(disable_pending) before a restart.
+          type: str
+          sample: enabled
+    reboot_required:
+      description: Whether Windows waits for a restart. In group V(reboot).
+      type: bool
+      sample: true
+    reboot_reasons:
+      description:
+        - Reasons for which Windows waits for a restart, as M(nested.hyperv.guest_reboot) returns them. In group
+          V(reboot).
+      type: list
+      elements: str
+      sample: [component_servicing, file_renames]
+    services:
+      description: Services, by name. In group V(services).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the service.
+          type: str
+          sample: vmcompute
+        state:
+          description: State of the service, such as C(running) or C(stopped).
+          type: str
+          sample: running
+        start_mode:
+          description: Start mode of the service, C(auto), C(manual) or C(disabled), C(boot) or C(system) for drivers.
+          type: str
+          sample: manual
+        path:
+          description: Command line of the service.
+          type: str
+          sample: C:\Windows\system32\vmcompute.exe
+        account:
+          description: Account of the service.
+          type: str
+          sample: LocalSystem
+    other_hypervisors:
+      description:
+        - Services of virtualization software of other vendors, which may not work together with Hyper-V. In group
+          V(hypervisors).
+      type: list
+      elements: str
+      sample: [VBoxSDS]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._standalone import run_alone
+from ..module_utils._task.session import Target, Task
+from ..module_utils._windows import facts
+
+SPEC: dict[str, Any] = {
+    "argument_spec": {
+        "include": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["system", "features", "reboot", "services", "hypervisors"],
+            "default": ["system", "features", "reboot", "services", "hypervisors"],
+        },
+    },
+    "supports_check_mode": True,
+}
+
+
+def run(target: Target, task: Task) -> dict[str, Any]:
+    return {"changed": False, "guest": facts.fetch(target, task.params["include"])}
+
+
+def main() -> None:
+    run_alone(AnsibleModule(**SPEC), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""guest_info: what it returns of a Windows, and that it returns what earlier tasks of a check would have changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.nested.hyperv.tests.harness.checks import check_run
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+
+SIGNS = {
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired": {},
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager": {"PendingFileRenameOperations": [r"\??\C:\x", ""]},
+    r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName": {"ComputerName": "OTHER"},
+}
+MODEL: dict[str, Any] = {
+    "hosts": [
+        {
+            "name": "hv01",
+            "os": {"product": "windows11", "revision": 4037},
+            "hyperv": False,
+            "locale": "de-DE",
+            "features": {"Microsoft-Hyper-V-All": "absent", "VirtualMachinePlatform": "enable-pending"},
+            "services": {"VBoxSDS": {"path": r"C:\VBoxSDS.exe", "start": "Manual", "state": "Stopped"}},
+            "registry": SIGNS,
+        }
+    ]
+}
+
+
+def states(result: dict[str, Any]) -> dict[str, str]:
+    return {row["name"]: row["state"] for row in result["guest"]["features"]}
+
+
+def test_all_facts(lab: Lab) -> None:
+    result = lab.leaves_alone("guest_info")
+    guest = result["guest"]
+    assert guest["os"]["type"] == "workstation"
+    assert guest["os"]["build"] == lab.machine.os["build"]
+    assert guest["os"]["revision"] == 4037
+    assert states(result)["Microsoft-Hyper-V-All"] == "absent"
+    assert states(result)["VirtualMachinePlatform"] == "enable_pending"
+    assert guest["reboot_required"] is True
+    assert guest["reboot_reasons"] == ["component_servicing", "windows_update", "file_renames", "computer_name"]
+    assert guest["other_hypervisors"] == ["VBoxSDS"]
+    names = [row["name"] for row in guest["services"]]
+    assert names == sorted(names, key=str.lower)
+    assert {"VBoxSDS", "WinRM"} <= set(names)
+
+
+def test_groups(lab: Lab) -> None:
+    assert set(lab.succeeds("guest_info", include=["reboot"])["guest"]) == {"reboot_required", "reboot_reasons"}
+    assert not any(entry.action == "Command" for entry in lab.requests)
+    assert set(lab.succeeds("guest_info", include=["hypervisors", "system"])["guest"]) == {
+        "os",
+        "booted",
+        "other_hypervisors",
+    }
+
+
+def test_nothing_is_pending_without_signs() -> None:
+    with open_lab({"hosts": [{"name": "hv01", "hyperv": False}]}) as lab:
+        guest = lab.succeeds("guest_info", include=["reboot", "hypervisors"])["guest"]
+        assert guest == {"reboot_required": False, "reboot_reasons": [], "other_hypervisors": []}
+
+
+def test_a_check_shows_what_it_foresees() -> None:
+    model = {"hosts": [{"name": "hv01", "hyperv": False, "services": {"S": {"path": r"C:\s.exe"}}}]}
+    with open_lab(model) as lab, check_run():
+        lab.run("guest_feature", check=True, name=["Containers"])
+        lab.run("guest_service", check=True, name="S", state="stopped")
+        result = lab.run("guest_info", check=True)
+        assert states(result)["Containers"] == "enable_pending"
+        assert result["guest"]["reboot_required"] is True
+        assert next(row["state"] for row in result["guest"]["services"] if row["name"] == "S") == "stopped"
+        lab.run("guest_reboot", check=True, only_if_required=True)
+        result = lab.run("guest_info", check=True)
+        assert states(result)["Containers"] == "enabled"
+        assert result["guest"]["reboot_required"] is False
+    assert lab.machine.boots == 0
