@@ -115,6 +115,7 @@ class Software:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         spec = machine.spec
+        self._works_until = 0.0
         self.servicing = {"seconds": 0.0, "after_restart": 0.0, "fails": [], **(spec.get("servicing") or {})}
         check_keys(self.servicing, SERVICING_KEYS, "servicing")
         self.registry = Registry(_default_keys(machine), spec.get("registry") or {})
@@ -134,6 +135,14 @@ class Software:
             self.registry.create(SERVICING_PENDING)
 
     # --- features
+
+    def work(self, seconds: float) -> None:
+        """Let servicing be at work for some seconds, in a process of its own (TiWorker.exe)."""
+        self._works_until = max(self._works_until, self.machine.clock.seconds() + seconds)
+
+    @property
+    def works(self) -> bool:
+        return self.machine.clock.seconds() < self._works_until
 
     @property
     def hyperv(self) -> bool:
@@ -192,6 +201,7 @@ class Software:
                 feature.state = DISABLED
             feature.active = feature.wanted
         if seconds := self.servicing["after_restart"]:
+            self.work(seconds)
             self.machine.clock.after(seconds, self._finish)
         else:
             self._finish()

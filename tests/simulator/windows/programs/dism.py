@@ -161,6 +161,7 @@ def _change(context: Context, options: dict[str, list[str]], features: list[Feat
     allowed, orphan = _without_orphans(software, features) if enable else (features, None)
     restart = any(feature.restart and feature.active is not enable for feature in allowed)
     if seconds:
+        software.work(seconds)
         context.machine.clock.after(seconds, lambda: software.change_features(allowed, enable=enable))
     else:
         software.change_features(allowed, enable=enable)

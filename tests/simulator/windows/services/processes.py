@@ -23,6 +23,7 @@ ALWAYS = {
     620: "services.exe",
     640: "lsass.exe",
 }
+SERVICING = 90_000
 FIRST_PROGRAM = 100_000
 
 
@@ -53,6 +54,9 @@ def _processes(machine: Machine) -> Iterator[Instance]:
         if service.state != STOPPED:
             path = service.path.lstrip('"').partition(".exe")[0] + ".exe"
             yield _process(machine, service_process(service.name), path.rpartition("\\")[2], service.path, path)
+    if machine.software.works:
+        path = r"C:\Windows\winsxs\amd64_microsoft-windows-servicingstack\TiWorker.exe"
+        yield _process(machine, SERVICING, "TiWorker.exe", f"{path} -Embedding", path)
     for vm in machine.vms.values():
         if vm.pid is not None:
             path = r"C:\Windows\System32\vmwp.exe"
