@@ -12,9 +12,9 @@ description:
   - Installs Docker Engine on a Windows guest from the zip file of Docker, configures it so that containers run with
     Hyper-V isolation by default, and starts its service. The target is the guest itself, an ordinary Windows host of
     the inventory.
-  - Enables the features C(Containers) and C(Microsoft-Hyper-V) if they are missing. The service is registered after
-    Windows has restarted with them. Until then, the module only creates the group and installs the programs, and
-    RV(reboot_required) is V(true).
+  - Enables the features C(Containers) and, unless O(isolation=process), C(Microsoft-Hyper-V) if they are missing. The
+    service is registered after Windows has restarted with them. Until then, the module only creates the group and
+    installs the programs, and RV(reboot_required) is V(true).
   - Before a running engine is stopped, the file is downloaded, its checksum and version are checked, and the new
     programs validate the configuration (C(dockerd --validate)). If an upgrade fails afterwards, the engine is started
     again.
@@ -255,7 +255,7 @@ def run(target: Target, task: Task) -> dict[str, Any]:
         return remove(target, task, wanted)
     enforce(ENGINE_RULES, {"guest": engine.fetch_windows(target)}, target.name)
     now = engine.fetch(target, wanted)
-    states = engine_plan.features_of(target, now)
+    states = engine_plan.features_of(target, now, wanted.isolation)
     cycle = engine_plan.cycle(target, task.params, states)
     ready = engine_plan.is_ready(states) or task.params["allow_reboot"]
     changes = engine_plan.compare(now, wanted, ready)
@@ -272,7 +272,7 @@ def run(target: Target, task: Task) -> dict[str, Any]:
 
 
 def remove(target: Target, task: Task, wanted: engine.Wanted) -> dict[str, Any]:
-    now = engine.fetch(target, wanted)
+    now = engine.fetch(target, wanted, to_remove=True)
     steps = engine_plan.plan_removal(target, now, wanted, task.params["remove_data"])
     stopped = engine_plan.containers_to_stop(target, now, wanted, bool(steps))
     result = ensure(Plan(steps), task.check_mode)

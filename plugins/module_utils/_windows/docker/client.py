@@ -17,9 +17,6 @@ from ..program import Result
 
 SERVICE = "docker"
 TIMEOUT = 120.0  # seconds for a question
-# Exit codes of docker.exe (docker/cli: cli-plugins and run.go): the engine's own error, and a program that can't be
-# started or doesn't exist. A client that finds no engine ends with one of them, too, so that state must decide.
-DAEMON, NOT_STARTED, NOT_FOUND = 125, 126, 127
 
 
 def docker_of(folder: str) -> str:

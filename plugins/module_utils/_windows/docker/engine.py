@@ -21,6 +21,7 @@ from .client import SERVICE
 from .configuration import Configuration
 
 FEATURES = ("Containers", "Microsoft-Hyper-V")
+HYPER_V = "vmms"  # the service that every Windows with Hyper-V has
 FOLDER = r"C:\Program Files\Docker"
 PROGRAMS = ("docker.exe", "dockerd.exe")
 
@@ -89,8 +90,11 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     )
 
 
-def fetch(target: Target, wanted: Wanted) -> Engine:
-    """The engine of a target. Raises Refused if its service belongs to an engine in another folder."""
+def fetch(target: Target, wanted: Wanted, to_remove: bool = False) -> Engine:
+    """The engine of a target. Raises Refused if its service belongs to an engine in another folder.
+
+    Also if its configuration file is not valid, unless the engine is ``to_remove``.
+    """
     found = service.fetch(target, SERVICE)
     line = command_line.split(found["path"]) if found else [""]
     if found and paths.key(ntpath.dirname(line[0])) != paths.key(wanted.folder):
@@ -101,9 +105,13 @@ def fetch(target: Target, wanted: Wanted) -> Engine:
             service=found["path"],
         )
     path = configuration.file_of(configuration.flags(line[1:]), program_data(target))
-    return Engine(
-        fetch_version(target, wanted.folder), found, path, fetch_config(target, path), has_group(target, wanted.group)
-    )
+    try:
+        config = fetch_config(target, path)
+    except Refused:
+        if not to_remove:
+            raise
+        config = None
+    return Engine(fetch_version(target, wanted.folder), found, path, config, has_group(target, wanted.group))
 
 
 def program_data(target: Target) -> str:

@@ -16,13 +16,13 @@ from ..._task.errors import Invalid, MethodFailed, Missing, Refused
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.faults import HostError
-from .. import feature, file, pending, program, service, source
+from .. import command_line, feature, file, pending, program, service, source
 from ..foreseen import change, name_of
 from ..reboot import RebootCycle
 from . import client, configuration, start
 from .client import SERVICE
 from .configuration import Configuration
-from .engine import FEATURES, PROGRAMS, Engine, Wanted, has_group, program_data, running_containers, version_of
+from .engine import FEATURES, HYPER_V, PROGRAMS, Engine, Wanted, has_group, program_data, running_containers, version_of
 
 
 class Changes(NamedTuple):
@@ -61,11 +61,12 @@ def cycle(target: Target, params: Mapping[str, Any], states: Mapping[str, str]) 
 # ---- features ----
 
 
-def features_of(target: Target, engine: Engine) -> dict[str, str]:
-    """States of the needed features; an engine that runs has them, without a question."""
-    if engine.runs:
+def features_of(target: Target, engine: Engine, isolation: str) -> dict[str, str]:
+    """States of the needed features; what runs shows that Windows has them, without dism.exe."""
+    needed = FEATURES[:1] if isolation == "process" else FEATURES
+    if engine.runs and (needed == FEATURES[:1] or service.fetch(target, HYPER_V)):
         return {}
-    return feature.fetch_named(target, FEATURES)
+    return feature.fetch_named(target, needed)
 
 
 def is_ready(states: Mapping[str, str]) -> bool:
@@ -100,8 +101,8 @@ def compare(engine: Engine, wanted: Wanted, ready: bool) -> Changes:
         configuration.check_flags(values, engine.service["path"], engine.file)
     register = ready and engine.service is None
     starts = ready and not engine.runs
-    # Before Windows is ready, dockerd.exe does not validate a file.
-    config = values if ready and values != current else None
+    # Without the feature Containers, dockerd.exe does not validate a file.
+    config = values if (ready or engine.runs) and values != current else None
     return Changes(programs, config, engine.group is False, register, starts)
 
 
@@ -341,7 +342,8 @@ def plan_removal(target: Target, engine: Engine, wanted: Wanted, remove_data: bo
     """The step that removes service and programs, and with ``remove_data`` the images, containers and settings."""
     root = ""
     if remove_data:
-        flags = configuration.flags(engine.service["path"].split()[1:]) if engine.service else {}
+        arguments = command_line.split(engine.service["path"])[1:] if engine.service else []
+        flags = configuration.flags(arguments)
         root = configuration.data_root(engine.config or {}, flags, program_data(target))
     has_data = bool(root) and file.is_folder(target, root)
     if engine.service is None and engine.version is None and not has_data:
@@ -403,15 +405,19 @@ def _unregister(target: Target, dockerd: str) -> None:
         return None if service.fetch(target, SERVICE) else {}
 
     def write() -> dict[str, Any]:
-        try:
-            result = program.run(target, dockerd, "--unregister-service")
-        except Missing:  # its program is gone
-            result = program.run(target, program.system(target, "sc.exe"), "delete", SERVICE)
-        if result.code and gone() is None:
-            raise MethodFailed(
-                f"could not {what} on {target.name}: {result.words}", code=result.code, said=result.words
-            )
-        return {}
+        with suppress(Missing):  # its program may be gone, or refuse its configuration
+            program.run(target, dockerd, "--unregister-service")
+        if gone() is not None:
+            return {}
+        result = program.run(target, program.system(target, "sc.exe"), "delete", SERVICE)
+        if gone() is not None:
+            return {}
+        raise MethodFailed(
+            f"could not {what} on {target.name}: {result.words}",
+            program="sc.exe",
+            code=result.code,
+            said=result.words,
+        )
 
     answer_of(target, what, write, gone)
 

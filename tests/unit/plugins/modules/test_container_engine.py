@@ -141,7 +141,8 @@ def test_a_stopped_engine_is_started_again() -> None:
 def test_a_second_run_starts_few_programs_and_changes_nothing() -> None:
     with lab_of(guest(docker=ENGINE)) as lab:
         lab.leaves_alone("container_engine", source=ZIP, group="Users")
-        assert [line.partition(" ")[0] for line in programs(lab)] == ["dockerd.exe", "tar.exe"]
+        assert {line.partition(" ")[0] for line in programs(lab)} == {"dockerd.exe", "tar.exe"}
+        assert lab.cost() <= 16
 
 
 def test_the_first_start_may_fail() -> None:
@@ -155,6 +156,22 @@ def test_a_start_that_fails_says_why_in_the_words_of_the_event_log() -> None:
         assert "0x23e" in result["reason"]
         assert result["changed"] is True
         assert "register the service docker" in result["completed"]
+
+
+def test_an_engine_that_runs_without_hyperv_gets_the_feature() -> None:
+    with lab_of(guest(hyperv=False, docker=ENGINE)) as lab:
+        result = lab.apply("container_engine", group="Users", config={"debug": True})
+        assert result["reboot_required"] is True
+        assert config(lab)["debug"] is True
+        assert lab.apply("container_engine", group="Users", allow_reboot=True)["rebooted"] is True
+        assert lab.machine.hyperv
+
+
+def test_process_isolation_needs_no_hyperv() -> None:
+    with lab_of(guest(hyperv=False)) as lab:
+        result = lab.apply("container_engine", **INSTALL, isolation="process")
+        assert (result["reboot_required"], result["engine"]["isolation"]) == (False, "process")
+        assert not lab.machine.software.find_feature("Microsoft-Hyper-V").wanted
 
 
 # ---- bad input ----
@@ -313,6 +330,13 @@ def test_an_engine_is_removed_and_its_data_is_kept() -> None:
         assert lab.machine.software.find_service("docker") is None
         assert not lab.machine.files.has_folder(r"C:\Program Files\Docker")
         assert config(lab) == ENGINE["config"]
+
+
+def test_an_engine_with_a_broken_configuration_can_be_removed() -> None:
+    with lab_of(guest(docker={**ENGINE, "state": "Stopped"})) as lab:
+        lab.machine.files.write(CONFIG, b"{")
+        lab.apply("container_engine", state="absent")
+        assert lab.machine.software.find_service("docker") is None
 
 
 def test_other_files_in_its_folder_stay() -> None:
