@@ -11,12 +11,14 @@ from typing import Any
 
 from ..._task.errors import MethodFailed, Missing, Refused
 from ..._task.session import Target
+from ..._wsman.faults import OperationTimeout
 from .. import program
 from ..foreseen import name_of
 from ..program import Result
 
 SERVICE = "docker"
 TIMEOUT = 120.0  # seconds for a question
+PATIENCE = 20.0  # seconds for the question whether the engine answers
 
 
 def docker_of(folder: str) -> str:
@@ -30,8 +32,13 @@ def ask(target: Target, docker: str, *arguments: str, timeout: float = TIMEOUT) 
 
 
 def server_version(target: Target, docker: str) -> str | None:
-    """The version of the engine, None if it doesn't answer."""
-    result = ask(target, docker, "version", "--format", "{{.Server.Version}}")
+    """The version of the engine, None if it doesn't answer; docker.exe waits for an engine that starts."""
+    try:
+        result = ask(target, docker, "version", "--format", "{{.Server.Version}}", timeout=PATIENCE)
+    except OperationTimeout as error:
+        if program.timed_out(error):
+            return None
+        raise
     return result.text.strip() or None if result.code == 0 else None
 
 

@@ -174,6 +174,14 @@ def test_process_isolation_needs_no_hyperv() -> None:
         assert not lab.machine.software.find_feature("Microsoft-Hyper-V").wanted
 
 
+def test_an_engine_that_does_not_answer_in_time_is_named() -> None:
+    with lab_of(guest(docker={"seconds": {"start": 400}})) as lab:
+        result = lab.fails("container_engine", "does not answer after 100 s", **INSTALL, start_timeout=100)
+        assert result["option"] == "start_timeout"
+        lab.sim.advance(600)
+        lab.leaves_alone("container_engine", **INSTALL)
+
+
 # ---- bad input ----
 
 

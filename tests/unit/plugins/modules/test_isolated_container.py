@@ -203,6 +203,18 @@ def test_a_file_with_another_image_is_found_out() -> None:
         assert lab.fails("isolated_container", "other:1", **WEB, source=SAVED)["option"] == "image"
 
 
+def test_deadlines_end_what_takes_too_long() -> None:
+    seconds = {"pull": 400, "hyperv": 400}
+    with lab_of(guest(docker={**ENGINE, "seconds": seconds})) as lab:
+        result = lab.fails("isolated_container", "docker.exe", "60 s", **WEB, pull_timeout=60)
+        assert result["uncertain"] == [f"pull the image '{NANO}'"]
+        result = lab.fails("isolated_container", "docker.exe", "90 s", **WEB, start_timeout=90)
+        assert result["uncertain"] == ["start the container 'web'"]
+        lab.sim.advance(600)
+        lab.succeeds("isolated_container", **WEB, start_timeout=900)
+        lab.leaves_alone("isolated_container", **WEB)
+
+
 @pytest.mark.parametrize(
     ("args", "option", "words"),
     [
