@@ -9,8 +9,8 @@ module: guest_info
 short_description: Gather facts about Windows, its features and software for virtualization
 version_added: 0.1.0
 description:
-  - Returns operating system, optional features, pending restarts with their reasons, services, and virtualization
-    software of other vendors.
+  - Returns operating system, optional features, pending restarts with their reasons, services, the Docker Engine with
+    its images and containers, and virtualization software of other vendors.
   - Works on any Windows, usually in the guest of a VM. The module M(nested.hyperv.host_info) returns facts about
     Hyper-V.
 options:
@@ -19,12 +19,13 @@ options:
       - Groups of facts to return. Fewer groups are faster.
       - V(system) contains the operating system with its build and revision, and its last start. V(features) contains
         all optional features, which takes one run of C(dism.exe). V(reboot) contains whether Windows waits for a
-        restart, with the reasons. V(services) contains all services. V(hypervisors) contains virtualization software of
-        other vendors.
+        restart, with the reasons. V(services) contains all services. V(containers) contains the Docker Engine, its
+        images and containers, which takes a few runs of C(docker.exe) if the engine runs. V(hypervisors) contains
+        virtualization software of other vendors.
     type: list
     elements: str
-    choices: [system, features, reboot, services, hypervisors]
-    default: [system, features, reboot, services, hypervisors]
+    choices: [system, features, reboot, services, containers, hypervisors]
+    default: [system, features, reboot, services, containers, hypervisors]
 extends_documentation_fragment:
   - nested.hyperv._guest
   - nested.hyperv._module.info
@@ -32,6 +33,7 @@ seealso:
   - module: nested.hyperv.host_info
   - module: nested.hyperv.guest_feature
   - module: nested.hyperv.guest_service
+  - module: nested.hyperv.container_engine
 author:
   - nested.hyperv contributors (@nested-hyperv)
 """
@@ -120,6 +122,76 @@ guest:
           description: Account of the service.
           type: str
           sample: LocalSystem
+    engine:
+      description: Docker Engine. Null if its service does not exist. In group V(containers).
+      type: dict
+      contains:
+        version:
+          description: Version of its programs.
+          type: str
+          sample: 29.8.2
+        path:
+          description: Folder of its programs.
+          type: str
+          sample: C:\Program Files\Docker
+        state:
+          description: State of its service, such as C(running) or C(stopped).
+          type: str
+          sample: running
+        start_mode:
+          description: Start mode of its service, C(auto), C(manual) or C(disabled).
+          type: str
+          sample: auto
+        answers:
+          description: Whether the engine answers its client.
+          type: bool
+          sample: true
+    images:
+      description: Images of the engine, one entry per name. Null if the engine does not answer. In group V(containers).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the image with its tag, or its ID if it has none.
+          type: str
+          sample: mcr.microsoft.com/windows/nanoserver:ltsc2022
+        id:
+          description: ID of the image.
+          type: str
+          sample: sha256:6dee7e1651ad6230748c5ce35b4ea3840a44fbd064067d97fca066827efe0556
+        os_version:
+          description: Version of Windows of the image.
+          type: str
+          sample: 10.0.20348.5386
+        size:
+          description: Size in bytes.
+          type: int
+          sample: 298458624
+    containers:
+      description: Containers of the engine, by name. Null if the engine does not answer. In group V(containers).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the container.
+          type: str
+          sample: web
+        id:
+          description: ID of the container.
+          type: str
+          sample: 6dee7e1651ad6230748c5ce35b4ea3840a44fbd064067d97fca066827efe0556
+        state:
+          description: State of the container, such as C(running), C(created) or C(exited).
+          type: str
+          sample: running
+        image:
+          description: Name of its image.
+          type: str
+          sample: mcr.microsoft.com/windows/nanoserver:ltsc2022
+        isolation:
+          description: Isolation of the container, C(hyperv) or C(process).
+          type: str
+          sample: hyperv
     other_hypervisors:
       description:
         - Services of virtualization software of other vendors, which may not work together with Hyper-V. In group
@@ -142,8 +214,8 @@ SPEC: dict[str, Any] = {
         "include": {
             "type": "list",
             "elements": "str",
-            "choices": ["system", "features", "reboot", "services", "hypervisors"],
-            "default": ["system", "features", "reboot", "services", "hypervisors"],
+            "choices": ["system", "features", "reboot", "services", "containers", "hypervisors"],
+            "default": ["system", "features", "reboot", "services", "containers", "hypervisors"],
         },
     },
     "supports_check_mode": True,

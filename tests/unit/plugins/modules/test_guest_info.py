@@ -66,6 +66,50 @@ def test_nothing_is_pending_without_signs() -> None:
         assert guest == {"reboot_required": False, "reboot_reasons": [], "other_hypervisors": []}
 
 
+IMAGE = "mcr.microsoft.com/windows/nanoserver:ltsc2022"
+ENGINE: dict[str, Any] = {
+    "name": "hv01",
+    "os": "server2022",
+    "kind": "hyperv",
+    "features": {"Containers": "enabled"},
+    "docker": {"version": "29.6.2", "config": {"exec-opts": ["isolation=hyperv"]}},
+    "files": [
+        {"path": r"C:\i.tar", "content": {"docker_image": {"name": IMAGE, "os_version": "10.0.20348.5386"}}},
+    ],
+}
+
+
+def test_no_engine(lab: Lab) -> None:
+    guest = lab.succeeds("guest_info", include=["containers"])["guest"]
+    assert guest == {"engine": None, "images": [], "containers": []}
+    assert lab.cost() == 1
+
+
+def test_engine_images_and_containers() -> None:
+    with open_lab({"hosts": [ENGINE]}) as lab:
+        lab.succeeds(
+            "isolated_container", name="Web", image=IMAGE, source=r"C:\i.tar", command=["ping", "-t", "localhost"]
+        )
+        guest = lab.leaves_alone("guest_info", include=["containers"])["guest"]
+        path = r"C:\Program Files\Docker"
+        assert guest["engine"] == {
+            "version": "29.6.2", "path": path, "state": "running", "start_mode": "auto", "answers": True
+        }  # fmt: skip
+        ((image,), (container,)) = guest["images"], guest["containers"]
+        assert (image["name"], image["os_version"]) == (IMAGE, "10.0.20348.5386")
+        assert (container["name"], container["image"], container["isolation"]) == ("Web", IMAGE, "hyperv")
+        lab.succeeds("guest_service", name="docker", state="stopped")
+        guest = lab.succeeds("guest_info", include=["containers"])["guest"]
+        assert (guest["engine"]["answers"], guest["images"], guest["containers"]) == (False, None, None)
+
+
+def test_a_check_shows_containers_that_do_not_exist_yet() -> None:
+    with open_lab({"hosts": [ENGINE]}) as lab, check_run():
+        lab.run("isolated_container", check=True, name="web", image=IMAGE, source=r"C:\i.tar")
+        guest = lab.run("guest_info", check=True, include=["containers"])["guest"]
+        assert [(row["name"], row["isolation"]) for row in guest["containers"]] == [("web", "hyperv")]
+
+
 def test_a_check_shows_what_it_foresees() -> None:
     model = {"hosts": [{"name": "hv01", "hyperv": False, "services": {"S": {"path": r"C:\s.exe"}}}]}
     with open_lab(model) as lab, check_run():
