@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._task.errors import MethodFailed
 from .._task.session import Target
 from .._wsman.faults import Fault
 from .schema import REGISTRY
@@ -33,6 +34,11 @@ def text(target: Target, key: str, value: str, hive: int = HKLM) -> str | None:
     return _value(target, hive, "GetStringValue", key, value, "sValue", "string")
 
 
+def expanded(target: Target, key: str, value: str, hive: int = HKLM) -> str | None:
+    """A value of type REG_EXPAND_SZ with its variables replaced, None without it."""
+    return _value(target, hive, "GetExpandedStringValue", key, value, "sValue", "string")
+
+
 def number(target: Target, key: str, value: str, hive: int = HKLM) -> int | None:
     """A value of type REG_DWORD, None without it."""
     return _value(target, hive, "GetDWORDValue", key, value, "uValue", "uint32")
@@ -53,3 +59,11 @@ def _ask(
     except Fault:
         return None, {}
     return answer["ReturnValue"], answer
+
+
+def write_text(target: Target, key: str, value: str, data: str, hive: int = HKLM) -> None:
+    """Set a value of type REG_SZ. Raises MethodFailed."""
+    arguments = {"hDefKey": hive, "sSubKeyName": key, "sValueName": value, "sValue": data}
+    code = target.client.invoke(REGISTRY, "SetStringValue", arguments=arguments)["ReturnValue"]
+    if code != FOUND:
+        raise MethodFailed(f"could not set {value} in the registry key {key}", code=code)

@@ -121,6 +121,11 @@ class Shell:
                 self._call(ACTION_DELETE)
             self._id = ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the host has this shell, as far as is known; with it, the profile of the user is loaded."""
+        return bool(self._id)
+
     def forget(self) -> None:
         """Open a new shell for the next program: the host has restarted, and this one is gone."""
         self._id = ""

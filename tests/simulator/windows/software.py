@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..cim.schema import read_yaml
 from ..machine.files import check_keys
-from .registry import Registry
+from .registry import EXPAND_STRING, Registry
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
@@ -32,6 +32,7 @@ MARKED_FOR_DELETE, SERVICE_EXISTS, NEVER_STARTED = 1072, 1073, 1077
 _CURRENT = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
 _CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
 _SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
+_PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 UNINSTALL = rf"{_CURRENT}\Uninstall"
 # Signs of a pending restart (keys, as Ansible's setup module and others look for them).
 SERVICING_PENDING = rf"{_CURRENT}\Component Based Servicing\RebootPending"
@@ -120,6 +121,7 @@ class Software:
         check_keys(self.servicing, SERVICING_KEYS, "servicing")
         self.registry = Registry(_default_keys(machine), spec.get("registry") or {})
         self.volatile: set[str] = set()  # keys that end with Windows
+        self._add_folders()
         self.features = {feature.name.lower(): feature for feature in self._model_features()}
         for package in spec.get("packages") or ():
             check_keys(package, PACKAGE_KEYS, "packages")
@@ -133,6 +135,18 @@ class Software:
             self.registry.create(UPDATE_PENDING)
         if spec.get("pending_restart") or self._changes_pending:
             self.registry.create(SERVICING_PENDING)
+
+    def _add_folders(self) -> None:
+        """Folders of Windows, and of the users, who have logged on before, with their keys in ProfileList (Microsoft
+        Learn, "Repair a corrupted user profile in Windows")."""
+        from .programs.identity import security_id
+
+        self.machine.files.make_folder(r"C:\Windows\Temp")
+        for user in self.machine.users.values():
+            key = rf"{_PROFILES}\{security_id(self.machine.name, user.name)}"
+            self.registry.write(key, "ProfileImagePath", rf"C:\Users\{user.name}", EXPAND_STRING)
+            self.registry.create(rf"HKU\{security_id(self.machine.name, user.name)}\Software")
+            self.machine.files.make_folder(rf"C:\Users\{user.name}")
 
     # --- features
 
