@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.nested.hyperv.tests.simulator import Machine
 from ansible_collections.nested.hyperv.tests.simulator.cim.schema import STANDARD
 from ansible_collections.nested.hyperv.tests.simulator.windows.programs.command_line import split
+from ansible_collections.nested.hyperv.tests.simulator.windows.registry import Registry
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import GUARDIAN
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import NAMESPACE as HGS
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
@@ -40,7 +41,7 @@ READING_PROGRAMS = {
     "sc.exe": ("query", "qc"),
     "tar.exe": ("-t", "-cf - "),
     "whoami.exe": ("",),
-    "wsl.exe": ("--version", "--status", "-l ", "--list"),
+    "wsl.exe": ("--version", "--status", "-l ", "--list", r"-d \S+ (-u root )?--exec /(usr/)?bin/(id|uname) "),
 }
 READING_METHODS = ("Check", "Enum", "Find", "Get", "NewByGuardians", "Test", "Validate")
 
@@ -74,9 +75,20 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
         containers = {f"container:{row.name}": {"Id": row.id, "Running": row.running} for row in docker.containers}
         images = {f"image:{image.id}": {"Tags": list(image.tags)} for image in docker.images}
         groups = {f"group:{name}": {"Members": list(machine.groups.members(name))} for name in machine.groups}
+        registry = machine.software.registry
+        wsl = {
+            f"wsl:{key}": {value.name: value.data for value in registry.values(key)}
+            for sid in registry.children("HKU")
+            for key in _below(registry, rf"HKU\{sid}\Software\Microsoft\Windows\CurrentVersion\Lxss")
+        }
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
-        windows = {**files, **folders, **features, **services, **groups, **containers, **images}
+        windows = {**files, **folders, **features, **services, **groups, **containers, **images, **wsl}
         return {**machine.dump(), **power, **networks, **guardians, **windows}
+
+
+def _below(registry: Registry, key: str) -> list[str]:
+    """A key, if it exists, and those directly below it."""
+    return [key, *(rf"{key}\{name}" for name in registry.children(key))] if key in registry else []
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

@@ -35,7 +35,7 @@ def is_for_guests(module: str) -> bool:
 
 
 # The guest of the examples of a module, if it needs more than a new Windows.
-_GUESTS = {"isolated_container": "guest03"}
+_GUESTS = {"isolated_container": "guest03", "wsl_distribution": "guest02"}
 
 
 def host_of(module: str) -> str:

@@ -26,6 +26,7 @@ UNPREDICTABLE = {
     "rebooted",
     "booted",
     "verification",
+    "kernel",
     "id",
     "checkpoint_id",
     "ip_addresses",

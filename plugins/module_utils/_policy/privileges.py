@@ -85,7 +85,7 @@ PRIVILEGES = (
     Privilege("nat_network", "Assigns and removes the address of the host", STANDARD, ADMINISTRATORS, LIKELY),
     Privilege("nat_network", "Creates NATs and static mappings", STANDARD, ADMINISTRATORS, MEASURED),
     Privilege(
-        "container_engine guest_feature guest_file guest_info guest_reboot isolated_container",
+        "container_engine guest_feature guest_file guest_info guest_reboot isolated_container wsl wsl_distribution",
         "Reads Windows, and runs its programs through a remote shell",
         CIMV2,
         ADMINISTRATORS,

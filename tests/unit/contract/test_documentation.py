@@ -232,7 +232,7 @@ def description(entry: Mapping[str, Any]) -> str:
 
 
 # Modules for programs that have no cmdlets; their options name the switches of the programs.
-OF_PROGRAMS = {"container_engine", "isolated_container"}
+OF_PROGRAMS = {"container_engine", "isolated_container", "wsl", "wsl_distribution"}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - OF_PROGRAMS))

@@ -45,7 +45,7 @@ LEGACY = "Msvm_EmulatedEthernetPortSettingData"
 
 # An option, and what may change on the host for it besides the property of its table: CIM properties (Class.Property),
 # objects that come or go (Class.), VMs and checkpoints as wholes (vm., checkpoint.), files (file.), folders (folder.),
-# and features, services and restarts of Windows (feature., service., boot.).
+# features, services and restarts of Windows (feature., service., boot.), and settings and distributions of WSL (wsl.).
 WRITES: Mapping[str, set[str]] = {
     "state": {"Msvm_ComputerSystem.EnabledState", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."}
     | {"service.", "file.", "folder.", "container."},
@@ -53,7 +53,7 @@ WRITES: Mapping[str, set[str]] = {
     "size": {"file."},
     "checksum": {"file."},
     "start_mode": {"service."},
-    "config": {"file."},
+    "config": {"file.", "service."},
     "group": {"group."},
     "service": {"service."},
     "image": {"image.", "container."},
@@ -61,7 +61,10 @@ WRITES: Mapping[str, set[str]] = {
     **{option: {"container."} for option in ("restart_policy", "labels", "network", "memory")},
     "isolation": {"file.", "container."},
     "booted": {"boot."},
-    "name": {"vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
+    "package": {"file.", "service."},
+    **{key: {"wsl."} for key in ("location", "wsl_version", "default_user", "default", "default_version")},
+    "distribution": {"wsl."},
+    "name": {"wsl.", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
     "new_name": {f"{SYSTEM}.ElementName"},
     "version": {f"{SYSTEM}.Version", "file."},
     "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
@@ -124,12 +127,13 @@ FOLLOWS: Mapping[str, set[str]] = {
     # Features bring services and folders, and may need a restart, in which services start and stop as configured.
     "feature.": {"boot.", "service.", "folder."},
     "boot.": {"feature.", "service."},
+    "wsl.": {"file.", "folder.", "service."},
     f"{SWITCH}.": {f"{PORT}.", f"{PORT}.HostResource", f"{PORT}.EnabledState", "MSFT_NetIPAddress."},
     f"{PORT}.": {"MSFT_NetIPAddress."},
 }
 
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
-UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "id", "checkpoint_id"}
+UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "kernel", "id", "checkpoint_id"}
 # Results that tell what was there before the task, by module.
 BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}}
 # What is done at every run, and documented so: option and value, by module.
@@ -308,7 +312,7 @@ def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
             wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
     found = set(wholes.values())
     for path, properties in changes.items():
-        if match := re.match(r"(file|folder|feature|service|boot|container|image|group):", path):
+        if match := re.match(r"(file|folder|feature|service|boot|container|image|group|wsl):", path):
             found |= {f"{match[1]}."}
         elif not any(whole in path.upper() for whole in wholes):
             found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}

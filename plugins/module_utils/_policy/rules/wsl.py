@@ -14,14 +14,17 @@ from ..rule import (
     Observed,
     Request,
     Rule,
+    Violation,
     at,
     at_least,
     counted,
+    violations,
 )
 from .nesting import guest_build
 
 _SERVER = "https://learn.microsoft.com/windows/wsl/install-on-server"
 _MANUAL = "https://learn.microsoft.com/windows/wsl/install-manual"
+_STORE = "https://github.com/microsoft/WSL/issues/9157"
 _CONFIG = "https://learn.microsoft.com/windows/wsl/wsl-config"
 _TROUBLESHOOTING = "https://learn.microsoft.com/windows/wsl/troubleshooting"
 _INSTALLER = "https://github.com/microsoft/WSL/blob/master/src/windows/wslinstall/DllMain.cpp"
@@ -33,6 +36,8 @@ _FIRST_VFPEXT = 22621
 # The first update of each build on which the MSI package of WSL installs without the Store package.
 _DIRECT_MSI = {19044: 4529, 19045: 4474, 20348: 2582, 22621: 3672, 22631: 3672, 25398: 1009}
 _FIRST_DIRECT = 26100  # with any update
+# The first update of each build that the packaged WSL runs on: KB5020030, and KB5020032 for Windows Server 2022.
+_SUPPORT = {19041: 2311, 19042: 2311, 19043: 2311, 19044: 2311, 19045: 2311, 20348: 1311}
 
 
 def _build(facts: Facts, _request: Request) -> Observed:
@@ -49,6 +54,13 @@ def _update(facts: Facts, _request: Request) -> Observed:
     if build >= _FIRST_DIRECT or (build in _DIRECT_MSI and update >= _DIRECT_MSI[build]):
         return None
     return f"a guest of build {build}" + (f".{update}" if update is not None else "")
+
+
+def _support(facts: Facts, _request: Request) -> Observed:
+    build, update = guest_build(facts), at(facts, "guest.software.revision")
+    if build is None or (update is None and build in _SUPPORT):
+        return UNKNOWN
+    return f"a guest of build {build}.{update}" if (update or 0) < _SUPPORT.get(build, 0) else None
 
 
 def missing_features(facts: Facts, names: tuple[str, ...]) -> Observed:
@@ -87,7 +99,7 @@ def _sharing(facts: Facts, _request: Request) -> Observed:
     return "SharedAccess is disabled" if states.get("SharedAccess") == "disabled" else None
 
 
-RULES = (
+GUEST_TOO_OLD, LACKS_SUPPORT, LACKS_UPDATE = _INSTALLING = (
     Rule(
         "wsl-guest-build",
         checks="The Windows of the guest has WSL 2",
@@ -99,6 +111,18 @@ RULES = (
         reads=("guest.os", "vm.guest"),
         scenarios=_WSL2,
         refs=("P30",),
+    ),
+    Rule(
+        "wsl-guest-support",
+        checks="The guest has the update that WSL from the MSI package requires",
+        message="before Windows 11, WSL from the MSI package needs the update KB5020030 (revision 2311) of Windows 10, "
+        "or KB5020032 (revision 1311) of Windows Server 2022",
+        remedy="Install the current updates in the guest",
+        source=_STORE,
+        check=_support,
+        reads=("guest.os", "guest.software", "vm.guest"),
+        scenarios=_WSL2,
+        refs=("P31",),
     ),
     Rule(
         "wsl-guest-update",
@@ -113,6 +137,10 @@ RULES = (
         severity=ALWAYS_WARN,
         refs=("P31",),
     ),
+)
+
+RULES = (
+    *_INSTALLING,
     Rule(
         "wsl-processors",
         checks="The VM has at least two virtual processors",
@@ -165,3 +193,18 @@ RULES = (
         refs=("P33",),
     ),
 )
+
+
+def lacks(build: int, revision: int | None) -> list[Violation]:
+    """The rules that prevent WSL 2 on a Windows of this build and revision, if that is known."""
+    return _lacks((GUEST_TOO_OLD, LACKS_SUPPORT), build, revision)
+
+
+def lacks_of_installer(build: int, revision: int | None) -> list[Violation]:
+    """The rules for which the MSI package of WSL may fail there."""
+    return _lacks((LACKS_UPDATE,), build, revision)
+
+
+def _lacks(rules: tuple[Rule, ...], build: int, revision: int | None) -> list[Violation]:
+    facts = {"guest": {"os": {"build": build}, "software": {"revision": revision}}}
+    return violations(rules, facts, Request("wsl2"))[0]

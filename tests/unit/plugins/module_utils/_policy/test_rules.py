@@ -122,6 +122,10 @@ VIOLATED: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
         ({"guest.os.build": 17763}, "build 17763"),
         ({"guest": None, "vm.guest.os_version": "10.0.18363"}, "build 18363"),
     ],
+    "wsl-guest-support": [
+        ({"guest.os.build": 20348, "guest.software.revision": 1249}, "20348.1249"),
+        ({"guest.os.build": 19045, "guest.software.revision": 2251}, "19045.2251"),
+    ],
     "wsl-guest-update": [
         ({"guest.os.build": 20348, "guest.software.revision": 2581}, "20348.2581"),
         ({"guest.os.build": 22000, "guest.software.revision": 9999}, "22000.9999"),
@@ -216,6 +220,11 @@ MET: Mapping[str, list[Mapping[str, Any]]] = {
     "nested-cluster": [{"host.cluster.member": True}],
     "vm-secure-boot-certificates": [{"vm.firmware": {"secure_boot": False, "certificates_2023": None}}],
     "wsl-guest-build": [{"guest.os.build": 19041}],
+    "wsl-guest-support": [
+        {"guest.software.revision": 1311},
+        {"guest.os.build": 22000, "guest.software.revision": None},
+        NO_GUEST,
+    ],
     "wsl-guest-update": [
         {"guest.software.revision": 2582},
         {"guest.os.build": 26100, "guest.software.revision": None},
