@@ -14,7 +14,7 @@ from ..._task.errors import Invalid, Refused
 from ..._task.session import Target
 from .. import command_line, file, paths, program, service, source
 from ..foreseen import name_of, recall
-from ..schema import GROUP, OPERATING_SYSTEM
+from ..schema import GROUP
 from ..source import Source
 from . import client, configuration
 from .client import SERVICE
@@ -189,5 +189,4 @@ def folder_of(target: Target) -> str | None:
 
 def fetch_windows(target: Target) -> dict[str, Any]:
     """Build and edition of the target's Windows, as support rules read them."""
-    (row,) = target.client.query(OPERATING_SYSTEM, columns=("BuildNumber", "OperatingSystemSKU"))
-    return {"os": {"build": int(row["BuildNumber"]), "sku": row["OperatingSystemSKU"]}}
+    return {"os": {"build": program.build(target), "sku": program.windows(target)["OperatingSystemSKU"]}}
