@@ -180,14 +180,19 @@ def _labels(values: Mapping[str, str]) -> list[str]:
 
 
 def _environment(values: Mapping[str, str]) -> list[str]:
-    shown = (f"{name}={value}" if _OF_THE_CLIENT.fullmatch(name) else name for name, value in values.items())
+    shown = (f"{name}={value}" if _is_shown(name, value) else name for name, value in values.items())
     return [word for entry in shown for word in ("--env", entry)]
 
 
 def of_the_shell(settings: Settings) -> dict[str, str]:
     """The variables that docker.exe finds in its environment and passes on."""
     values = settings.get("environment") or {}
-    return {name: value for name, value in values.items() if not _OF_THE_CLIENT.fullmatch(name)}
+    return {name: value for name, value in values.items() if not _is_shown(name, value)}
+
+
+def _is_shown(name: str, value: str) -> bool:
+    """Whether a variable is in the command line: it would mislead docker.exe, or Windows does not keep it empty."""
+    return not value or bool(_OF_THE_CLIENT.fullmatch(name))
 
 
 def _same(value: Any) -> Any:

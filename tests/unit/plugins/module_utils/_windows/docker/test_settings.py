@@ -102,10 +102,11 @@ def test_what_docker_returns_is_read() -> None:
 
 
 def test_secrets_are_not_in_arguments_diffs_and_predictions() -> None:
-    wanted = parsed(environment={"PASSWORD": "s3cret", "DOCKER_HOST": "tcp://x"})
+    wanted = parsed(environment={"PASSWORD": "s3cret", "DOCKER_HOST": "tcp://x", "EMPTY": ""})
     arguments = settings.create_arguments("web", "image", wanted)
     assert arguments[arguments.index("--env") + 1] == "PASSWORD"
     assert "DOCKER_HOST=tcp://x" in arguments, "docker.exe would read it itself"
+    assert "EMPTY=" in arguments, "Windows has no empty variables"
     assert settings.of_the_shell(wanted) == {"PASSWORD": "s3cret"}
     made = settings.as_inspected("web", "x", IMAGE, parsed(environment={"PASSWORD": "old"}), running=True)
     later = settings.as_inspected("web", "x", IMAGE, wanted, running=True)
