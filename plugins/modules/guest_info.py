@@ -9,8 +9,9 @@ module: guest_info
 short_description: Gather facts about Windows, its features and software for virtualization
 version_added: 0.1.0
 description:
-  - Returns operating system, optional features, pending restarts with their reasons, services, the Docker Engine with
-    its images and containers, and virtualization software of other vendors.
+  - Returns operating system, optional features, pending restarts with their reasons, services, WSL with the
+    distributions of the user, the Docker Engine with its images and containers, and virtualization software of other
+    vendors.
   - Works on any Windows, usually in the guest of a VM. The module M(nested.hyperv.host_info) returns facts about
     Hyper-V.
 options:
@@ -19,13 +20,14 @@ options:
       - Groups of facts to return. Fewer groups are faster.
       - V(system) contains the operating system with its build and revision, and its last start. V(features) contains
         all optional features, which takes one run of C(dism.exe). V(reboot) contains whether Windows waits for a
-        restart, with the reasons. V(services) contains all services. V(containers) contains the Docker Engine, its
-        images and containers, which takes a few runs of C(docker.exe) if the engine runs. V(hypervisors) contains
-        virtualization software of other vendors.
+        restart, with the reasons. V(services) contains all services. V(wsl) contains the package of WSL and the
+        distributions of the user, from the registry. V(containers) contains the Docker Engine, its images and
+        containers, which takes a few runs of C(docker.exe) if the engine runs. V(hypervisors) contains virtualization
+        software of other vendors.
     type: list
     elements: str
-    choices: [system, features, reboot, services, containers, hypervisors]
-    default: [system, features, reboot, services, containers, hypervisors]
+    choices: [system, features, reboot, services, wsl, containers, hypervisors]
+    default: [system, features, reboot, services, wsl, containers, hypervisors]
 extends_documentation_fragment:
   - nested.hyperv._guest
   - nested.hyperv._module.info
@@ -33,6 +35,7 @@ seealso:
   - module: nested.hyperv.host_info
   - module: nested.hyperv.guest_feature
   - module: nested.hyperv.guest_service
+  - module: nested.hyperv.wsl
   - module: nested.hyperv.container_engine
 author:
   - nested.hyperv contributors (@nested-hyperv)
@@ -122,6 +125,21 @@ guest:
           description: Account of the service.
           type: str
           sample: LocalSystem
+    wsl:
+      description: Package of WSL for all users (MSI). Null if it is not installed. In group V(wsl).
+      type: dict
+      sample: {version: 2.7.14.0, path: C:\Program Files\WSL}
+    distributions:
+      description:
+        - Distributions that the user has registered, by name. C(version) is V(1) or V(2), and C(path) is the folder of
+          its files. Null if the registry of the user is not loaded. In group V(wsl).
+      type: list
+      elements: dict
+      sample:
+        - name: Ubuntu
+          version: 2
+          path: C:\WSL\Ubuntu
+          is_default: true
     engine:
       description: Docker Engine. Null if its service does not exist. In group V(containers).
       type: dict
@@ -214,8 +232,8 @@ SPEC: dict[str, Any] = {
         "include": {
             "type": "list",
             "elements": "str",
-            "choices": ["system", "features", "reboot", "services", "containers", "hypervisors"],
-            "default": ["system", "features", "reboot", "services", "containers", "hypervisors"],
+            "choices": ["system", "features", "reboot", "services", "wsl", "containers", "hypervisors"],
+            "default": ["system", "features", "reboot", "services", "wsl", "containers", "hypervisors"],
         },
     },
     "supports_check_mode": True,

@@ -11,6 +11,7 @@ from typing import Any
 from .._task.session import Target
 from . import feature, pending, program, reboot, service, software
 from .docker import facts as docker_facts
+from .wsl import facts as wsl_facts
 
 # Win32_OperatingSystem.ProductType docs.
 _TYPES = {1: "workstation", 2: "domain_controller", 3: "server"}
@@ -58,6 +59,7 @@ GROUPS: Mapping[str, Callable[[Target], dict[str, Any]]] = {
     "features": _fetch_features,
     "reboot": _fetch_reboot,
     "services": _fetch_services,
+    "wsl": wsl_facts.fetch,
     "containers": docker_facts.fetch,
     "hypervisors": _fetch_hypervisors,
 }

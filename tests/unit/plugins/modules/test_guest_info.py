@@ -110,6 +110,39 @@ def test_a_check_shows_containers_that_do_not_exist_yet() -> None:
         assert [(row["name"], row["isolation"]) for row in guest["containers"]] == [("web", "hyperv")]
 
 
+WSL: dict[str, Any] = {
+    "name": "hv01",
+    "os": "server2022",
+    "hyperv": False,
+    "features": {"VirtualMachinePlatform": "enabled", "Microsoft-Windows-Subsystem-Linux": "enabled"},
+    "wsl": {
+        "version": "2.7.14.0",
+        "distributions": [{"name": "Ubuntu", "location": r"C:\wsl\Ubuntu"}, {"name": "old", "version": 1}],
+    },
+    "files": [{"path": r"C:\rootfs.tar", "content": {"rootfs": {"compress": False}}}],
+}
+
+
+def test_no_wsl(lab: Lab) -> None:
+    assert lab.leaves_alone("guest_info", include=["wsl"])["guest"] == {"wsl": None, "distributions": []}
+
+
+def test_wsl_and_its_distributions() -> None:
+    with open_lab({"hosts": [WSL]}) as lab:
+        guest = lab.leaves_alone("guest_info", include=["wsl"])["guest"]
+        assert guest["wsl"] == {"version": "2.7.14.0", "path": r"C:\Program Files\WSL"}
+        assert [(row["name"], row["version"], row["is_default"]) for row in guest["distributions"]] == [
+            ("old", 1, False),
+            ("Ubuntu", 2, True),
+        ]
+        with check_run():
+            new = {"location": r"C:\wsl\new", "source": r"C:\rootfs.tar", "verify": False}
+            assert not lab.run("wsl_distribution", check=True, name="new", **new).get("failed")
+            assert not lab.run("wsl_distribution", check=True, name="ubuntu", state="absent").get("failed")
+            found = lab.run("guest_info", check=True, include=["wsl"])["guest"]["distributions"]
+            assert [row["name"] for row in found] == ["new", "old"]
+
+
 def test_a_check_shows_what_it_foresees() -> None:
     model = {"hosts": [{"name": "hv01", "hyperv": False, "services": {"S": {"path": r"C:\s.exe"}}}]}
     with open_lab(model) as lab, check_run():
