@@ -24,7 +24,7 @@ from .._task.session import Target
 from .._wsman.cim import quote
 from .._wsman.faults import HostError
 from . import paths, program
-from .foreseen import change, name_of, recall
+from .foreseen import change, foretold, name_of, recall
 from .schema import DATA_FILE, FOLDER
 
 MOST = 32 << 20  # octets that a task may send or fetch through WinRS, some MB a minute
@@ -184,7 +184,13 @@ def is_empty(target: Target, path: str) -> bool:
     """Whether a folder contains neither files nor folders."""
     drive, inside = path[:2], f"{path[2:]}\\"
     where = f"Drive = {quote(drive)} AND Path = {quote(inside)}"
-    return not any(target.client.query(cls, columns=("Name",), where=where, limit=1) for cls in (DATA_FILE, FOLDER))
+    limit = None if target.foresees else 1  # a check has to know which ones an earlier task would have deleted
+    rows = [row for cls in (DATA_FILE, FOLDER) for row in target.client.query(cls, ("Name",), where, limit)]
+    found = {paths.key(row["Name"]) for row in rows}
+    expected = {**foretold(target, "file"), **foretold(target, "folder")}
+    for name in (name for name in expected if paths.parent_folder(name) == paths.key(path)):
+        (found.add if expected[name] else found.discard)(name)
+    return not found
 
 
 def _write(target: Target, path: str, content: bytes, checksum: str, what: str) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 FILES = [
     {"path": r"C:\app\old.txt", "content": "old"},
     {"path": r"C:\app\utf16.txt", "content": "placeholder"},
+    {"path": r"C:\one\only.txt", "content": "1"},
     {"path": r"C:\app\locked.txt", "content": "x", "read_only": True},
 ]
 MODEL: dict[str, Any] = {
@@ -117,8 +118,14 @@ def test_tasks_of_a_check_see_each_other() -> None:
         {"path": r"C:\new\x.json", "content": "{}"},
         {"path": r"C:\new\x.json", "fetch": True},
         {"path": r"C:\new", "state": "directory"},
+        {"path": r"C:\new", "state": "absent"},
         {"path": r"C:\new\x.json", "state": "absent"},
         {"path": r"C:\new\x.json"},
+        {"path": r"C:\new", "state": "absent"},
+        {"path": r"C:\new", "state": "absent"},
+        {"path": r"C:\one", "state": "absent"},
+        {"path": r"C:\one\only.txt", "state": "absent"},
+        {"path": r"C:\one", "state": "absent"},
         {"path": r"C:\app\old.txt", "state": "absent"},
         {"path": r"C:\app\old.txt", "content": "old"},
     ]

@@ -42,6 +42,19 @@ def test_windows_has_started_again(lab: Lab) -> None:
     assert lab.succeeds("guest_reboot")["changed"] is True
 
 
+def test_the_guest_of_a_vm() -> None:
+    guest = {"boot_seconds": 40, "machine": {"hyperv": False, "servicing": {"after_restart": 30}}}
+    vm = {"name": "g01", "state": "running", "memory": "4GB", "guest": guest}
+    with open_lab({"hosts": [{"name": "hv01", "vms": [vm]}]}) as lab:
+        lab.sim.advance(600)
+        inside = lab.on("g01")
+        boots = inside.machine.boots
+        inside.apply("guest_feature", name=["Containers"], allow_reboot=True)
+        assert inside.machine.boots == boots + 1
+        inside.succeeds("guest_reboot")
+        assert inside.machine.boots == boots + 2
+
+
 def test_a_restart_only_if_required(lab: Lab) -> None:
     lab.leaves_alone("guest_reboot", only_if_required=True)
     assert lab.machine.boots == 0
