@@ -25,7 +25,7 @@ from .._wsman.cim import quote
 from .._wsman.faults import HostError
 from . import paths, program
 from .foreseen import change, foretold, name_of, recall
-from .schema import DATA_FILE, FOLDER
+from .schema import DATA_FILE, FOLDER, LOGICAL_DISK
 
 MOST = 32 << 20  # octets that a task may send or fetch through WinRS, some MB a minute
 MOST_TEXT = 1 << 20  # octets of a text that a task returns
@@ -80,6 +80,12 @@ def fetch_size(target: Target, path: str) -> int | None:
 def is_folder(target: Target, path: str) -> bool:
     """Whether a folder exists."""
     return bool(recall(target, name_of("folder", paths.key(path)), lambda: _has_row(target, FOLDER, path)))
+
+
+def has_drive(target: Target, letter: str) -> bool:
+    """Whether the target has a drive, such as ``D:``."""
+    rows = target.client.query(LOGICAL_DISK, columns=("DeviceID",), where=f"DeviceID = {quote(letter)}")
+    return bool(rows)
 
 
 def read(target: Target, path: str, most: int = MOST) -> bytes:

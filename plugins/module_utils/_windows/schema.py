@@ -28,6 +28,7 @@ PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name", uint32="Proce
 REGISTRY = declare(CIMV2, "StdRegProv", "")
 DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable", uint64="FileSize")
 FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")
+LOGICAL_DISK = declare(CIMV2, "Win32_LogicalDisk", "DeviceID", string="DeviceID")
 EVENT = declare(
     CIMV2,
     "Win32_NTLogEvent",

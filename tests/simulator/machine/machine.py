@@ -217,8 +217,8 @@ class Machine:
         self.changed()
 
     def _log_hypervisor(self) -> None:
-        """Windows with Hyper-V has started: whether its hypervisor did is in the event log (WIN-30)."""
-        if not self.hyperv or self.spec["boot"].get("hypervisor_launch") == "off":
+        """Windows with a hypervisor has started: whether that did is in the event log (WIN-30)."""
+        if not self.software.starts_hypervisor or self.spec["boot"].get("hypervisor_launch") == "off":
             return
         if self.hypervisor_running:
             self.events.write(SYSTEM, HYPERVISOR, INFORMATION, 1, "Hypervisor successfully started.")

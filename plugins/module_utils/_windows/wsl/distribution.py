@@ -342,7 +342,9 @@ def _new(target: Target, wanted: Wanted) -> Distribution:
 
 
 def _check_location(target: Target, new: Distribution, wanted: Wanted) -> None:
-    """Raise Refused if the folder belongs to another distribution, or contains a disk that one has left."""
+    """Raise Refused if the folder can't be created, belongs to another distribution, or contains a disk of one."""
+    if not file.has_drive(target, new.location[:2]):
+        raise Refused(f"'{new.location}' is on a drive that {target.name} does not have", option="location")
     others = {name.lower() for name in fetch_names(target)} | set(foretold(target, "distribution"))
     for name in sorted(others):
         other = fetch(target, name)

@@ -160,6 +160,8 @@ def test_another_source_is_another_distribution(lab: Lab) -> None:
             {"name": "new", "source": ROOTFS, "location": r"C:\Users\administrator\AppData\Local\wsl\UBUNTU"},
             ["location: ", "belongs to distribution 'Ubuntu'"],
         ),
+        ({"name": "new", "source": ROOTFS, "location": r"E:\wsl\new"}, ["location: ", "a drive that g does not have"]),
+        ({"name": "new", "source": ROOTFS, "location": r"\\nas\wsl\new"}, ["location: ", "is on a share"]),
         ({"name": "new", "source": ROOTFS, "checksum": "0" * 64}, ["checksum: ", "Nothing was installed"]),
         ({"name": "a b", "source": ROOTFS}, ["name: 'a b' is not a name"]),
         ({"name": "Legacy", "source": ROOTFS}, ["name: 'Legacy' is not a name"]),
@@ -250,6 +252,13 @@ def test_nothing_to_remove_needs_no_wsl() -> None:
 def test_what_is_known_before_an_import(spec: dict[str, Any], words: list[str]) -> None:
     with guest(**spec) as lab:
         lab.refuses("wsl_distribution", *words, name="new", source=ROOTFS)
+
+
+def test_a_hypervisor_that_has_not_started_is_known_before_an_import() -> None:
+    windows = {"os": "server2022", "hyperv": False, "files": FILES, "wsl": {"version": "2.7.14.0"}, **READY}
+    vm = {"name": "g", "state": "running", "nested": False, "guest": {"machine": {"name": "g", **windows}}}
+    with open_lab({"hosts": [{"name": "hv01", "vms": [vm]}]}, "g") as lab:
+        lab.refuses("wsl_distribution", "its hypervisor did not start", "vm_nesting", name="new", source=ROOTFS)
 
 
 @pytest.mark.parametrize(
