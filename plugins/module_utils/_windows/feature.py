@@ -204,7 +204,7 @@ def turn(target: Target, names: Sequence[str], state: str, source: str | None, t
 
     def write() -> None:
         answer_of(
-            target, what, lambda: _turn(target, names, state, source, timeout, what), look, lambda: _works(target)
+            target, what, lambda: _turn(target, names, state, source, timeout, what), look, lambda: is_working(target)
         )
 
     change(target, write, _expected(target, names, state) if target.foresees else {})
@@ -243,7 +243,7 @@ def _expected(target: Target, names: Iterable[str], state: str) -> dict[str, Any
     return values
 
 
-def _works(target: Target) -> bool:
+def is_working(target: Target) -> bool:
     """Whether Windows is still at work on its features."""
     where = " OR ".join(f"Name = {quote(name)}" for name in ("dism.exe", "DismHost.exe", "TiWorker.exe"))
     return bool(target.client.query(PROCESS, columns=("Name",), where=where))

@@ -156,9 +156,10 @@ class _Settling:
         now = time.monotonic()
         if pending.is_servicing(self.target) and now - self.looked < _BETWEEN_LOOKS:
             return False
-        self.looked = now  # features may be done although Windows waits for another restart
+        self.looked = now
         try:
-            return feature.is_settled(self.target)
+            # Windows may be done, and wait for another restart: then nothing works on its features.
+            return feature.is_settled(self.target) and not feature.is_working(self.target)
         except MethodFailed:  # dism.exe of a Windows that is at work
             return False
 

@@ -14,6 +14,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._windows.reboot impo
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 from ansible_collections.nested.hyperv.tests.simulator.windows.programs import Program
+from ansible_collections.nested.hyperv.tests.simulator.windows.software import SERVICING_PENDING
 from ansible_collections.nested.hyperv.tests.simulator.wire.faultrules import Rule
 
 HOST: dict[str, Any] = {
@@ -65,12 +66,21 @@ def test_a_restart_only_if_required(lab: Lab) -> None:
     assert lab.machine.software.find_feature("Containers").state == "enabled", "features are waited for"
 
 
-def test_a_windows_that_needs_another_restart() -> None:
-    with open_lab({"hosts": [{**HOST, "pending_restart": True, "servicing": {"after_restart": 5000}}]}) as lab:
-        began = lab.sim.clock.seconds()
-        result = lab.succeeds("guest_reboot")
-        assert result["reboot_required"] is True
-        assert lab.sim.clock.seconds() - began < 300, "features are done, so nothing is waited for"
+def test_a_windows_that_needs_another_restart(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.machine.software.servicing["after_restart"] = 0
+    monkeypatch.setattr(lab.machine.software, "_finish", lambda: None)  # the sign of a pending restart stays
+    lab.machine.software.registry.create(SERVICING_PENDING)
+    began = lab.sim.clock.seconds()
+    result = lab.succeeds("guest_reboot")
+    assert result["reboot_required"] is True
+    assert lab.sim.clock.seconds() - began < 300, "nothing is at work, so nothing is waited for"
+
+
+def test_an_update_that_windows_works_on_after_its_restart(lab: Lab) -> None:
+    lab.machine.software.registry.create(SERVICING_PENDING)
+    result = lab.succeeds("guest_reboot")
+    assert result["reboot_required"] is False
+    assert "warnings" not in result
 
 
 def test_features_that_are_not_done_in_time() -> None:
