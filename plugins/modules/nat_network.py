@@ -70,35 +70,6 @@ options:
       - The mappings are not changed if this option is omitted.
     type: list
     elements: dict
-    suboptions:
-      protocol:
-        description: Protocol of the mapping. Corresponds to C(Add-NetNatStaticMapping -Protocol).
-        type: str
-        choices: [tcp, udp]
-        default: tcp
-      external_address:
-        description:
-          - External IP address of the mapping. V(0.0.0.0) stands for all addresses of the host. Corresponds to
-            C(Add-NetNatStaticMapping -ExternalIPAddress).
-        type: str
-        default: 0.0.0.0
-      external_port:
-        description:
-          - Port of the host, from 1 to 65535. Windows refuses ports on which it is listening itself; the port of the
-            connection is refused before anything is changed. Corresponds to
-            C(Add-NetNatStaticMapping -ExternalPort).
-        type: int
-        required: true
-      internal_address:
-        description:
-          - IP address of the guest, within the prefix. Corresponds to C(Add-NetNatStaticMapping -InternalIPAddress).
-        type: str
-        required: true
-      internal_port:
-        description:
-          - Port of the guest, from 1 to 65535. Defaults to O(static_mappings.external_port). Corresponds to
-            C(Add-NetNatStaticMapping -InternalPort).
-        type: int
   force:
     description:
       - With O(state=absent) and O(manage_switch=true), whether to remove the switch even if VMs are connected to it.
@@ -108,6 +79,7 @@ options:
     default: false
 extends_documentation_fragment:
   - nested.hyperv._module
+  - nested.hyperv._nat.mappings
 notes:
   - Windows supports one NAT network per host, IPv4 or IPv6. The task is refused if another NAT exists. The networks of
     WSL and of the Default Switch of Windows clients are no NAT networks in this sense.

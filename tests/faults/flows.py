@@ -218,6 +218,11 @@ FLOWS = (
     Flow("nat_network remove", "nat_network", {
         "name": "Lab", "switch": "Lab", "manage_switch": True, "force": True, "state": "absent",
     }, nat=True),
+    Flow("nat_mapping create", "nat_mapping", {
+        "nat": "Lab", "external_port": 55985, "internal_address": "10.9.8.12", "internal_port": 5985,
+    }, nat=True),
+    Flow("nat_mapping change", "nat_mapping", {"nat": "Lab", **SSH, "internal_address": "10.9.8.12"}, nat=True),
+    Flow("nat_mapping remove", "nat_mapping", {"nat": "Lab", "external_port": 2222, "state": "absent"}, nat=True),
     Flow("host change", "host", {
         "vm_path": r"C:\VMs", "mac_range": ["00:15:5D:0A:01:00", "00:15:5D:0A:01:FF"], "numa_spanning": False,
     }),

@@ -83,7 +83,7 @@ PRIVILEGES = (
     Privilege("virtual_switch", "Manages external switches", V2, ADMINISTRATORS, LIKELY),
     Privilege("nat_network", "Creates and removes the internal switch", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege("nat_network", "Assigns and removes the address of the host", STANDARD, ADMINISTRATORS, LIKELY),
-    Privilege("nat_network", "Creates NATs and static mappings", STANDARD, ADMINISTRATORS, MEASURED),
+    Privilege("nat_mapping nat_network", "Creates NATs and static mappings", STANDARD, ADMINISTRATORS, MEASURED),
     Privilege(
         "container_engine guest_feature guest_file guest_info guest_reboot isolated_container wsl wsl_distribution",
         "Reads Windows, and runs its programs through a remote shell",
@@ -92,7 +92,7 @@ PRIVILEGES = (
         LIKELY,
     ),
     Privilege("guest_service", "Starts, stops and configures services", CIMV2, ADMINISTRATORS, LIKELY),
-    Privilege("nat_network", "Removes NATs and static mappings", STANDARD, ADMINISTRATORS, LIKELY),
+    Privilege("nat_mapping nat_network", "Removes NATs and static mappings", STANDARD, ADMINISTRATORS, LIKELY),
 )
 
 _ADMINISTRATOR = (

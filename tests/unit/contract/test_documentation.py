@@ -61,7 +61,7 @@ IDIOMS = {
 # Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat, NetTCPIP, Dism and
 # Microsoft.PowerShell.Management (Windows Server 2022); Wait-VM from Get-Help.
 CMDLETS: Mapping[str, str] = {
-    "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort Protocol",
+    "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort NatName Protocol",
     "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
     "Add-VMHardDiskDrive": "ControllerLocation ControllerNumber ControllerType Path",
     "Add-VMNetworkAdapter": "IsLegacy Name",
@@ -85,6 +85,7 @@ CMDLETS: Mapping[str, str] = {
     "New-VM": "Generation Path Version",
     "New-VMSwitch": "AllowManagementOS EnableEmbeddedTeaming EnableIov MinimumBandwidthMode Name NetAdapterName Notes "
     "SwitchType",
+    "Remove-NetNatStaticMapping": "",
     "Remove-VM": "",
     "Remove-VMSavedState": "",
     "Remove-VMSnapshot": "IncludeAllChildSnapshots",

@@ -31,6 +31,13 @@ UNUSABLE = {
     IPv4Network("240.0.0.0/4"): "reserved",
 }
 
+MAPPING_OPTIONS: dict[str, Any] = {
+    "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "tcp"},
+    "external_address": {"type": "str", "default": ANY},
+    "external_port": {"type": "int", "required": True},
+    "internal_address": {"type": "str", "required": True},
+    "internal_port": {"type": "int"},
+}
 OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -38,17 +45,7 @@ OPTIONS: dict[str, Any] = {
     "manage_switch": {"type": "bool", "default": False},
     "address": {"type": "str"},
     "prefix": {"type": "str"},
-    "static_mappings": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "tcp"},
-            "external_address": {"type": "str", "default": ANY},
-            "external_port": {"type": "int", "required": True},
-            "internal_address": {"type": "str", "required": True},
-            "internal_port": {"type": "int"},
-        },
-    },
+    "static_mappings": {"type": "list", "elements": "dict", "options": MAPPING_OPTIONS},
     "force": {"type": "bool", "default": False},
 }
 
@@ -187,7 +184,7 @@ def _parse_mappings(
 ) -> tuple[StaticMapping, ...]:
     mappings: list[StaticMapping] = []
     for option in options:
-        mapping = _parse_mapping(option, address, prefix)
+        mapping = parse_mapping(option, address, prefix)
         clash = next((other for other in mappings if mapping.clashes(other)), None)
         if clash:
             text = f"{mapping} clashes with {clash}, which uses the same port; change one of them"
@@ -196,9 +193,10 @@ def _parse_mappings(
     return tuple(sorted(mappings))
 
 
-def _parse_mapping(
-    option: Mapping[str, Any], address: IPv4Interface | None, prefix: IPv4Network | None
+def parse_mapping(
+    option: Mapping[str, Any], address: IPv4Interface | None = None, prefix: IPv4Network | None = None
 ) -> StaticMapping:
+    """One mapping, within the network if that is known. Raises Invalid."""
     label = f"{option['protocol']} {option['external_port']}"
     internal_port = option["external_port"] if option["internal_port"] is None else option["internal_port"]
     for name, port in (("external_port", option["external_port"]), ("internal_port", internal_port)):
@@ -232,12 +230,7 @@ def _parse_ip(option: Mapping[str, Any], name: str, label: str) -> IPv4Address:
 
 def fetch(host: Target, wanted: WantedNat) -> HostNetwork:
     """The network of the host; each table once. Raises Ambiguous, and Refused if this Windows has no NAT."""
-    nats = query_nats(host)
-    if nats is None:
-        raise Refused(
-            "Windows has no NAT on this host: the class MSFT_NetNat is missing, which comes with Windows Server 2016, "
-            "Windows 10 and the Hyper-V role. Install Hyper-V on it first"
-        )
+    nats = _need_nats(host)
     current = switch.pick(switch.fetch_all(host), wanted.switch, "switch")
     return HostNetwork(
         current,
@@ -248,6 +241,21 @@ def fetch(host: Target, wanted: WantedNat) -> HostNetwork:
         query_addresses(host),
         query_routes(host),
     )
+
+
+def _need_nats(host: Target) -> list[Instance]:
+    nats = query_nats(host)
+    if nats is None:
+        raise Refused(
+            "Windows has no NAT on this host: the class MSFT_NetNat is missing, which comes with Windows Server 2016, "
+            "Windows 10 and the Hyper-V role. Install Hyper-V on it first"
+        )
+    return nats
+
+
+def fetch_nat(host: Target, name: str) -> Instance | None:
+    """The NAT with this name. Raises Refused if this Windows has no NAT at all."""
+    return _named(_need_nats(host), name)
 
 
 def fetch_again(host: Target, network: HostNetwork, wanted: WantedNat) -> HostNetwork:

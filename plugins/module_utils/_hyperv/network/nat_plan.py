@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -132,27 +132,31 @@ def _check_nats(network: HostNetwork, wanted: WantedNat, one_nat: Rule) -> None:
 
 def _check_mappings(network: HostNetwork, wanted: WantedNat) -> None:
     """Raise Refused if another NAT maps the same external port."""
-    for row in network.mappings:
+    foreign = [row for row in network.mappings if row["NatName"].lower() != wanted.name.lower()]
+    _check_foreign(foreign, wanted.mappings or ())
+
+
+def _check_foreign(
+    rows: Iterable[Instance], mappings: Iterable[StaticMapping], option: str = "static_mappings.external_port"
+) -> None:
+    for row in rows:
         nat, other = row["NatName"], mapping_of(row)
-        if nat.lower() == wanted.name.lower():
-            continue
-        for mapping in wanted.mappings or ():
+        for mapping in mappings:
             if mapping.clashes(other):
-                raise Refused(
-                    f"{mapping} clashes with {other} of NAT '{nat}'; choose another external port",
-                    option="static_mappings.external_port",
-                    nat=nat,
-                )
+                text = f"{mapping} clashes with {other} of NAT '{nat}'; choose another external port"
+                raise Refused(text, option=option, nat=nat)
 
 
-def _check_own_port(host: Target, missing: Iterable[StaticMapping]) -> None:
+def _check_own_port(
+    host: Target, missing: Iterable[StaticMapping], option: str = "static_mappings.external_port"
+) -> None:
     """Raise Refused for a new mapping of the port on which this task reaches the host."""
     port = urlsplit(host.client.to).port
     for mapping in missing:
         if mapping.protocol == "tcp" and mapping.external_port == port:
             raise Refused(
                 f"{mapping} maps port {port}, through which Ansible manages this host; choose another external port",
-                option="static_mappings.external_port",
+                option=option,
             )
 
 
@@ -296,6 +300,39 @@ def _plan_address_removal(host: Target, network: HostNetwork, wanted: WantedNat)
             lambda: [remove_address(host, index, address) for address in current],
         )
     ]
+
+
+def plan_mapping(host: Target, nat: Mapping[str, Any], mapping: StaticMapping, present: bool, rule: Rule) -> list[Step]:
+    """The step that adds one static mapping to a NAT in place of another one of its port, or removes that one.
+
+    The other mappings of the NAT are kept. Raises Refused, also with the support rule about the rights of the user.
+    """
+    prefix, name, rows = prefix_of(nat), nat["Name"], query_mappings(host)
+    if present and prefix and IPv4Address(mapping.internal_address) not in prefix:
+        text = (
+            f"{mapping.internal_address} lies outside the prefix {prefix} of NAT '{name}'; give the address of a guest"
+        )
+        raise Refused(text, option="internal_address", nat=name)
+    clashing = {id: other for id, other in mappings_of(name, rows).items() if other.clashes(mapping)}
+    if present:
+        foreign = [row for row in rows if row["NatName"].lower() != name.lower()]
+        _check_foreign(foreign, [mapping], "external_port")
+    if list(clashing.values()) == [mapping] if present else not clashing:
+        return []
+    if present:
+        _check_own_port(host, [mapping], "external_port")
+    wanted = [mapping] if present else []
+    what = (
+        f"{'add' if present else 'remove'} the static mapping {mapping if present else next(iter(clashing.values()))}"
+    )
+    step = Step(
+        f"{what} {'to' if present else 'of'} NAT '{name}'",
+        {"static_mappings": mapping_options(clashing.values())},
+        {"static_mappings": mapping_options(wanted)},
+        lambda: _exchange_mappings(host, name, clashing, wanted),
+    )
+    _check_rights(host, [step], rule)
+    return [step]
 
 
 # ---- writing ----
