@@ -78,7 +78,7 @@ rule:
   type: str
   sample: nat-rights
 source:
-  description: Source of the rule.
+  description: Source of the rule in Microsoft's documentation.
   returned: when the task is refused because of a support rule
   type: str
   sample: https://learn.microsoft.com/virtualization/hyper-v-on-windows/user-guide/setup-nat-network

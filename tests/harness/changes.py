@@ -43,6 +43,8 @@ READING_PROGRAMS = {
     "whoami.exe": ("",),
     "wsl.exe": ("--version", "--status", "-l ", "--list", r"-d \S+ (-u root )?--exec /(usr/)?bin/(id|uname) "),
 }
+# An address is tentative for some seconds, whoever looks; Windows numbers static mappings, also one that is put back.
+_PASSING = {"AddressState", "InstanceID", "StaticMappingID"}
 READING_METHODS = ("Check", "Enum", "Find", "Get", "NewByGuardians", "Test", "Validate")
 
 
@@ -51,8 +53,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
     with machine.clock.lock:
         power = {vm.reference.path(): {"EnabledState": vm.enabled_state} for vm in machine.vms.values()}
         networks = {
-            # An address is tentative for some seconds, whoever looks.
-            row.reference().path(): {name: value for name, value in row.items() if name != "AddressState"}
+            _path_of_network(row): {name: value for name, value in row.items() if name not in _PASSING}
             for cls in machine.schema.classes(STANDARD)
             if not cls.abstract and cls.name.startswith(NETWORKS)
             for row in machine.repository.rows(cls.name, STANDARD, deep=False)
@@ -89,6 +90,15 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
 def _below(registry: Registry, key: str) -> list[str]:
     """A key, if it exists, and those directly below it."""
     return [key, *(rf"{key}\{name}" for name in registry.children(key))] if key in registry else []
+
+
+def _path_of_network(row: Any) -> str:
+    """The object path; that of a static mapping without the number that Windows gives it."""
+    path = row.reference().path()
+    if "StaticMappingID" not in row:
+        return path
+    words = (row["NatName"], row["Protocol"], row["ExternalIPAddress"], row["ExternalPort"])
+    return f"{path.partition('.InstanceID')[0]}.{';'.join(map(str, words))}"
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, Any]]]:

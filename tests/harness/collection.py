@@ -34,13 +34,13 @@ def is_for_guests(module: str) -> bool:
     return "nested.hyperv._guest" in fragments
 
 
-# The guest of the examples of a module, if it needs more than a new Windows.
-_GUESTS = {"isolated_container": "guest03", "wsl_distribution": "guest02"}
+# The host or guest of the examples of a module, if it needs more than a new Windows.
+_OTHERS = {"isolated_container": "guest03", "nat_mapping": "hv02", "wsl_distribution": "guest02"}
 
 
 def host_of(module: str) -> str:
     """The host or guest of model.yml on which the examples of a module run."""
-    return _GUESTS.get(module, "guest01") if is_for_guests(module) else "hv01"
+    return _OTHERS.get(module, "guest01" if is_for_guests(module) else "hv01")
 
 
 @cache

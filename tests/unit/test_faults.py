@@ -48,7 +48,9 @@ def test_every_module_and_playbook_has_flows() -> None:
     modules = {flow.runs for flow in FLOWS if not flow.is_playbook}
     assert modules >= {module for module in collection.modules() if not collection.is_for_guests(module)}
     playbooks = {flow.runs for flow in FLOWS if flow.is_playbook}
-    assert playbooks == {path.stem for path in (collection.FOLDER.parents[1] / "playbooks").glob("*.yml")}
+    paths = (collection.FOLDER.parents[1] / "playbooks").glob("*.yml")
+    # Those of roles run on guests, with the modules of other flows.
+    assert playbooks == {path.stem for path in paths if "  roles:" not in path.read_text("utf-8")}
 
 
 def test_rows_are_counted_by_flow_and_fault() -> None:

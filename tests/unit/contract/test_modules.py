@@ -204,7 +204,7 @@ def set_all(lab: Lab, state: str) -> None:
 
 @pytest.fixture
 def lab(lab: Lab, module: str) -> Lab:
-    """The host or the guest that a module is for; a NAT exists on the other host."""
+    """The host or the guest that a module is for."""
     return lab.on(collection.host_of(module))
 
 
