@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -57,6 +58,20 @@ WANTED = {
 Deploy = Callable[..., Run]
 
 
+def model_of(os: Any) -> dict[str, Any]:
+    """The MODEL with another Windows in its guest."""
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["vms"][0]["guest"]["machine"]["os"] = os
+    return model
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> Iterator[simulator.Simulation]:
+    """The MODEL, or that of a test, in which time passes by itself."""
+    with simulator.start(getattr(request, "param", MODEL), strict=True) as sim:
+        yield sim
+
+
 @pytest.fixture
 def deploy(sim: simulator.Simulation, playbook: Playbooks) -> Deploy:
     def run(*options: str, **given: Any) -> Run:
@@ -109,3 +124,14 @@ def test_a_guest_behind_nat_is_published_for_the_time_of_the_role(sim: simulator
     assert any("MSFT_NetNatStaticMapping" in write for write in real.writes)
     assert Lab(sim).facts("network")["nats"][0]["static_mappings"] == []
     close_clients()
+
+
+@pytest.mark.parametrize("sim", [model_of("server2019")], indirect=True, ids=["server2019"])
+def test_a_guest_without_wsl_2_is_refused_before_its_vm_is_interrupted(
+    sim: simulator.Simulation, deploy: Deploy
+) -> None:
+    refused = deploy()
+    assert refused.code == 2
+    assert "wsl-guest-build" in refused.text
+    assert not refused.writes
+    assert sim.machines["guest01"].boots == 1
