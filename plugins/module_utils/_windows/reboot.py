@@ -145,12 +145,16 @@ class _Waiting:
         return f"it answered last {since}, and now: {self.failure}"
 
 
+def _now() -> float:
+    return time.monotonic()
+
+
 @dataclass
 class _Settling:
     """Looks whether a Windows that has started is done with its features."""
 
     target: Target
-    looked: float = field(default_factory=lambda: time.monotonic())
+    looked: float = field(default_factory=_now)
 
     def is_over(self) -> bool:
         now = time.monotonic()

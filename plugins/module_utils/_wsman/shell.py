@@ -83,8 +83,8 @@ class Shell:
         self.environment = dict(environment or {})
         self._client = client
         self._id = ""
-        self._sleep = sleep or (lambda seconds: time.sleep(seconds))
-        self._clock = clock or (lambda: time.monotonic())
+        self._sleep = sleep or _pause
+        self._clock = clock or _now
 
     def run(
         self,
@@ -260,6 +260,14 @@ def _started() -> Iterator[None]:
     except WSManError as error:
         error.sent = True
         raise
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 def _options(**options: str) -> str:

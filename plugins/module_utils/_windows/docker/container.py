@@ -140,7 +140,6 @@ def plan(target: Target, docker: str, found: Found, wanted: Wanted, enforce: Enf
 
 def _differing(found: Found, wanted: Wanted) -> list[str]:
     """The options in which the container differs from the task, its image among them."""
-    assert found.container is not None
     options = settings.differing(found.container, found.own_image, wanted.settings)
     return [*(["image"] if _is_other_image(found, wanted.image) else []), *options]
 

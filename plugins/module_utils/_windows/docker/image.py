@@ -101,7 +101,6 @@ def _pull(target: Target, docker: str, name: str, origin: Origin, what: str) -> 
 
 
 def _load(target: Target, docker: str, name: str, origin: Origin, what: str) -> dict[str, Any]:
-    assert origin.source is not None
     with source.local(target, origin.source, origin.download_timeout) as path:
         result = program.run(target, docker, "load", "--input", path, stdin=b"", timeout=origin.pull_timeout)
     if result.code:

@@ -330,7 +330,6 @@ def _plan_import(target: Target, wanted: Wanted) -> Step:
 
 def _new(target: Target, wanted: Wanted) -> Distribution:
     """The distribution as it will be registered."""
-    assert wanted.source is not None
     if wanted.in_place:
         folder, disk = ntpath.split(wanted.source.location)
     else:
@@ -362,8 +361,6 @@ def _check_location(target: Target, new: Distribution, wanted: Wanted) -> None:
 
 
 def _import(target: Target, new: Distribution, wanted: Wanted, what: str) -> None:
-    assert wanted.source is not None
-
     def look() -> Output | None:
         now = fetch(target, wanted.name)
         return {} if now and now.state == INSTALLED else None
@@ -432,7 +429,6 @@ def _plan_user(target: Target, found: Distribution | None, wanted: Wanted) -> li
     current = fetch_user(target, wanted.name, wanted.start_timeout) if found else "root"
     if current == wanted.user:
         return []
-    assert wanted.user is not None
     what = f"set the default user of distribution '{wanted.name}' to '{wanted.user}'"
 
     def look() -> Output | None:

@@ -147,7 +147,6 @@ def _changing(target: Target, write: Callable[[], object], after: Mapping[str, A
 
 
 def _install(target: Target, wanted: Wanted, what: str, restarts: list[str], hint: Callable[[], str]) -> None:
-    assert wanted.source is not None
     before = fetch(target)
 
     def is_done() -> bool:

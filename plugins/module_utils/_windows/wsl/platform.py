@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..._task.errors import Refused, Rule
 from ..._task.session import Target
@@ -28,7 +28,7 @@ class Lack(Protocol):
         """The rule, and what violates it."""
 
 
-Lacks = Callable[[int, int | None], Iterable[Lack]]  # from build and revision
+Lacks: TypeAlias = "Callable[[int, int | None], Iterable[Lack]]"  # from build and revision
 
 
 class Windows(NamedTuple):

@@ -478,7 +478,7 @@ def _matches(container: Container, conditions: dict[str, list[str]]) -> bool:
 
     tests = {
         "name": lambda text: bool(re.search(text, f"/{container.name}") or re.search(text, container.name)),
-        "id": lambda text: container.id.startswith(text),
+        "id": container.id.startswith,
         "status": lambda text: container.status == text,
         "isolation": lambda text: container.isolation == text,
         "ancestor": lambda text: text in (container.image.id, container.image_name, *container.image.tags),
