@@ -209,9 +209,11 @@ def run(host: Target, task: Task) -> dict[str, Any]:
     ignore = evaluate.parse_ignore(params["ignore"], request.purpose)
     guest, about_vm = _guest(params["guest_facts"]), bool(params["vm"] or params["vm_id"])
     reads = evaluate.needed(request, about_vm, guest is not None)
+    about_host = _fetch_host(host, reads["host"])
+    has_vms = about_host.get("hyperv", {}) is not None  # a host without Hyper-V is a finding
     facts = {
-        "host": _fetch_host(host, reads["host"]),
-        "vm": _fetch_vm(host, params, reads["vm"]) if about_vm else None,
+        "host": about_host,
+        "vm": _fetch_vm(host, params, reads["vm"]) if about_vm and has_vms else None,
         "guest": guest,
     }
     findings, unknown = evaluate.judge(facts, request, ignore)

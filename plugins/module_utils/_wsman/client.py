@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -20,6 +21,7 @@ from .faults import (
     ConnectionFailed,
     ContextExpired,
     EncodingLimit,
+    Fault,
     FilterRefused,
     HostBusy,
     HostError,
@@ -47,6 +49,8 @@ EMPTY_PAGES = 100
 ENUMERATION_TIMEOUT = 600.0  # seconds
 # Rows that are read together if they don't fit a page all at once.
 PORTION = 20
+ANY_CLASS = "*"  # in the URI of a query, which names the class itself
+_NAME_OF_CLASS = re.compile(r"(?:FROM |OF \{)(\w+)")
 ANY_NAMESPACE = class_uri("root/cimv2", "__NAMESPACE")
 
 
@@ -159,11 +163,15 @@ class Client:
 
     def _wql(self, namespace: str, text: str, cls: Types, limit: int | None, size: int) -> list[Instance]:
         try:
-            items = self._repeat(lambda: self._collect(class_uri(namespace, "*"), text, None, limit, size))
+            items = self._repeat(lambda: self._collect(class_uri(namespace, ANY_CLASS), text, None, limit, size))
         except NotFound as fault:
             raise self._unknown(namespace, fault) from fault
-        except FilterRefused as fault:
+        except Fault as fault:
             fault.details["query"] = text
+            name = _NAME_OF_CLASS.search(text)
+            if name:  # the resource of a query names none
+                fault.message = fault.message.replace(f" {ANY_CLASS}:", f" {name[1]}:", 1)
+                fault.details["class"] = name[1]
             raise
         return [envelope.parse_item(item, cls) for item in items[:limit]]
 

@@ -77,6 +77,15 @@ def test_what_is_not_supported_fails(
     assert refused["findings"] == reported["findings"]
 
 
+@pytest.mark.parametrize("vm", [None, "lab01"])
+def test_a_host_without_hyperv_is_a_finding_also_for_a_vm(vm: str | None) -> None:
+    chosen = {"vm": vm} if vm else {}
+    with open_lab({"hosts": [{"name": "hv01", "hyperv": False}]}) as lab:
+        refused = lab.refuses("preflight", "hyperv-not-running", **chosen)
+        assert ids(refused, "fail") == ["hyperv-not-running"]
+        assert lab.leaves_alone("preflight", report_only=True, **chosen)["supported"] is False
+
+
 def test_warnings_fail_with_strict() -> None:
     dynamic = {"startup": "8GB", "dynamic": True, "minimum": "1GB", "maximum": "16GB"}
     with open_lab(model(memory=dynamic)) as lab:

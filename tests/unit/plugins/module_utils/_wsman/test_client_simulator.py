@@ -299,6 +299,8 @@ def test_a_user_without_rights(simulated):
     with pytest.raises(faults.AccessDenied, match="not allowed") as caught:
         client.query(COMPUTER)
     assert caught.value.details["code"] == 5
+    assert caught.value.message.startswith(f"Enumerate {COMPUTER.name}: "), "the class is named, not the resource *"
+    assert caught.value.details["class"] == COMPUTER.name
 
 
 def test_the_host_gives_up_on_a_request(simulated):
