@@ -84,7 +84,7 @@ def test_what_earlier_tasks_would_make_is_there_for_later_ones(sim: simulator.Si
         {"nested.hyperv.vm_disk": {"vm": "nod01", "path": SPARE, "size": "1GB"}},
         {"nested.hyperv.vm_dvd_drive": {"vm": "nod01"}},
         {"nested.hyperv.vm_checkpoint": {"vm": "nod01", "name": "clean"}},
-        {"nested.hyperv.vm_disk": {"path": r"C:\VMs\nod01\spare.vhdx", "size": "1GB"}},
+        {"nested.hyperv.vm_disk": {"path": r"Q:\VMs\node01\spare.vhdx", "size": "1GB"}},
         {"nested.hyperv.vm_disk": {"path": r"C:\VMs\node01\other.vhdx", "vm": "lab01"}},
         {"nested.hyperv.vm": {"name": "lab01", "network_adapters": [{"name": "LAN", "switch": "Lap"}]}},
     ],

@@ -277,8 +277,8 @@ def test_a_wrong_archive_is_found_before_the_engine_is_stopped(path: str, conten
 
 def test_a_file_that_is_not_valid_is_left_as_it_is() -> None:
     with lab_of(guest(docker=ENGINE)) as lab:
-        lab.machine.files.write(CONFIG, b'{"debug": true,}')
-        lab.refuses("container_engine", CONFIG, "line 1, column 16", group="Users")
+        lab.machine.files.write(CONFIG, b'{"debug" true}')
+        lab.refuses("container_engine", CONFIG, "line 1, column 10", group="Users")
 
 
 def test_keys_that_the_engine_does_not_know_are_found_before_it_is_stopped() -> None:

@@ -47,7 +47,7 @@ def test_what_is_written_can_be_read() -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b'{"a": 1,}', "line 1, column 9"), (b"[1]", "object"), (b"\xff\xfe{\x00}\x00", "not UTF-8")],
+    [(b'{"a" 1}', "line 1, column 6"), (b"[1]", "object"), (b"\xff\xfe{\x00}\x00", "not UTF-8")],
 )
 def test_a_file_that_is_not_valid_is_refused_with_its_place(data: bytes, words: str) -> None:
     with pytest.raises(Refused, match=words) as refused:
