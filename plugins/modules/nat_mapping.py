@@ -34,6 +34,7 @@ options:
       - IP address of the guest, within the prefix of the NAT. Required with O(state=present). Corresponds to
         C(Add-NetNatStaticMapping -InternalIPAddress).
     type: str
+    required: false
 extends_documentation_fragment:
   - nested.hyperv._module
   - nested.hyperv._nat.mapping

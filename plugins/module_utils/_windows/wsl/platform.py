@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 from ..._task.errors import Refused, Rule
 from ..._task.session import Target
@@ -28,7 +28,7 @@ class Lack(Protocol):
         """The rule, and what violates it."""
 
 
-Lacks: TypeAlias = "Callable[[int, int | None], Iterable[Lack]]"  # from build and revision
+Lacks = Callable[..., Iterable[Lack]]  # from build and revision
 
 
 class Windows(NamedTuple):
