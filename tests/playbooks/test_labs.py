@@ -82,6 +82,11 @@ def names(sim: simulator.Simulation) -> set[str]:
     return {vm.name for vm in sim.machines["hv01"].vms.values()}
 
 
+def without_folders(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without folders, which Hyper-V leaves behind when it deletes a VM."""
+    return {path: values for path, values in state.items() if not path.startswith("folder:")}
+
+
 def parent_of(sim: simulator.Simulation, path: str) -> str | None:
     file = sim.machines["hv01"].files.get(path)
     return file.disk.parent if file and file.disk else None
@@ -112,7 +117,7 @@ def test_a_training_lab_is_predicted_made_kept_and_removed(sim: simulator.Simula
     removed = play("create_training_lab", {"create_training_lab_count": 3, "create_training_lab_state": "absent"})
     assert removed.code == 0, removed.text
     assert names(sim) == {"golden", "dc01", "srv01", "srv02", "bare"}
-    assert changes.state(sim.machines["hv01"]) == before, (
+    assert without_folders(changes.state(sim.machines["hv01"])) == without_folders(before), (
         "what was made is gone, and nothing else, the parent least of all"
     )
 
@@ -277,7 +282,7 @@ def test_a_nested_lab_is_predicted_made_kept_and_undone(sim: simulator.Simulatio
     real = play("create_nested_lab", undo)
     assert real.code == 0, real.text
     assert check.recap() == real.recap()
-    assert changes.state(sim.machines["hv01"]) == before
+    assert without_folders(changes.state(sim.machines["hv01"])) == without_folders(before)
     assert play("create_nested_lab", undo).recap()["changed"] == 0
 
 
