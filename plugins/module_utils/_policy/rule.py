@@ -13,7 +13,7 @@ ANY = "any"  # whatever runs in the VMs: the rules that all scenarios but Azure 
 PURPOSES = ("evaluation", "production")
 FAIL, WARN, INFO = SEVERITIES = ("fail", "warn", "info")
 
-# What a rule is about. The rules of NESTED_VM concern VMs that run, or are to run, a hypervisor.
+# The subject of a rule. Those of NESTED_VM concern VMs with a hypervisor, now or after the task.
 HOST, VM, NESTED_VM, GUEST = "host", "vm", "nested_vm", "guest"
 
 ALL = frozenset(SCENARIOS)
@@ -23,7 +23,7 @@ Facts = Mapping[str, Any]  # {"host": …, "vm": …, "guest": …}, each as hos
 
 
 class Request(NamedTuple):
-    """What the facts are judged for. ``nests``: whether VMs of the host run a hypervisor, or are to run one."""
+    """Scenario and purpose of an evaluation. ``nests``: whether VMs of the host run a hypervisor, now or later."""
 
     scenario: str = ANY
     purpose: str = "evaluation"
