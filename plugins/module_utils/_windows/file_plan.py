@@ -85,7 +85,8 @@ def plan(target: Target, wanted: Wanted) -> list[Step]:
             return _plan_folder(target, wanted.path)
     current = file.fetch(target, wanted.path)
     if current is None and file.is_folder(target, wanted.path):
-        raise Refused(f"'{wanted.path}' is a folder", option="path", path=wanted.path)
+        text = f"'{wanted.path}' is a folder; correct the path, or set 'state: directory' for a folder"
+        raise Refused(text, option="path", path=wanted.path)
     if wanted.content is None:
         _check_existing(target, wanted, current)
         return []
