@@ -125,7 +125,8 @@ demo: $(VENV)/run.stamp $(LINK)
 	@$(call pip-install,--no-deps --no-compile --target $@ ansible)
 
 bench: $(VENV)/run.stamp $(LINK) .build/bench
-	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" python -m tests.benchmarks
+	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" PYTHONPATH='$(CURDIR)/.build' \
+	    python -m tests.benchmarks
 
 faults: $(VENV)/test.stamp $(LINK)
 	python -m tests.faults
