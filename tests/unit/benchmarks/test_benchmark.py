@@ -13,12 +13,12 @@ import pytest
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.benchmarks import __main__ as benchmark
 from ansible_collections.nested.hyperv.tests.benchmarks import powershell
-from ansible_collections.nested.hyperv.tests.benchmarks.__main__ import OURS, POWERSHELL, Bench, Row
+from ansible_collections.nested.hyperv.tests.benchmarks.__main__ import NOOP, OURS, POWERSHELL, Bench, Row
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 
 
 def measured(case, subject, connection=benchmark.NTLM_HTTP, rtt=0.0, vms=10, **more):
-    values = dict.fromkeys(benchmark.MEASURED, 1.0) | {"bytes_up": 1024.0, "bytes_down": 1024.0, "cpu_ratio": 1.5}
+    values = dict.fromkeys(benchmark.MEASURED, 1.0) | {"bytes_up": 1024.0, "bytes_down": 1024.0, "cpu_s": 1.5}
     return Row(case, subject, connection.name, vms, rtt, **(values | more))
 
 
@@ -32,6 +32,7 @@ def everything(**ours):
         for rtt in (0, 20, 50)
     ]
     rows += [measured(benchmark.NO_CHANGE, OURS, connection, **ours) for connection in benchmark.HTTPS]
+    rows += [measured(benchmark.NO_CHANGE, NOOP, cpu_s=cpu) for cpu in (0.2, 1.0, 7.0)]
     playbooks = [measured("training_lab", OURS, vms=50, **ours), measured("survey_hosts", OURS, vms=4000, **ours)]
     return [*rows, measured("inventory", OURS, vms=1000, **ours), *playbooks]
 
@@ -40,8 +41,8 @@ def everything(**ours):
     ("ours", "missed"),
     [
         ({}, []),
-        ({"cpu_ratio": 1.9}, ["NTLM over http"]),
-        ({"cpu_ratio": 2.1}, ["NTLM over http", "the worst over https"]),
+        ({"cpu_s": 1.9}, ["NTLM over http"]),
+        ({"cpu_s": 2.1}, ["NTLM over http", "the worst over https"]),
         ({"requests": 3.0}, ["requests of a task"]),
         ({"wall_s": 4.5}, ["of the PowerShell task's time"]),
         ({"wall_s": -4.5}, ["of the PowerShell task's time", "seconds for 1000 VMs"]),
@@ -55,7 +56,7 @@ def test_verdicts(ours, missed):
 
 
 def test_the_table_of_the_readme():
-    lines = list(benchmark.readme(everything(wall_s=0.25, round_trips=4.0, cpu_ratio=1.849)))
+    lines = list(benchmark.readme(everything(wall_s=0.25, round_trips=4.0, cpu_s=1.849)))
     assert lines[2] == "| `vm_nesting`, no change | 1 | 4 | 1.0 | 1.0 | 250 ms | 250 ms | 1.8 × |"
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
 
