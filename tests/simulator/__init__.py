@@ -22,6 +22,7 @@ from .wire.config import Settings
 from .wire.faultrules import FaultRules, Rule
 from .wire.log import RequestLog
 from .wire.server import Endpoint
+from .wire.ssh import SshListener
 from .wire.wsman import WinRm
 
 __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
@@ -41,7 +42,10 @@ class Address:
 
 
 class Simulation:
-    """Running endpoints of all machines of a model. `machines`, `endpoints`: by name; `faults`: add(Rule(...))."""
+    """Running endpoints of all machines of a model. `machines`, `endpoints`: by name; `faults`: add(Rule(...)).
+
+    `ssh` are the listeners of guests with sshd, by id of their VM; each greets while its guest runs.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Simulation:
         self.faults = FaultRules(Rule.of(rule) for rule in document.get("faults") or ())
         self.log = RequestLog(log)
         self.endpoints: dict[str, Address] = {}
+        self.ssh: dict[str, SshListener] = {}
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="hyperv-simulator-"))
         self._listeners: dict[str, tuple[Endpoint, Endpoint]] = {}
@@ -97,7 +102,15 @@ class Simulation:
         self._follow(name, machine)
 
     def _follow(self, name: str, machine: Machine) -> None:
-        """A machine listens only while it runs."""
+        """A machine listens only while it runs, and so does sshd in its guests."""
+        for vm in tuple(machine.vms.values()):
+            if not vm.guest.ssh:
+                continue
+            listener = self.ssh.setdefault(vm.id, SshListener())
+            if vm.guest.reachable and machine.running:
+                listener.start()
+            else:
+                listener.stop()
         for endpoint in self._listeners.get(name, ()):
             if machine.running:
                 endpoint.start()
@@ -118,6 +131,8 @@ class Simulation:
         for pair in self._listeners.values():
             for endpoint in pair:
                 endpoint.close()
+        for listener in self.ssh.values():
+            listener.stop()
         self.log.close()
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -41,15 +41,15 @@ class Embedded:
 FAILED, INVALID_PARAMETER, WRONG_TYPE = 32768, 32773, 32776
 
 
-def parse_embedded(text: str) -> Embedded:
-    """Parse `<INSTANCE CLASSNAME=…>`.
+def parse_embedded(text: str, *, sent: bool = True) -> Embedded:
+    """Parse `<INSTANCE CLASSNAME=…>` as a client has `sent` it, or as the host itself writes it.
 
     Inside the text a real host refuses the entity `&amp;` (32768) and `&lt;` (32773) and accepts `&#38;` and `&#60;`
     (captured from a Windows 11 host with CDATA; see ASSUMPTIONS HV-04).
     """
-    if "&amp;" in text:
+    if sent and "&amp;" in text:
         raise EmbeddedError(FAILED, "the entity &amp; in an embedded instance")
-    if "&lt;" in text:
+    if sent and "&lt;" in text:
         raise EmbeddedError(INVALID_PARAMETER, "the entity &lt; in an embedded instance")
     try:
         root = ElementTree.fromstring(text.strip().encode())

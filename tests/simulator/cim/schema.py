@@ -22,7 +22,7 @@ WMI = "root/wmi"
 CLUSTER = "root/MSCluster"
 
 # Classes and properties that schema.json lacks.
-_ADDITIONS = ("classes.yml", "devices.yml")
+_ADDITIONS = ("classes.yml", "clusters.yml", "devices.yml", "guest_services.yml")
 
 # Methods that are called on the class, without selectors: registry and CDXML providers ("Static" in their MOF).
 STATIC_CLASSES = {

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..cim.embedded import embedded_text
 from ..machine.jobs import IN_PROGRESS, MACHINE_LOCKED, NOT_READY
+from .guest_files import GuestFiles
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
     from .vm import Vm
 
+# Where Windows keeps the pairs of Data Exchange (Microsoft Learn): those of the host, and those for it.
+FROM_HOST = r"HKLM\SOFTWARE\Microsoft\Virtual Machine\External"
+FOR_HOST = r"HKLM\SOFTWARE\Microsoft\Virtual Machine\Guest"
+OF_HOST, OF_GUEST, INTRINSIC, HOST_ONLY = 0, 1, 2, 4  # Msvm_KvpExchangeDataItem.Source
 HEARTBEAT_OK, HEARTBEAT_NO_CONTACT, HEARTBEAT_PAUSED = 2, 12, 15
 
 # Class of an integration component → the device half of its InstanceID (the same on every host).
@@ -31,10 +36,17 @@ class Guest:
         self.vm = vm
         self.spec = spec
         self.machine: Machine | None = None
+        self.files = GuestFiles(self)
+        self.ssh = bool(spec["ssh"])  # sshd answers while it runs
+        self.from_host: dict[str, str] = {}  # the pairs that have come from the host
         self.booted = False
         self.stopping = False
         self._exposed_at_boot = False
         self._run = object()  # changes with each boot, so that an old shutdown can't stop a new run
+
+    @property
+    def is_linux(self) -> bool:
+        return self.machine is None and "windows" not in self.spec["os"]["caption"].lower()
 
     # --- what the host can see of it
 
@@ -95,6 +107,29 @@ class Guest:
             for name, data in items.items()
         ]
 
+    def own_items(self) -> list[str]:
+        """GuestExchangeItems: the pairs that a program of the guest, or its administrator, has set for the host."""
+        if self.os_name() is None:
+            return []
+        registry = self.machine.software.registry if self.machine else None
+        written = {value.name: value.data for value in registry.values(FOR_HOST)} if registry else {}
+        new = self.vm.machine.repository.new
+        return [
+            embedded_text(new("Msvm_KvpExchangeDataItem", {"Name": name, "Data": data, "Source": OF_GUEST}))
+            for name, data in {**self.spec["guest_items"], **written}.items()
+        ]
+
+    def take_items(self) -> None:
+        """Take over the pairs of the host, which come with each change and with the boot."""
+        if self.os_name() is None:
+            return
+        self.from_host = dict(self.vm.pairs(OF_HOST))
+        if self.machine:
+            registry = self.machine.software.registry
+            registry.delete(FROM_HOST)
+            for name, data in self.from_host.items():
+                registry.write(FROM_HOST, name, data)
+
     def memory_assigned(self) -> int:
         """MB the host gives it now. Dynamic memory follows demand, but not while a hypervisor runs inside.
 
@@ -132,6 +167,8 @@ class Guest:
         self.booted, self.stopping, self._run = False, False, object()
         if self.machine and was_reachable:
             self.machine.changed()
+        elif self.ssh and was_reachable:
+            self.vm.machine.changed()
 
     def shutdown(self, *, force: bool, reboot: bool = False) -> int:
         """Ask through the shutdown component (Msvm_ShutdownComponent docs): 0 means the guest has begun."""
@@ -150,8 +187,8 @@ class Guest:
         """Shut down, or restart, as the guest itself decides."""
         self.stopping = True
         run = self._run
-        if self.machine:
-            self.machine.changed()
+        if self.machine or self.ssh:
+            (self.machine or self.vm.machine).changed()
 
         def done() -> None:
             if self._run is run and self.vm.powered:
@@ -164,3 +201,6 @@ class Guest:
         self._exposed_at_boot = bool(self.vm.processor["ExposeVirtualizationExtensions"])
         if self.machine:
             self.machine.started()
+        self.take_items()
+        if self.ssh:
+            self.vm.machine.changed()

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..cim.embedded import parse_embedded
 from ..cim.schema import HYPERV
 from ..cim.values import NEVER, Instance, Reference
 from ..machine.jobs import FAILED, INVALID_PARAMETER, INVALID_STATE, NO_MEMORY, TIMEOUT, Job, Plan, Refused
 from . import checkpoints
 from .checkpoints import Checkpoint
+from .console import Keyboard, Screen
 from .guest import COMPONENTS, Guest
 from .settings import adapter, security, storage
 from .states import OFF, OLD_VALUES, PAUSED, RUNNING, SAVED, TRANSITIONS
@@ -32,6 +34,7 @@ class Vm:
         self.machine = machine
         self.id = vm_id.upper()
         self.guest = Guest(self, guest)
+        self.keyboard, self.screen = Keyboard(self), Screen(self)
         self.state = OFF
         self.transition: int | None = None
         self.job: Job | None = None
@@ -109,6 +112,13 @@ class Vm:
             f"Msvm_{name}ComponentSettingData", InstanceID=f"Microsoft:{self.id}\\{COMPONENTS[name]}"
         )
         return row is not None and row["EnabledState"] == 2
+
+    def pairs(self, source: int) -> dict[str, str]:
+        """Key-value pairs of the host: those for the guest (source 0), or those that only the host sees (4)."""
+        (row,) = self.rows("Msvm_KvpExchangeComponentSettingData")
+        texts = row.values.get("HostOnlyItems" if source else "HostExchangeItems") or ()
+        items = (parse_embedded(text, sent=False) for text in texts)
+        return {item.text("Name") or "": item.text("Data") or "" for item in items}
 
     def refusal(self, key: str, code: int, *, in_job: bool = False, hresult: int = 0, **words: Any) -> Refused:
         """A refusal with a text of the host: "'web01' failed to … (Virtual machine ID …)"."""
@@ -206,6 +216,7 @@ class Vm:
             self.on_before, self.on_since = self.uptime, None
         if self.powered and state in (OFF, SAVED):
             self.guest.power_off()
+            self.keyboard.without_power()
             self.machine.files.release(self.id)
             self.pid = None
         if state in (RUNNING, PAUSED) and self.pid is None:

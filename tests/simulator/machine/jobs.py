@@ -86,6 +86,8 @@ KINDS = {
     "add_switch_ports": Kind(133, "job_modify_switch"),
     "modify_switch_ports": Kind(134, "job_modify_switch"),
     "remove_switch_ports": Kind(135, "job_modify_switch"),
+    "kvp": Kind(2, "job_modify_system"),
+    "copy_to_guest": Kind(0, "job_copy_to_guest", "job", "Msvm_CopyFileToGuestJob"),
     # JobType: Msvm_StorageJob docs. Creating and resizing always answer with a job (captured from a Windows 11 host).
     "create_disk": Kind(1, "job_create_disk", "job", STORAGE_JOB),
     "create_floppy": Kind(2, "job_create_disk", "job", STORAGE_JOB),
@@ -117,7 +119,7 @@ class Plan:
     `begin` runs when a job starts and `cancelled` when it is terminated. `own_time` gets the job instead of a timer and
     ends it itself (job.finish(), job.fail()). `outputs` are known at once, also when a job was started. `affected` and,
     once the job is done, `created` go to Msvm_AffectedJobElement. While an `exclusive` job runs, other changes of
-    its VM get 32775.
+    its VM get 32775. `shows` are properties of the job itself.
     """
 
     work: Callable[[], None] = lambda: None
@@ -129,6 +131,7 @@ class Plan:
     cancelled: Callable[[], None] = lambda: None
     own_time: Callable[[Job], None] | None = None
     exclusive: bool = False
+    shows: dict[str, Any] = field(default_factory=dict)
 
 
 def how(kind: Kind, plan: Plan | Refused, mode: str) -> str:
@@ -300,10 +303,13 @@ class Jobs:
         storage = {}
         if job.kind.job_class == STORAGE_JOB:
             storage = {"JobCompletionStatusCode": job.hresult, "Cancellable": True}
+        typed = "JobType" in self.machine.repository.cls(job.kind.job_class).properties
+        job_type = {"JobType": job.kind.job_type} if typed else {}
         return self.machine.repository.new(
             job.kind.job_class,
             {
                 **JOB_VALUES,
+                **job_type,
                 "InstanceID": job.id,
                 "Caption": caption,
                 "ElementName": caption,
@@ -313,7 +319,6 @@ class Jobs:
                 "JobStatus": text(words[0]),
                 "StatusDescriptions": [text(word) for word in words],
                 "OperationalStatus": status,
-                "JobType": job.kind.job_type,
                 "PercentComplete": int(job.share * 100),
                 "ErrorCode": job.error,
                 "ErrorDescription": job.error_text,
@@ -330,6 +335,7 @@ class Jobs:
                 "TimeBeforeRemoval": TIME_BEFORE_REMOVAL,
                 "Cancellable": not done,
                 **storage,
+                **job.plan.shows,
             },
         )
 

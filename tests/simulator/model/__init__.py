@@ -42,6 +42,8 @@ HOST = {
     "boot": {},
     "cluster": "",
     "live_migration": False,
+    "display": True,
+    "pairs_while_off": True,
     "users": [{"name": "administrator", "password": "Passw0rd!"}],
     "jobs": {},
     "without_rights": "empty",
@@ -105,6 +107,9 @@ GUEST = {
     "integration_services": True,
     "kvp": True,
     "kvp_items": {},
+    "guest_items": {},
+    "file_copy": True,
+    "ssh": False,
     "boot_seconds": 0,
     "shutdown": "graceful",
     "shutdown_seconds": 0,
@@ -189,6 +194,8 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
         "jobs": jobs,
         "without_rights": spec["without_rights"],
         "shutdown_timeout": spec["shutdown_timeout"],
+        "display": spec["display"],
+        "pairs_while_off": spec["pairs_while_off"],
     }
     users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
     for key, known in (("kind", read_yaml("host_kinds.yml")), ("vbs", ("off", "enabled", "running"))):

@@ -31,6 +31,10 @@ class Settings:
     credssp: bool = False
     # No setting of Windows: whether WINRS_SKIP_CMD_SHELL is obeyed, or ignored as MS-WSMV note 117 says (PROTO-21).
     skip_cmd_shell: bool = False
+    # No settings of Windows, since no source says it of WinRM (PROTO-09): how an [OctetString] comes ("base64" in one
+    # element, "prefixed" with its length of four octets, or as "elements"), and other uint8[] in both directions.
+    octet_strings: str = "base64"
+    byte_arrays: str = "elements"
     # No setting of Windows: a class that real hosts have and the simulator lacks is a failure of its own (501).
     strict: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,13 +10,18 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ..cim.values import INTEGERS, CimClass, CimMethod, CimProperty, Instance, Reference, from_text, normal_namespace
+from . import octets
+from .config import Settings
 from .envelope import ADDRESSING, CIM, WMI, WSMAN, XSI, local_name, read_selectors
 from .faults import fault
 
 FindClass = Callable[[str, str], CimClass]
+DEFAULTS = Settings()
 
 
-def parameters(body: Element | None, method: CimMethod, cls: CimClass, find: FindClass) -> dict[str, Any]:
+def parameters(
+    body: Element | None, method: CimMethod, cls: CimClass, find: FindClass, settings: Settings = DEFAULTS
+) -> dict[str, Any]:
     """Values of `Method_INPUT` by parameter name, typed by the signature; SchemaValidationError for anything else.
 
     WinRM ignores the namespace of the wrapper (virt-who sends a different one).
@@ -26,7 +32,8 @@ def parameters(body: Element | None, method: CimMethod, cls: CimClass, find: Fin
         return {}
     if local_name(body.tag).lower() != f"{method.name}_input".lower():
         raise fault("SchemaValidationError")
-    return _values(body, method.input, cls, find)
+    values = _values(body, lambda name: octets.as_read(method.input(name), settings), cls, find)
+    return {name: list(value) if isinstance(value, bytes) else value for name, value in values.items()}
 
 
 def properties(body: Element | None, cls: CimClass, find: FindClass) -> dict[str, Any]:
@@ -82,6 +89,8 @@ def scalar(type_name: str, text: str) -> Any:
         if word not in ("true", "false", "1", "0"):
             raise ValueError(text)
         return word in ("true", "1")
+    if type_name == "octets":
+        return base64.b64decode(text, validate=True)
     if type_name in INTEGERS and not re.fullmatch(r"\s*[+-]?\d+\s*", text):
         raise ValueError(text)
     return from_text(type_name, text)

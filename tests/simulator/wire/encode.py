@@ -9,9 +9,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..cim.values import CimClass, CimMethod, CimProperty, Instance, Reference
+from . import octets
+from .config import Settings
 from .envelope import ADDRESSING, ANONYMOUS, CIM, WMI, WSMAN, XSI, escape, escape_attribute
 
 Write = Callable[[Any], str]
+DEFAULTS = Settings()
 
 
 class _Row(NamedTuple):
@@ -175,12 +178,14 @@ def _embedded_rows(cls: CimClass) -> tuple[_Row, ...]:
     return tuple(_row(prop, "q:") for prop in cls.properties.values())
 
 
-def output(cls: CimClass, method: CimMethod, code: int | None, values: Mapping[str, Any]) -> str:
+def output(
+    cls: CimClass, method: CimMethod, code: int | None, values: Mapping[str, Any], settings: Settings = DEFAULTS
+) -> str:
     """`Method_OUTPUT`: outputs in the order of the MOF signature, ReturnValue last, no xsi:type (captured)."""
     parts = []
-    for prop in method.outputs:
+    for declared in method.outputs:
+        prop, value = octets.as_written(declared, values.get(declared.name), settings)
         row = _row(prop, "p:")
-        value = values.get(prop.name)
         if value is None:
             parts.append(row.nil)
         elif prop.array:

@@ -230,11 +230,11 @@ class WinRm:
             method = cls.find_method(name)
             if method is None:
                 raise CimError(errors.INVALID_METHOD, operation="ExecMethod", parameter_info=name)
-            values = decode.parameters(request.body, method, cls, self.machine.find_class)
+            values = decode.parameters(request.body, method, cls, self.machine.find_class, self.settings)
             code, outputs = self.machine.invoke(cls, keys or None, method.name, values, user)
         except CimError as error:
             raise from_cim(error, namespace) from error
-        return encode.output(cls, method, code, outputs)
+        return encode.output(cls, method, code, outputs, self.settings)
 
     def _keys(self, request: Request, cls: CimClass) -> dict[str, object]:
         """The selectors, which must be keys of the class (captured: InvalidSelectors for any other)."""

@@ -1,4 +1,4 @@
-"""Msvm_ConcreteJob, Msvm_StorageJob and the elements that they affect."""
+"""Msvm_ConcreteJob, Msvm_StorageJob, Msvm_CopyFileToGuestJob, and the elements that they affect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...machine.machine import Machine
     from ...machine.service import Call
 
-CLASSES = ("Msvm_ConcreteJob", "Msvm_StorageJob")
+CLASSES = ("Msvm_ConcreteJob", "Msvm_StorageJob", "Msvm_CopyFileToGuestJob")
 TERMINATE, KILL = 4, 5
 
 

@@ -1,4 +1,4 @@
-"""Screen, keyboard and drives of a running VM as devices, and the picture on its screen.
+"""Screen, keyboard and drives of a VM as devices.
 
 DeviceIDs of controllers and keyboard: printed from a Windows Server host; those of heads and the values of a screen:
 ASSUMPTIONS VM-31.
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from ...cim.repository import Pair
 from ...cim.values import Instance
-from ...machine.jobs import INVALID_PARAMETER, INVALID_STATE
 from ...machine.service import Service
+from ..console import GRAPHICS, TEXT_MODE
 from ..settings import storage
 from .associations import SYSTEM, per_vm
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
-    from ...machine.service import Call
     from ..vm import Vm
 
 KEYBOARD, HEAD, DISK = "Msvm_Keyboard", "Msvm_VideoHead", "Msvm_DiskDrive"
@@ -29,13 +28,9 @@ DEVICES = {
     SYNTHETIC: "F3CF6965-E8D3-44A9-9B7D-A04245EA7525",
 }
 ENABLED, DISABLED = 2, 3
-TEXT_MODE, GRAPHICS = (720, 400), (1024, 768)
-GREY = b"\x10\x84"  # one pixel of RGB565, as the documentation gives the format
 
 
 class VirtualDevices(Service):
-    CLASSES = (KEYBOARD,)
-
     def install(self, machine: Machine) -> None:
         repository = machine.repository
         for class_name in (KEYBOARD, EMULATED, SYNTHETIC, HEAD, DISK):
@@ -50,45 +45,12 @@ class VirtualDevices(Service):
         ends = ("Antecedent", "Dependent")
         repository.associate(per_vm(machine, "Msvm_VideoHeadOnController", ends, lambda vm: list(_screens(vm))))
 
-    def press_key(self, call: Call) -> int:
-        return _typed(call)
-
-    def release_key(self, call: Call) -> int:
-        return _typed(call)
-
-    def type_key(self, call: Call) -> int:
-        return _typed(call)
-
-    def type_text(self, call: Call) -> int:
-        return _typed(call)
-
-    def type_scancodes(self, call: Call) -> int:
-        return _typed(call)
-
-    def type_ctrl_alt_del(self, call: Call) -> int:
-        return _typed(call)
-
-
-class Screen(Service):
-    CLASSES = ("Msvm_VirtualSystemManagementService",)
-
-    def get_virtual_system_thumbnail_image(self, call: Call) -> tuple[int, dict[str, bytes]]:
-        """A grey picture of the size that was asked for, two bytes a pixel; only of a VM with a screen."""
-        target = call["TargetSystem"]
-        vm = call.machine.vm_of(call.machine.repository.find(target) if target is not None else None)
-        pixels = (call["WidthPixels"] or 0) * (call["HeightPixels"] or 0)
-        if vm is None or not pixels:
-            return INVALID_PARAMETER, {}
-        if not vm.powered:
-            return INVALID_STATE, {}
-        return 0, {"ImageData": GREY * pixels}
-
 
 def devices(vm: Vm) -> Iterator[Instance]:
-    """They exist while the VM has a worker process, like the integration services (HV-18)."""
+    """A keyboard always (Msvm_Keyboard docs); the others while the VM has a worker process, as integration services."""
+    yield _device(vm, KEYBOARD)
     if not vm.powered:
         return
-    yield _device(vm, KEYBOARD)
     for controller, head in _screens(vm):
         yield controller
         yield head
@@ -102,7 +64,7 @@ def _screens(vm: Vm) -> Iterator[tuple[Instance, Instance]]:
     """Controllers with their heads: the emulated one until the guest's driver has taken over, in generation 1 only."""
     if not vm.powered:
         return
-    graphics = vm.generation == 2 or (vm.guest.booted and bool(vm.guest.spec["integration_services"]))
+    graphics = vm.screen.synthetic
     if vm.generation == 1:
         yield _screen(vm, EMULATED, TEXT_MODE, not graphics)
     yield _screen(vm, SYNTHETIC, GRAPHICS, graphics)
@@ -131,9 +93,3 @@ def _rows_of(machine: Machine, class_name: str) -> Callable[[], Iterator[Instanc
             yield from (row for row in devices(vm) if row.cls.name == class_name)
 
     return rows
-
-
-def _typed(call: Call) -> int:
-    """Keys go nowhere, but only a running VM takes them."""
-    vm = call.machine.vm_of(call.row)
-    return 0 if vm is not None and vm.running else INVALID_STATE
