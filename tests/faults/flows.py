@@ -5,20 +5,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.nested.hyperv.tests.harness import containers
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 from ansible_collections.nested.hyperv.tests.harness.plays import run_playbook
+from ansible_collections.nested.hyperv.tests.simulator.machine.contents import octets
+from ansible_collections.nested.hyperv.tests.simulator.windows.docker.archives import engine_zip, image_tar
 
 
 class Flow(NamedTuple):
-    """A task (`module`) or playbook with its options or variables, on MODEL; `nat`: on a host that has a NAT."""
+    """A task (`module`) or playbook with its options or variables, on HOST.
+
+    `nat`: on a host that has a NAT. `guest`: on GUEST_MACHINE with this instead.
+    """
 
     name: str
     runs: str
     args: Mapping[str, Any]
     nat: bool = False
+    guest: Mapping[str, Any] | None = None
 
     @property
     def is_playbook(self) -> bool:
@@ -26,6 +34,8 @@ class Flow(NamedTuple):
 
     @property
     def model(self) -> Mapping[str, Any]:
+        if self.guest is not None:
+            return {"hosts": [{**GUEST_MACHINE, **self.guest}]}
         return {"hosts": [{**HOST, **(NAT if self.nat else {})}]}
 
     def run(self, lab: Lab) -> dict[str, Any]:
@@ -112,6 +122,67 @@ NAT = {
     ]
 }
 CYCLE = {"allow_power_cycle": True}
+
+# The guests: Windows in a VM, as the tasks see it, whose changes take time.
+GUEST_MACHINE: dict[str, Any] = {
+    "name": "hv01",
+    "os": "server2022",
+    "hyperv": False,
+    "restart": {"closing": 3, "boot": 60},
+    "servicing": {"seconds": 20, "after_restart": 45},
+}
+FILES = {
+    "files": [{"path": r"C:\app\old.txt", "content": "old"}],
+    "folders": [r"C:\empty"],
+}
+SERVICES = {
+    "services": {
+        "Slow": {"path": r"C:\slow.exe", "seconds": 20},
+        "Idle": {"path": r"C:\idle.exe", "start": "Manual", "state": "Stopped", "seconds": 5},
+    }
+}
+WSL_MSI, WSL_NEXT = r"C:\install\wsl.2.7.14.0.x64.msi", r"C:\install\wsl.2.9.4.0.x64.msi"
+WSL_URL = "https://files.example.com/wsl.2.7.14.0.x64.msi"
+ROOTFS, ROOTFS_URL = r"C:\install\rootfs.tar.gz", "https://files.example.com/rootfs.tar.gz"
+LINUX_FILE: dict[str, Any] = {"rootfs": {"users": ["bob"]}}
+WSL_FEATURES = ["Microsoft-Windows-Subsystem-Linux", "VirtualMachinePlatform"]
+WSL_GUEST: dict[str, Any] = {
+    "files": [
+        {"path": WSL_MSI, "content": {"msi": {}}},
+        {"path": WSL_NEXT, "content": {"msi": {"version": "2.9.4.0"}}},
+        {"path": ROOTFS, "content": LINUX_FILE},
+    ],
+    "web": {
+        WSL_URL: {"content": {"msi": {}}, "seconds": 60},
+        ROOTFS_URL: {"content": LINUX_FILE, "seconds": 60},
+    },
+}
+WSL_READY = {**WSL_GUEST, "features": dict.fromkeys(WSL_FEATURES, "enabled")}
+WSL: dict[str, Any] = {"version": "2.7.14.0", "seconds": {"start": 8, "import": 30}}
+WSL_INSTALLED = {**WSL_READY, "wsl": WSL}
+UBUNTU = {**WSL_READY, "wsl": {**WSL, "distributions": [{"name": "Ubuntu", **LINUX_FILE}]}}
+ENGINE_GUEST: dict[str, Any] = {
+    "hyperv": True,
+    "features": {"Containers": "enabled"},
+    "files": [
+        {"path": containers.ZIP, "content": engine_zip(containers.VERSION)},
+        {"path": containers.NEXT_ZIP, "content": engine_zip(containers.NEXT)},
+        {"path": containers.SAVED, "content": image_tar("10.0.20348.5386", containers.NANO)},
+    ],
+    "web": {containers.URL: {"content": engine_zip(containers.VERSION), "seconds": 60}},
+}
+ENGINE = {**ENGINE_GUEST, "docker": containers.ENGINE}
+WEB_SERVER: dict[str, Any] = {"name": "web", "image": containers.NANO, "command": containers.PING}
+ENGINE_WITH_IMAGE = {**ENGINE_GUEST, "docker": {**containers.ENGINE, "images": [containers.NANO]}}
+RUNS: dict[str, Any] = {**WEB_SERVER, "isolation": "hyperv", "state": "running"}
+WITH_CONTAINER = {**ENGINE_GUEST, "docker": {**ENGINE_WITH_IMAGE["docker"], "containers": [RUNS]}}
+WITH_STOPPED = {**ENGINE_GUEST, "docker": {**ENGINE_WITH_IMAGE["docker"], "containers": [{**RUNS, "state": "created"}]}}
+
+
+def sha256(content: Any) -> str:
+    return f"sha256:{hashlib.sha256(octets(content)).hexdigest()}"
+
+
 NEW_DISK = {"path": r"C:\VMs\new.vhdx", "size": "40GB"}
 
 FLOWS = (
@@ -226,6 +297,59 @@ FLOWS = (
     Flow("host change", "host", {
         "vm_path": r"C:\VMs", "mac_range": ["00:15:5D:0A:01:00", "00:15:5D:0A:01:FF"], "numa_spanning": False,
     }),
+    Flow("guest_feature enable", "guest_feature", {"name": WSL_FEATURES}, guest={}),
+    Flow("guest_feature enable with reboot", "guest_feature", {"name": ["Containers"], "allow_reboot": True}, guest={}),
+    Flow("guest_feature disable with reboot", "guest_feature", {
+        "name": ["Containers"], "state": "absent", "allow_reboot": True,
+    }, guest={"features": {"Containers": "enabled"}}),
+    Flow("guest_reboot", "guest_reboot", {"only_if_required": True}, guest={
+        "features": {"Containers": "enable-pending"},
+    }),
+    Flow("guest_file create", "guest_file", {"path": r"C:\new\a b\new.txt", "content": "new"}, guest=FILES),
+    Flow("guest_file change", "guest_file", {
+        "path": r"C:\app\old.txt", "content": "new", "fetch": True,
+    }, guest=FILES),
+    Flow("guest_file delete", "guest_file", {"path": r"C:\app\old.txt", "state": "absent"}, guest=FILES),
+    Flow("guest_file create folder", "guest_file", {"path": r"C:\a\b", "state": "directory"}, guest=FILES),
+    Flow("guest_file delete folder", "guest_file", {"path": r"C:\empty", "state": "absent"}, guest=FILES),
+    Flow("guest_service start", "guest_service", {
+        "name": "Idle", "state": "started", "start_mode": "auto",
+    }, guest=SERVICES),
+    Flow("guest_service stop", "guest_service", {
+        "name": "Slow", "state": "stopped", "start_mode": "disabled",
+    }, guest=SERVICES),
+    Flow("wsl install", "wsl", {"source": WSL_URL, "checksum": sha256({"msi": {}})}, guest=WSL_READY),
+    Flow("wsl install with features", "wsl", {"source": WSL_MSI, "allow_reboot": True}, guest=WSL_GUEST),
+    Flow("wsl upgrade", "wsl", {
+        "source": WSL_NEXT, "version": "2.9.4", "config": {"wsl2": {"memory": "4GB"}},
+    }, guest=WSL_INSTALLED),
+    Flow("wsl remove", "wsl", {"state": "absent"}, guest=WSL_INSTALLED),
+    Flow("wsl_distribution import", "wsl_distribution", {
+        "name": "build", "source": ROOTFS_URL, "checksum": sha256(LINUX_FILE), "location": r"C:\wsl\build",
+        "verify": True,
+    }, guest=WSL_INSTALLED),
+    Flow("wsl_distribution change", "wsl_distribution", {
+        "name": "Ubuntu", "default_user": "bob", "default": True,
+    }, guest=UBUNTU),
+    Flow("wsl_distribution remove", "wsl_distribution", {"name": "Ubuntu", "state": "absent"}, guest=UBUNTU),
+    Flow("container_engine install", "container_engine", {
+        "source": containers.URL, "checksum": sha256(engine_zip(containers.VERSION)),
+    }, guest=ENGINE_GUEST),
+    Flow("container_engine install with features", "container_engine", {
+        "source": containers.ZIP, "allow_reboot": True,
+    }, guest={**ENGINE_GUEST, "hyperv": False, "features": {}}),
+    Flow("container_engine configure", "container_engine", {"config": {"debug": True}}, guest=ENGINE),
+    Flow("container_engine upgrade", "container_engine", {
+        "source": containers.NEXT_ZIP, "version": containers.NEXT,
+    }, guest=ENGINE),
+    Flow("container_engine remove", "container_engine", {
+        "state": "absent", "remove_data": True,
+    }, guest=WITH_CONTAINER),
+    Flow("isolated_container create", "isolated_container", {**WEB_SERVER, "source": containers.SAVED}, guest=ENGINE),
+    Flow("isolated_container recreate", "isolated_container", {**WEB_SERVER, "memory": "2GB"}, guest=WITH_CONTAINER),
+    Flow("isolated_container stop", "isolated_container", {**WEB_SERVER, "state": "stopped"}, guest=WITH_CONTAINER),
+    Flow("isolated_container start", "isolated_container", WEB_SERVER, guest=WITH_STOPPED),
+    Flow("isolated_container remove", "isolated_container", {"name": "web", "state": "absent"}, guest=WITH_CONTAINER),
     Flow("vm_info", "vm_info", {}),
     Flow("host_info", "host_info", {}),
     Flow("preflight", "preflight", {"vm": "nested01", "scenario": "azure_stack_hci", "report_only": True}),

@@ -8,14 +8,15 @@ until all is over that the flow has begun, and the flow is carried out again wit
 
 false_unchanged   the state of the host differs from before, at the end of the flow (or as soon as the host is up again)
                   or when all is over, and the result says `changed: false`
-false_changed     the state is the same as before, no VM was restarted, and the result says `changed: true` without
-                  "may have been done"
+false_changed     the state is the same as before, no Windows, service, container or VM was restarted, and the result
+                  says `changed: true` without "may have been done"
 tracebacks        the flow ends in an exception instead of a result, or does not end within three hours
-double_writes     the host has carried out the same write (method, object and arguments) more often than any write of
-                  this method is carried out in the flow without a fault, which mostly is once; to ask a VM for a state
-                  again, which it has lost with a host that restarted, is no second write
-left_off_unsaid   a VM that was running or paused is off or saved when all is over, which it would not be without the
-                  fault, and the messages and warnings do not say so, with `state: running` as the way out
+double_writes     the host has carried out the same write (method, object and arguments, or a command line of a program
+                  that changes something) more often than any of this method is in the flow without a fault, which
+                  mostly is once; to ask a VM for a state again, which it has lost with a host that restarted, is no
+                  second write
+left_off_unsaid   a VM that was running or paused is off or saved when all is over, or a service that ran is
+                  stopped, which it would not be without the fault, and the messages and warnings do not say so
 not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before; a VM
                   that is off, which was said, is started first, as the messages advise. A state from which the flow has
                   been carried out again already is not judged twice.
@@ -26,6 +27,7 @@ those of tests/harness/changes.py: settings, power, networks and files.
 
 from __future__ import annotations
 
+import ntpath
 import re
 import time
 import traceback
@@ -42,6 +44,8 @@ from ansible_collections.nested.hyperv.tests.harness import changes
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.simulator import Rule
 from ansible_collections.nested.hyperv.tests.simulator.hyperv.states import OFF, PAUSED, RUNNING, SAVED
+from ansible_collections.nested.hyperv.tests.simulator.windows import programs, software
+from ansible_collections.nested.hyperv.tests.simulator.windows.programs.command_line import split
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
 from .flows import BY_NAME, FLOWS, Flow
@@ -56,6 +60,10 @@ COLUMNS = (
 )
 # What a host that restarts undoes: its VMs run again, and may be asked again.
 LOST_WITH_THE_HOST = ("Msvm_ShutdownComponent.InitiateShutdown", "Msvm_ComputerSystem.RequestStateChange")
+# wsl.exe starts it, also if it only reads.
+ON_DEMAND = ("service:WSLService",)
+# The log of an installation that failed is for people.
+KEPT = ("nested_hyperv_wsl.log",)
 HOUR = 3600.0
 AT_MOST = 3 * HOUR  # that a flow may take, with all its time-outs
 ALL_OVER = 5 * HOUR  # after a flow, jobs that hang included
@@ -150,7 +158,7 @@ def baseline(name: str) -> Baseline:
         repeats: Counter[str] = Counter()
         for (method, _rest), number in Counter(writes).items():
             repeats[method] = max(repeats[method], number)
-        return Baseline(requests, repeats, _power(lab), _shape(lab.state()))
+        return Baseline(requests, repeats, _power(lab), _shape(_state(lab)))
 
 
 def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
@@ -158,7 +166,7 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
     flow, expected = BY_NAME[case.flow], baseline(case.flow)
     wrong: dict[str, str] = {}
     with _host(flow) as lab, _writes(lab) as writes:
-        before, ran = lab.state(), {name for name, state in _power(lab).items() if state in (RUNNING, PAUSED)}
+        before, ran = _state(lab), {name for name, state in _power(lab).items() if state in (RUNNING, PAUSED)}
         starts = _starts(lab)
         lab.sim.faults.add(Rule(at=case.at, **FAULTS[case.fault].rule))
         result = _attempt(flow, lab, wrong)
@@ -166,11 +174,12 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
         tell("writes", [f"{entry.action} {entry.class_name} {entry.method} {entry.status}" for entry in lab.requests])
         if not lab.machine.running:
             lab.sim.advance(60)
-        at_once = changes.difference(before, lab.state())
+        reboots = case.fault == "host reboot"
+        at_once = _difference(before, _state(lab), reboots)
         lab.sim.faults.clear()
         lab.sim.advance(ALL_OVER)
-        state, power = lab.state(), _power(lab)
-        later = changes.difference(before, state)
+        state, power = _state(lab), _power(lab)
+        later = _difference(before, state, reboots)
         tell("changes", at_once, later)
         lies = _lies(result, bool(at_once), bool(later))
         wrong |= {} if "false_changed" in lies and _starts(lab) != starts else lies
@@ -178,10 +187,10 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
         off = {name for name in ran if power.get(name) in (OFF, SAVED) and power[name] != expected.power.get(name)}
         wrong |= _left_off(result, off)
         if wrong or result.get("failed") or _shape(state) != expected.shape:
-            for name in off:
+            for name in off & {vm.name for vm in lab.machine.vms.values()}:
                 lab.run("vm", name=name, state="running")
             known = _CONVERGENCES.setdefault(case.flow, {})
-            shape = frozenset(_shape(lab.state()).items())
+            shape = frozenset(_shape(_state(lab)).items())
             if shape not in known:
                 known[shape] = _convergence(flow, lab, expected, tell)
             wrong |= known[shape]
@@ -204,6 +213,19 @@ def _attempt(flow: Flow, lab: Lab, wrong: dict[str, str]) -> dict[str, Any]:
     elif "Unexpected failure during task execution" in str(result.get("msg")):
         wrong["tracebacks"] = result["msg"]
     return result
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any], reboots: bool) -> Mapping[str, Any]:
+    """What has changed, without what ends and starts with Windows if that restarts in between: services, containers."""
+    return {
+        path: rest
+        for path, values in changes.difference(before, after).items()
+        if (rest := {key: value for key, value in values.items() if not (reboots and _ends_with_windows(path, key))})
+    }
+
+
+def _ends_with_windows(path: str, key: str) -> bool:
+    return (path.startswith("service:") and key == "State") or (path.startswith("container:") and key == "Running")
 
 
 def _lies(result: Mapping[str, Any], *differs: bool) -> dict[str, str]:
@@ -230,8 +252,10 @@ def _double(writes: Sequence[tuple[str, str]], expected: Baseline, lost: Sequenc
 
 
 def _left_off(result: Mapping[str, Any], off: set[str]) -> dict[str, str]:
-    text = _said(result)
-    unsaid = [name for name in off if not (name in text and "state: running" in text)]
+    text = _said(result).lower()
+    unsaid = [
+        name for name in off if not (name.lower() in text and re.search("state: running|(is|may be) stopped", text))
+    ]
     return {"left_off_unsaid": f"{', '.join(unsaid)}: {text or 'no message'}"} if unsaid else {}
 
 
@@ -246,7 +270,7 @@ def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[st
     if unexpected or second.get("failed"):
         return {"not_converged": f"second run: {unexpected.get('tracebacks') or _said(second)}"}
     lab.sim.advance(ALL_OVER)
-    left = _shape(lab.state())
+    left = _shape(_state(lab))
     if left != expected.shape:
         more, less = left - expected.shape, expected.shape - left
         tell("state", {"more": list(more.elements()), "less": list(less.elements())})
@@ -291,7 +315,7 @@ def _limited(lab: Lab) -> Iterator[list[float]]:
 @contextmanager
 def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
     """The writes that the host carries out: method, and object with arguments."""
-    machine, found = lab.machine, []
+    machine, found, start = lab.machine, [], programs.start
     invoke, transfer = machine.invoke, {name: getattr(machine, name) for name in ("create", "put", "delete")}
 
     def note(method: str, *rest: Any) -> None:
@@ -312,21 +336,44 @@ def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
 
         return act
 
-    with mock.patch.multiple(machine, invoke=invoked, **{name: transferred(name) for name in transfer}):
+    def started(on: Any, line: str, **how: Any) -> Any:
+        process = start(on, line, **how)
+        if not changes.only_reads(line):
+            note(f"start {ntpath.basename(split(line.replace('^', ''))[0])}", line)
+        return process
+
+    methods = {"invoke": invoked, **{name: transferred(name) for name in transfer}}
+    with mock.patch.multiple(machine, **methods), mock.patch.object(programs, "start", started):
         yield found
 
 
+def _state(lab: Lab) -> dict[str, dict[str, Any]]:
+    """The state of the host, without whether services run that start on their own whenever they are needed."""
+    state = lab.state()
+    return state | {path: {**state[path], "State": ""} for path in ON_DEMAND if path in state}
+
+
 def _power(lab: Lab) -> dict[str, int]:
-    return {vm.name: vm.state for vm in lab.machine.vms.values()}
+    """States of VMs, and of services as if they were VMs."""
+    services = {row.name: RUNNING if row.state == software.RUNNING else OFF for row in _services(lab)}
+    return {**services, **{vm.name: vm.state for vm in lab.machine.vms.values()}}
+
+
+def _services(lab: Lab) -> list[Any]:
+    return list(lab.machine.software.services.values())
 
 
 def _starts(lab: Lab) -> dict[str, Any]:
-    """Since when each VM runs."""
-    return {vm.name: vm.on_since for vm in lab.machine.vms.values()}
+    """Which start of Windows, its services, containers and VMs this is."""
+    running = {f"container {one.image}": one.started for one in lab.machine.docker.containers if one.running}
+    services = {f"service {row.name}": row.runs for row in _services(lab)}
+    vms = {f"vm {vm.name}": vm.on_since for vm in lab.machine.vms.values()}
+    return {"": lab.machine.boots, **running, **services, **vms}
 
 
 _CHOSEN = re.compile(
     r"datetime\.datetime\([^()]*(\([^()]*\))?[^()]*\)"  # a moment, with its time zone
+    r"|[0-9A-F]{64}"  # of a container
     r"|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"
     r"|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
     re.IGNORECASE,
@@ -335,4 +382,4 @@ _CHOSEN = re.compile(
 
 def _shape(state: Mapping[str, Any]) -> Counter[str]:
     """A state without what the host chooses: GUIDs, MAC addresses and moments."""
-    return Counter(_CHOSEN.sub("…", f"{path}: {row}") for path, row in state.items())
+    return Counter(_CHOSEN.sub("…", f"{path}: {row}") for path, row in state.items() if not path.endswith(KEPT))

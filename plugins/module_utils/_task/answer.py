@@ -14,7 +14,7 @@ from .._wsman.faults import HostError, OperationTimeout, WSManError, is_passing,
 from .errors import MethodFailed, Unanswered
 from .journal import may_have_written, sending, wrote
 from .session import Target
-from .wait import RECONNECT, pauses
+from .wait import RECONNECT, pauses, persist
 
 Output = Mapping[str, Any]
 Look: TypeAlias = "Callable[[], Output | None]"
@@ -84,6 +84,16 @@ def uncertain(what: str, lost: HostError) -> Unanswered:
     may_have_written(what)
     text = f"could not learn how this ended: {what}. {_sentence(lost)} It may have been done, or may still be done"
     return Unanswered(f"{text}. Run the task again, which looks at the host first", **lost.details)
+
+
+def insist(action: Callable[[], object]) -> None:
+    """Carry out an action that does no harm if it is done twice: again, until the target has surely done it."""
+    try:
+        persist(action)
+    except MethodFailed as error:
+        if "return_value" in error.details or "code" in error.details:
+            raise
+        persist(action)  # its answer was lost, and it was not done
 
 
 @contextmanager

@@ -8,21 +8,19 @@ A file is replaced by another one that is complete and verified. Shares are out 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import re
 import tarfile
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from .._task.answer import answer_of
+from .._task.answer import answer_of, insist
 from .._task.errors import Invalid, MethodFailed, Missing, Refused
+from .._task.journal import position, taken_back
 from .._task.session import Target
 from .._wsman.cim import quote
-from .._wsman.faults import HostError
 from . import paths, program
 from .foreseen import change, foretold, name_of, recall
 from .schema import DATA_FILE, FOLDER, LOGICAL_DISK
@@ -163,16 +161,17 @@ def write(target: Target, path: str, content: bytes, what: str = "") -> None:
 
 def make_folder(target: Target, path: str) -> None:
     """Create a folder with all that lead to it."""
+    folders = {name_of("folder", paths.key(folder)): True for folder in paths.lineage(path)}
+    change(target, lambda: _make_folder(target, path), folders)
+
+
+def _make_folder(target: Target, path: str) -> None:
     what = f"create the folder '{path}'"
 
     def look() -> Mapping[str, Any] | None:
         return {} if _has_row(target, FOLDER, path) else None
 
-    def make() -> None:
-        answer_of(target, what, lambda: _extract(target, f"{path}\\x", None, what), look)
-
-    folders = {name_of("folder", paths.key(folder)): True for folder in paths.lineage(path)}
-    change(target, make, folders)
+    answer_of(target, what, lambda: _extract(target, f"{path}\\x", None, what), look)
 
 
 def delete(target: Target, path: str) -> None:
@@ -200,43 +199,44 @@ def is_empty(target: Target, path: str) -> bool:
 
 
 def _write(target: Target, path: str, content: bytes, checksum: str, what: str) -> None:
-    token = uuid.uuid4().hex[:8]
-    part, old = f"{path}.{token}.part", f"{path}.{token}.old"
+    # The same names in every run, so that one that follows finds what this one leaves.
+    mark = hashlib.sha256(paths.key(path).encode()).hexdigest()[:8]
+    part, old = f"{path}.{mark}.part", f"{path}.{mark}.old"
+    folder = paths.parent_folder(path)
+    if paths.lineage(folder) and not _has_row(target, FOLDER, folder):
+        _make_folder(target, folder)  # which stays, whatever becomes of the file
+    since = position()
 
     def arrived() -> Mapping[str, Any] | None:
         size = _fetch_size(target, part)
         return {} if size == len(content) and _checksum(target, part, size) == checksum else None
 
-    try:
+    with taken_back(lambda: _discard(target, part), f"'{part}' may be left"):
         answer_of(target, f"{what} (to {part})", lambda: _extract(target, part, content, what), arrived)
         if arrived() is None:
             raise MethodFailed(f"could not {what}: it arrived with another checksum; run the task again", path=path)
-        replaced = _fetch_size(target, path) is not None
-        if replaced:
-            _invoke(target, DATA_FILE, "Rename", path, what, {"FileName": old})
-        try:
-            _invoke(target, DATA_FILE, "Rename", part, what, {"FileName": path})
-        except HostError as error:
-            if replaced and not _put_back(target, old, path, what):
-                error.message = f"{error.message.rstrip('.')}. The file that was there is now '{old}'"
-            raise
-    except HostError:
-        with contextlib.suppress(HostError):
-            if _fetch_size(target, part) is not None:
-                _invoke(target, DATA_FILE, "Delete", part, what)
-        raise
-    if replaced:
-        _invoke(target, DATA_FILE, "Delete", old, f"delete '{old}', which '{path}' has replaced")
 
-
-def _put_back(target: Target, old: str, path: str, what: str) -> bool:
-    """Whether a file that is not replaced has its name again."""
-    try:
-        if _fetch_size(target, path) is None:
+    def put_back() -> None:
+        if _fetch_size(target, path) is None and _fetch_size(target, old) is not None:
             _invoke(target, DATA_FILE, "Rename", old, what, {"FileName": path})
-    except HostError:
-        return False
-    return True
+        _discard(target, part)
+
+    with taken_back(put_back, f"the file that was there may be '{old}' now, and '{part}' may be left", since):
+        if _fetch_size(target, path) is not None:
+            _discard(target, old)
+            _invoke(target, DATA_FILE, "Rename", path, what, {"FileName": old})
+        _invoke(target, DATA_FILE, "Rename", part, what, {"FileName": path})
+    _discard(target, old)
+
+
+def _discard(target: Target, path: str) -> None:
+    """Delete a file with a name of this module, if there is one: as often as needed, which does no harm."""
+
+    def delete_it() -> None:
+        if _fetch_size(target, path) is not None:
+            _invoke(target, DATA_FILE, "Delete", path, f"delete '{path}', which is not needed any more")
+
+    insist(delete_it)
 
 
 def _extract(target: Target, path: str, content: bytes | None, what: str) -> Mapping[str, Any]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import ntpath
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from .._task.answer import Output, answer_of
+from .._task.answer import Output, answer_of, insist
 from .._task.errors import Invalid, MethodFailed, Missing, Refused
+from .._task.journal import recording, wrote
 from .._task.session import Target
 from .._wsman.faults import HostError
 from . import file, paths, program
@@ -104,14 +105,28 @@ def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
         yield source.location
         return
     path = path_of(target, source)
-    try:
-        download(target, source, path, timeout)
-        if source.digest:
-            _compare(target, source, path, timeout)
+    with passing(f"download {source.location} to '{path}'", lambda: remove(target, path)):
+        with recording():
+            download(target, source, path, timeout)
+            if source.digest:
+                _compare(target, source, path, timeout)
         yield path
+
+
+@contextmanager
+def passing(what: str, undo: Callable[[], object]) -> Iterator[None]:
+    """Something on the target that the work inside needs, and that is removed afterwards: no change, unless it stays.
+
+    Write it within recording(). Windows that restarts, or does not answer for a while, is waited for.
+    """
+    try:
+        yield
     finally:
-        with suppress(HostError):
-            remove(target, path)
+        try:
+            with recording():
+                insist(undo)
+        except HostError:
+            wrote(what)
 
 
 def path_of(target: Target, source: Source) -> str:

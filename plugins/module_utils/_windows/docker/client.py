@@ -47,25 +47,29 @@ def inspect(target: Target, docker: str, kind: str, name: str) -> dict[str, Any]
 
     docker.exe ends with 1 for both, so the engine is asked whether it answers at all.
     """
-    result = ask(target, docker, "inspect", "--type", kind, name)
-    if result.code == 0:
-        try:
-            (found,) = json.loads(result.text)
-        except ValueError as error:
-            raise MethodFailed(f"docker.exe on {target.name} returned no JSON for the {kind} '{name}'") from error
-        return dict(found)
-    if server_version(target, docker) is None:
+    found = inspect_all(target, docker, kind, name)
+    return found[0] if found else None
+
+
+def inspect_all(target: Target, docker: str, kind: str, *names: str) -> list[dict[str, Any]]:
+    """The same of several names, as far as the engine has them."""
+    result = ask(target, docker, "inspect", "--type", kind, *names)
+    try:
+        found = [dict(row) for row in json.loads(result.text or "[]")]
+    except ValueError as error:
+        raise MethodFailed(f"docker.exe on {target.name} returned no JSON for the {kind} '{names[0]}'") from error
+    if not found and server_version(target, docker) is None:
         raise no_answer(target, result)
-    return None
+    return found
 
 
-def foreseen(target: Target, docker: str, kind: str, name: str) -> dict[str, Any] | None:
+def foreseen(target: Target, docker: str, kind: str, *names: str) -> list[dict[str, Any]]:
     """The same; an engine that only an earlier task of this check would have started has nothing yet."""
     try:
-        return inspect(target, docker, kind, name)
+        return inspect_all(target, docker, kind, *names)
     except (Missing, Refused):
         if target.foresees and target.foreseen.get(name_of("service", SERVICE)):
-            return None
+            return []
         raise
 
 

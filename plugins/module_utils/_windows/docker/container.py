@@ -9,6 +9,7 @@ import ntpath
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..._task.answer import answer_of
@@ -63,11 +64,15 @@ class Wanted(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The container as it is, its own image, and the image that has the wanted name now."""
+    """The container as it is, its own image, and the image that has the wanted name now.
+
+    `left` is a container that was to replace it, of a task that did not end; it is the container if that is gone.
+    """
 
     container: Inspected | None
     own_image: Inspected
     image: Inspected | None
+    left: Inspected | None = None
 
     @property
     def runs(self) -> bool:
@@ -98,19 +103,32 @@ def parse(params: Mapping[str, Any]) -> Wanted:
 
 def fetch(target: Target, docker: str, name: str) -> Inspected | None:
     """The container of a name, None if the engine has none."""
-    return recall(target, name_of("container", name), lambda: client.foreseen(target, docker, "container", name))
+    return _fetch(target, docker, name)[0]
+
+
+def _fetch(target: Target, docker: str, *names: str) -> list[Inspected | None]:
+    """The containers of several names, with one run of docker.exe."""
+    rows: list[Inspected] | None = None
+
+    def read(name: str) -> Inspected | None:
+        nonlocal rows
+        rows = client.foreseen(target, docker, "container", *names) if rows is None else rows
+        return next((row for row in rows if row["Name"].lstrip("/") == name), None)
+
+    return [recall(target, name_of("container", name), partial(read, name)) for name in names]
 
 
 def find(target: Target, docker: str, wanted: Wanted) -> Found:
     """The container of the wanted name with its image, and the wanted image."""
-    container = fetch(target, docker, wanted.name)
+    container, left = _fetch(target, docker, wanted.name, f"{wanted.name}{_MARK}")
+    container = container or left
     if wanted.state == "absent":
-        return Found(container, {}, None)
+        return Found(container, {}, None, left)
     named = image.fetch(target, docker, wanted.image)
     own_id = (container or {}).get("Image") or ""
     if container is None or not own_id or own_id == (named or {}).get("Id"):
-        return Found(container, named or {}, named)
-    return Found(container, client.inspect(target, docker, "image", own_id) or {}, named)
+        return Found(container, named or {}, named, left)
+    return Found(container, client.inspect(target, docker, "image", own_id) or {}, named, left)
 
 
 # ---- planning ----
@@ -118,12 +136,13 @@ def find(target: Target, docker: str, wanted: Wanted) -> Found:
 
 def plan(target: Target, docker: str, found: Found, wanted: Wanted, enforce: Enforce) -> list[Step]:
     """The steps to the wanted state. Raises before any of them if the container can't run here."""
+    left = [_plan_left(target, docker, found, wanted)] if found.left else []
     if wanted.state == "absent":
-        return [_plan_removal(target, docker, found, wanted)] if found.container else []
+        return [*left, _plan_removal(target, docker, found, wanted)] if found.container else []
     differing = _differing(found, wanted) if found.container else []
     creates = found.container is None or bool(differing)
     starts = wanted.state == "started" and (creates or not found.runs)
-    steps: list[Step] = []
+    steps: list[Step] = left
     if creates or starts:
         _check(target, found, wanted, creates, starts, enforce)
     if creates and found.image is None:
@@ -163,6 +182,22 @@ def _check(target: Target, found: Found, wanted: Wanted, creates: bool, starts: 
         if not target.foreseen.get("boot"):  # nobody knows how the next start ends
             windows["launch_failure"] = hypervisor.launch_failure(target)
     enforce({"guest": windows, "image": image.facts(known, wanted.image, isolation)})
+
+
+def _plan_left(target: Target, docker: str, found: Found, wanted: Wanted) -> Step:
+    """The end of a task that did not end: the new container gets its name, or goes if the old one is still there."""
+    name = f"{wanted.name}{_MARK}"
+    adopts = found.container is found.left
+    later = {name_of("container", name): None, **({name_of("container", wanted.name): found.left} if adopts else {})}
+
+    def write() -> None:
+        if adopts:
+            _rename(target, docker, name, wanted.name)
+        else:
+            remove(target, docker, name)
+
+    what = f"name the container '{name}' '{wanted.name}'" if adopts else f"remove the container '{name}'"
+    return Step(what, {"left": name}, {"left": None}, lambda: change(target, write, later))
 
 
 def _plan_image(target: Target, docker: str, wanted: Wanted, enforce: Enforce) -> Step:
@@ -354,8 +389,6 @@ def remove(target: Target, docker: str, name: str) -> None:
 def _replace(target: Target, docker: str, found: Found, wanted: Wanted) -> None:
     """Create the new container beside the old one, which starts again if the new one does not."""
     name = f"{wanted.name}{_MARK}"
-    if client.inspect(target, docker, "container", name):
-        remove(target, docker, name)  # of a task that did not end
     create(target, docker, name, wanted)
     if found.runs:
         stop(target, docker, wanted.name, wanted.stop_timeout)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ntpath
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from ..._task.answer import answer_of
+from ..._task.answer import answer_of, insist
 from ..._task.errors import Invalid, MethodFailed, Missing, Refused
+from ..._task.journal import recording
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.faults import HostError
@@ -195,9 +196,9 @@ def _apply(target: Target, engine: Engine, wanted: Wanted, changes: Changes, tim
     with _archive(target, wanted, changes, timeouts) as (archive, staged):
         if changes.config is not None:
             _validate(target, staged or dockerd, changes.config, engine.file)
-        if engine.runs:
-            stop(target)
         try:
+            if engine.runs:
+                stop(target)
             if archive:
                 _replace(target, archive, wanted.folder)
             if changes.config is not None:
@@ -218,7 +219,9 @@ def _replace(target: Target, archive: str, folder: str) -> None:
         try:
             extract(target, archive, folder)
             return
-        except MethodFailed:
+        except MethodFailed as error:
+            if "code" not in error.details:  # tar.exe has not ended by itself
+                raise
             time.sleep(pause)
     extract(target, archive, folder)
 
@@ -226,7 +229,7 @@ def _replace(target: Target, archive: str, folder: str) -> None:
 def _bring_back(target: Target, folder: str, timeouts: Mapping[str, int], error: HostError) -> None:
     """Start the engine again after a failure; the error says whether it runs."""
     try:
-        start.start(target, folder, timeouts["start_timeout"])
+        insist(lambda: start.start(target, folder, timeouts["start_timeout"]))
     except HostError as second:
         error.message = f"{error.message.rstrip('.')}. The engine is stopped, and did not start again: {second.message}"
 
@@ -244,8 +247,14 @@ def _archive(
         return
     with source.local(target, wanted.source, timeouts["download_timeout"]) as archive:
         folder = source.temporary(target, "docker")
-        try:
-            extract(target, archive, folder)
+
+        def clear() -> None:
+            if file.is_folder(target, folder):
+                file.delete_folder(target, folder)
+
+        with source.passing(f"extract the Docker Engine into {folder}", clear):
+            with recording():
+                extract(target, archive, folder)
             staged = ntpath.join(folder, "dockerd.exe")
             found = version_of(target, staged) if file.fetch_size(target, staged) is not None else None
             if found is None:
@@ -261,9 +270,6 @@ def _archive(
                     found=found,
                 )
             yield archive, staged
-        finally:
-            with suppress(HostError):
-                file.delete_folder(target, folder)
 
 
 def extract(target: Target, archive: str, folder: str) -> None:
@@ -292,8 +298,9 @@ def extract(target: Target, archive: str, folder: str) -> None:
 def _validate(target: Target, dockerd: str, values: Configuration, path: str) -> None:
     """Let dockerd.exe read the file before it replaces the one in use. Raises Invalid with its words."""
     trial = source.temporary(target, "daemon.json")
-    file.write(target, trial, configuration.write(values))
-    try:
+    with source.passing(f"write '{trial}'", lambda: source.remove(target, trial)):
+        with recording():
+            file.write(target, trial, configuration.write(values))
         result = program.run(target, dockerd, "--validate", "--config-file", trial, reads=True)
         if result.code:
             raise Invalid(
@@ -304,9 +311,6 @@ def _validate(target: Target, dockerd: str, values: Configuration, path: str) ->
                 code=result.code,
                 said=result.words,
             )
-    finally:
-        with suppress(HostError):
-            file.delete(target, trial)
 
 
 def register(target: Target, dockerd: str) -> None:
@@ -369,8 +373,18 @@ def plan_removal(target: Target, engine: Engine, wanted: Wanted, remove_data: bo
 def _remove(target: Target, engine: Engine, folder: str, root: str) -> None:
     if root and engine.runs:
         _prune(target, client.docker_of(folder))
-    if engine.runs:
-        stop(target)
+    try:
+        if engine.runs:
+            stop(target)
+        _remove_programs(target, engine, folder, root)
+    except HostError as error:
+        if engine.runs:
+            error.message = f"{error.message.rstrip('.')}. The Docker Engine may be stopped; run the task again"
+        raise
+
+
+def _remove_programs(target: Target, engine: Engine, folder: str, root: str) -> None:
+    """Remove the service, programs and data of an engine that does not run."""
     dockerd = ntpath.join(folder, "dockerd.exe")
     if engine.service:
         _unregister(target, dockerd)
@@ -392,10 +406,20 @@ def _prune(target: Target, docker: str) -> None:
         found = dict.fromkeys(client.lines(target, docker, *listing))
         if not found:
             continue
-        command, what = (*removal, *found), f"remove the {objects} of the engine"
+        _remove_all(target, docker, f"remove the {objects} of the engine", (*removal, *found), listing)
+
+
+def _remove_all(target: Target, docker: str, what: str, command: Sequence[str], listing: Sequence[str]) -> None:
+    def gone() -> dict[str, Any] | None:
+        return None if client.lines(target, docker, *listing) else {}
+
+    def write() -> dict[str, Any]:
         result = program.run(target, docker, *command, stdin=b"", timeout=600)
         if result.code:
             raise client.failed(target, docker, what, result)
+        return {}
+
+    answer_of(target, what, write, gone)
 
 
 def _unregister(target: Target, dockerd: str) -> None:

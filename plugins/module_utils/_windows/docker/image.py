@@ -41,7 +41,9 @@ class Origin(NamedTuple):
 
 def fetch(target: Target, docker: str, name: str) -> dict[str, Any] | None:
     """The image of a name, None if the engine has none."""
-    return recall(target, name_of("image", name), lambda: client.foreseen(target, docker, "image", name))
+    return recall(
+        target, name_of("image", name), lambda: next(iter(client.foreseen(target, docker, "image", name)), None)
+    )
 
 
 def build_of(image: Mapping[str, Any] | None, name: str) -> int | None:

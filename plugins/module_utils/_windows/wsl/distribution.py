@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..._task.answer import Output, answer_of
+from ..._task.answer import Output, answer_of, insist
 from ..._task.errors import Invalid, MethodFailed, Refused
 from ..._task.session import Target
 from ..._task.step import Step
@@ -378,11 +378,15 @@ def _import(target: Target, new: Distribution, wanted: Wanted, what: str) -> Non
             arguments += ["--vhd"] if wanted.is_disk else []
         target.report(what)
         _change(target, what, arguments, look, is_working, wanted.import_timeout)
-    found = fetch(target, wanted.name)
-    if found is None or found.state != INSTALLED:
-        raise MethodFailed(f"could not {what}: wsl.exe reported success, but the distribution is not registered")
-    if new.source:
-        registry.write_text(target, key(identity.fetch_sid(target), found.id), _SOURCE, new.source, HKU)
+
+    def remember() -> None:
+        found = fetch(target, wanted.name)
+        if found is None or found.state != INSTALLED:
+            raise MethodFailed(f"could not {what}: wsl.exe reported success, but the distribution is not registered")
+        if new.source:
+            registry.write_text(target, key(identity.fetch_sid(target), found.id), _SOURCE, new.source, HKU)
+
+    insist(remember)  # later tasks can't find it out
 
 
 def _change(
