@@ -105,7 +105,7 @@ def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
         yield source.location
         return
     path = path_of(target, source)
-    with passing(f"download {source.location} to '{path}'", lambda: remove(target, path)):
+    with passing(target, f"download {source.location} to '{path}'", lambda: remove(target, path)):
         with recording():
             download(target, source, path, timeout)
             if source.digest:
@@ -114,7 +114,7 @@ def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
 
 
 @contextmanager
-def passing(what: str, undo: Callable[[], object]) -> Iterator[None]:
+def passing(target: Target, what: str, undo: Callable[[], object]) -> Iterator[None]:
     """Something on the target that the work inside needs, and that is removed afterwards: no change, unless it stays.
 
     Write it within recording(). Windows that restarts, or does not answer for a while, is waited for.
@@ -125,8 +125,9 @@ def passing(what: str, undo: Callable[[], object]) -> Iterator[None]:
         try:
             with recording():
                 insist(undo)
-        except HostError:
+        except HostError as error:
             wrote(what)
+            target.warn(f"{target.name}: what the task needed could not be removed again ({what}): {error.message}")
 
 
 def path_of(target: Target, source: Source) -> str:

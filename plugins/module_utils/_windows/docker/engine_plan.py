@@ -252,7 +252,7 @@ def _archive(
             if file.is_folder(target, folder):
                 file.delete_folder(target, folder)
 
-        with source.passing(f"extract the Docker Engine into {folder}", clear):
+        with source.passing(target, f"extract the Docker Engine into {folder}", clear):
             with recording():
                 extract(target, archive, folder)
             staged = ntpath.join(folder, "dockerd.exe")
@@ -298,7 +298,7 @@ def extract(target: Target, archive: str, folder: str) -> None:
 def _validate(target: Target, dockerd: str, values: Configuration, path: str) -> None:
     """Let dockerd.exe read the file before it replaces the one in use. Raises Invalid with its words."""
     trial = source.temporary(target, "daemon.json")
-    with source.passing(f"write '{trial}'", lambda: source.remove(target, trial)):
+    with source.passing(target, f"write '{trial}'", lambda: source.remove(target, trial)):
         with recording():
             file.write(target, trial, configuration.write(values))
         result = program.run(target, dockerd, "--validate", "--config-file", trial, reads=True)
