@@ -62,6 +62,8 @@ COLUMNS = (
 LOST_WITH_THE_HOST = ("Msvm_ShutdownComponent.InitiateShutdown", "Msvm_ComputerSystem.RequestStateChange")
 # wsl.exe starts it, also if it only reads.
 ON_DEMAND = ("service:WSLService",)
+# Windows creates and deletes them with features.
+WITH_FEATURES = ("service:vmcompute", "service:hns")
 # The log of an installation that failed is for people.
 KEPT = ("nested_hyperv_wsl.log",)
 HOUR = 3600.0
@@ -216,16 +218,20 @@ def _attempt(flow: Flow, lab: Lab, wrong: dict[str, str]) -> dict[str, Any]:
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any], reboots: bool) -> Mapping[str, Any]:
-    """What has changed, without what ends and starts with Windows if that restarts in between: services, containers."""
+    """What has changed, without what Windows itself changes if it restarts in between."""
     return {
         path: rest
         for path, values in changes.difference(before, after).items()
-        if (rest := {key: value for key, value in values.items() if not (reboots and _ends_with_windows(path, key))})
+        if (rest := {key: pair for key, pair in values.items() if not (reboots and _is_of_windows(path, key, pair[0]))})
     }
 
 
-def _ends_with_windows(path: str, key: str) -> bool:
-    return (path.startswith("service:") and key == "State") or (path.startswith("container:") and key == "Running")
+def _is_of_windows(path: str, key: str, before: Any) -> bool:
+    """Whether a restart of Windows alone changes it."""
+    kind = path.partition(":")[0]
+    if kind == "feature":
+        return key == "State" and before in (software.ENABLE_PENDING, software.DISABLE_PENDING)
+    return path in WITH_FEATURES or (kind, key) in (("service", "State"), ("container", "Running"))
 
 
 def _lies(result: Mapping[str, Any], *differs: bool) -> dict[str, str]:
