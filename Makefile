@@ -1,4 +1,5 @@
-# make demo   the main job, against a simulated host
+# make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM) or DEMO=containers (isolated
+#             containers in a VM)
 # make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run;
 #             or one of: lint layers units contract report sanity molecule
 # make format writes what make lint checks of Python's format
@@ -13,6 +14,7 @@
 
 PYTHON = python3
 CORE =
+DEMO = nesting
 VENV = .venv$(CORE:%=-%)
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -116,7 +118,7 @@ molecule: $(VENV)/test.stamp $(LINK)
 # --- To look at ---------------------------------------------------------------------------------------------------
 
 demo: $(VENV)/run.stamp $(LINK)
-	@tests/demo/run.sh
+	@tests/demo/run.sh $(DEMO)
 
 # win_powershell comes from the package ansible, of which nothing but its collections is wanted.
 .build/bench: $(VENV)/run.stamp

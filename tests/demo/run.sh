@@ -1,10 +1,17 @@
 #!/bin/sh
-# Starts a simulated Hyper-V host and runs the playbook enable_nesting on it twice.
+# Starts a simulated Hyper-V host and runs a playbook on it: run.sh nesting|wsl2|containers
 set -eu
+demo=${1:-nesting}
+case $demo in
+    nesting) playbook=enable_nesting ;;
+    wsl2) playbook=deploy_wsl2_in_vm ;;
+    containers) playbook=deploy_isolated_containers ;;
+    *) echo "Unknown demo '$demo'. Known are nesting, wsl2 and containers." >&2; exit 2 ;;
+esac
 run=.build/demo
 rm -rf "$run" && mkdir -p "$run"
 
-python -m tests.simulator --model tests/demo/model.yml --inventory "$run/inventory.yml" >"$run/endpoints.json" &
+python -m tests.simulator --model "tests/demo/$demo/model.yml" --inventory "$run/inventory.yml" >"$run/endpoints.json" &
 simulator=$!
 trap 'kill $simulator 2>/dev/null; wait $simulator 2>/dev/null || :' EXIT INT TERM
 until [ -s "$run/endpoints.json" ]; do
@@ -14,11 +21,12 @@ done
 
 export ANSIBLE_CALLBACK_RESULT_FORMAT=yaml ANSIBLE_LOCALHOST_WARNING=false
 play() {
-    printf '\n\033[1m$ ansible-playbook nested.hyperv.enable_nesting %s\033[0m\n' "$*"
-    ansible-playbook nested.hyperv.enable_nesting -i "$run/inventory.yml" -e @tests/demo/vars.yml "$@"
+    printf '\n\033[1m$ ansible-playbook nested.hyperv.%s %s\033[0m\n' "$playbook" "$*"
+    ansible-playbook "nested.hyperv.$playbook" -i "$run/inventory.yml" -e "@tests/demo/$demo/vars.yml" "$@"
 }
 play --check --diff
 play --diff
-play | tee "$run/second.txt"
+play >"$run/second.txt" || { cat "$run/second.txt"; exit 1; }
+cat "$run/second.txt"
 grep -q 'changed=0 ' "$run/second.txt" || { echo 'The second run made a change.' >&2; exit 1; }
 printf '\nThe second run changed nothing.\n'

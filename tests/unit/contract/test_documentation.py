@@ -28,7 +28,8 @@ TEXTS = (
     "plugins/filter/*.py",
     "extensions/molecule/**/*.yml",
     "extensions/molecule/**/*.py",
-    "tests/demo/*",
+    "tests/demo/*.sh",
+    "tests/demo/*/*.yml",
 )
 
 # Idioms that are vague or unusual in reference documentation -> plain wording.
