@@ -63,6 +63,16 @@ def test_archives_are_known_by_their_content(machine, content):
     assert machine.files.read(r"C:\out\lab\lab\b.txt") == b"b.txt"
 
 
+def test_a_tar_that_ends_with_a_zip_is_a_tar(machine):
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        member = tarfile.TarInfo("engine.zip")
+        member.size = len(packed())
+        archive.addfile(member, io.BytesIO(packed()))
+    assert run(machine, r"tar -xf - -C C:\out", target.getvalue()) == (0, "", "")
+    assert machine.files.read(r"C:\out\engine.zip") == packed()
+
+
 def test_some_members_alone_are_extracted(machine):
     machine.files.write(r"C:\in\a.zip", packed())
     assert run(machine, r"tar -xvf C:\in\a.zip -C C:\out lab/a.txt") == (0, "", "x lab/a.txt\r\n")
