@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ansible_collections.nested.hyperv.tests.harness.containers import NANO, PIN
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks, Run
 from ansible_collections.nested.hyperv.tests.harness.task import close_clients, variables
+from ansible_collections.nested.hyperv.tests.simulator.windows.docker.archives import engine_zip, image_tar
 
 pytestmark = pytest.mark.playbook
 
@@ -51,6 +54,20 @@ WANTED = {
 }
 
 Deploy = Callable[..., Run]
+
+
+def model_of(**machine: Any) -> dict[str, Any]:
+    """The MODEL with another Windows in its guest."""
+    model = copy.deepcopy(MODEL)
+    model["hosts"][0]["vms"][0]["guest"]["machine"] |= machine
+    return model
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> Iterator[simulator.Simulation]:
+    """The MODEL, or that of a test, in which time passes by itself."""
+    with simulator.start(getattr(request, "param", MODEL), strict=True) as sim:
+        yield sim
 
 
 @pytest.fixture
@@ -113,3 +130,28 @@ def test_nothing_is_interrupted_without_permission(sim: simulator.Simulation, de
     finished = deploy()
     assert finished.code == 0, finished.text
     assert list(sim.machines["guest01"].docker.containers)
+
+
+@pytest.mark.parametrize(
+    "sim", [model_of(locale="de-DE", files=[], winrm={"skip_cmd_shell": True})], indirect=True, ids=["de-DE"]
+)
+def test_files_of_the_controller_reach_a_german_guest(
+    sim: simulator.Simulation, deploy: Deploy, tmp_path: Path
+) -> None:
+    guest = sim.machines["guest01"]
+    engine, image = tmp_path / f"docker-{VERSION}.zip", tmp_path / "nanoserver.tar"
+    engine.write_bytes(engine_zip(VERSION))
+    image.write_bytes(image_tar("10.0.20348.5386", NANO))
+    container = {"name": "web", "image": NANO, "command": PING, "pull": False, "file": str(image)}
+    given = {"isolated_containers_engine": {"file": str(engine)}, "isolated_containers_containers": [container]}
+    real = deploy(**given)
+    assert real.code == 0, real.text
+    assert [container.running for container in guest.docker.containers] == [True]
+    assert not [file.path for file in guest.files if file.path.endswith((".zip", ".tar"))]
+    for file in (engine, image):
+        file.unlink()
+    again = deploy(**given)
+    assert again.code == 0, again.text
+    assert again.recap("guest01")["changed"] == 0, again.text
+    assert not again.writes
+    close_clients()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,10 +59,10 @@ WANTED = {
 Deploy = Callable[..., Run]
 
 
-def model_of(os: Any) -> dict[str, Any]:
+def model_of(**machine: Any) -> dict[str, Any]:
     """The MODEL with another Windows in its guest."""
     model = copy.deepcopy(MODEL)
-    model["hosts"][0]["vms"][0]["guest"]["machine"]["os"] = os
+    model["hosts"][0]["vms"][0]["guest"]["machine"] |= machine
     return model
 
 
@@ -126,7 +127,7 @@ def test_a_guest_behind_nat_is_published_for_the_time_of_the_role(sim: simulator
     close_clients()
 
 
-@pytest.mark.parametrize("sim", [model_of("server2019")], indirect=True, ids=["server2019"])
+@pytest.mark.parametrize("sim", [model_of(os="server2019")], indirect=True, ids=["server2019"])
 def test_a_guest_without_wsl_2_is_refused_before_its_vm_is_interrupted(
     sim: simulator.Simulation, deploy: Deploy
 ) -> None:
@@ -135,3 +136,32 @@ def test_a_guest_without_wsl_2_is_refused_before_its_vm_is_interrupted(
     assert "wsl-guest-build" in refused.text
     assert not refused.writes
     assert sim.machines["guest01"].boots == 1
+
+
+@pytest.mark.parametrize(
+    "sim", [model_of(locale="de-DE", winrm={"skip_cmd_shell": True})], indirect=True, ids=["de-DE"]
+)
+def test_files_of_the_controller_reach_a_german_guest(
+    sim: simulator.Simulation, deploy: Deploy, tmp_path: Path
+) -> None:
+    guest = sim.machines["guest01"]
+    here = {path: tmp_path / path.rpartition("\\")[2] for path in (MSI, ROOTFS)}
+    for path, file in here.items():
+        file.write_bytes(guest.files.get(path).content)
+        guest.files.delete(path)
+    given = {
+        "wsl2_in_vm_package": {"file": str(here[MSI])},
+        "wsl2_in_vm_distributions": [{"name": "Ubuntu", "file": str(here[ROOTFS])}],
+    }
+    real = deploy(**given)
+    assert real.code == 0, real.text
+    found = Lab(sim, "guest01").succeeds("guest_info", include=["wsl"])["guest"]
+    assert [(row["name"], row["version"]) for row in found["distributions"]] == [("Ubuntu", 2)]
+    assert not [file.path for file in guest.files if file.path.endswith((".msi", ".wsl"))]
+    for file in here.values():
+        file.unlink()
+    again = deploy(**given)
+    assert again.code == 0, again.text
+    assert again.recap("guest01")["changed"] == 0, again.text
+    assert not again.writes
+    close_clients()
