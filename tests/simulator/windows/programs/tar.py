@@ -134,7 +134,7 @@ def _read(context: Context, name: str) -> bytes:
 def _members(content: bytes) -> Iterator[tuple[str, bytes | None]]:
     """Names and contents of an archive, in its order; None is the content of a folder."""
     try:
-        # libarchive prefers the header of a tar to the end of a zip, which the last file of a tar may be.
+        # The header of a tar bids more than the end of a zip, which the last file of a tar may be (WIN-13).
         if content[257:262] != b"ustar" and zipfile.is_zipfile(io.BytesIO(content)):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 for entry in archive.infolist():
