@@ -217,7 +217,7 @@ class Machine:
         self.changed()
 
     def _log_hypervisor(self) -> None:
-        """Windows with a hypervisor has started: whether that did is in the event log (WIN-30)."""
+        """Windows with a hypervisor has started: whether that did is in the event log (WIN-26)."""
         if not self.software.starts_hypervisor or self.spec["boot"].get("hypervisor_launch") == "off":
             return
         if self.hypervisor_running:
