@@ -24,6 +24,7 @@ NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 # Programs that change nothing, with the begin of their arguments, whatever else follows.
 READING_PROGRAMS = {
     "certutil.exe": ("-hashfile",),
+    "curl.exe": (r"-\w*I",),
     "dism.exe": (r"/English /Online /NoRestart /Get-\w+",),
     "docker.exe": (
         r"exec \S+ cmd\.exe /S /C ver$",

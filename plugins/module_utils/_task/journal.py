@@ -76,6 +76,13 @@ def position() -> int:
     return len(writes.done) if writes else 0
 
 
+def forget(since: int) -> None:
+    """Drop the writes recorded since a position, which are undone."""
+    writes = _writes.get()
+    if writes is not None:
+        del writes.done[since:]
+
+
 @contextmanager
 def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = None) -> Iterator[None]:
     """Undo the writes done inside, or since a position, when the work inside fails; they then count as not done.
@@ -94,7 +101,5 @@ def taken_back(undo: Callable[[], object], otherwise: str, since: int | None = N
         except HostError as second:
             error.message += f"; and {otherwise}: {second.message}"
         else:
-            writes = _writes.get()
-            if writes is not None:
-                del writes.done[since:]
+            forget(since)
         raise

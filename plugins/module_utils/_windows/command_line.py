@@ -31,8 +31,16 @@ VERBATIM: Mapping[str, frozenset[str]] = {
 }
 
 
+class Operator(str):
+    """A sign with a meaning to cmd.exe, such as a redirection, which gets it without quotes."""
+
+    __slots__ = ()
+
+
 def quote(argument: str, name: str = "") -> str:
     """One argument as CommandLineToArgvW and the C runtime read it, or as the program of this file name does."""
+    if isinstance(argument, Operator):
+        return argument
     if _PLAIN_TO.get(name.lower(), _PLAIN).fullmatch(argument):
         return argument
     return '"' + _SLASHES.sub(lambda found: found[1] * 2 + ('\\"' if found[2] else ""), argument) + '"'

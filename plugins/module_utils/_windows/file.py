@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files and folders of Windows: octets through the standard streams of tar.exe, everything else over CIM.
 
-A file is replaced by another one that is complete and verified. Shares are out of reach for a network logon.
+Files are written by `upload`. Shares are out of reach for a network logon.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import io
 import re
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._task.answer import answer_of, insist
+from .._task.answer import answer_of
 from .._task.errors import Invalid, MethodFailed, Missing, Refused
-from .._task.journal import position, taken_back
 from .._task.session import Target
 from .._wsman.cim import quote
 from . import paths, program
@@ -27,11 +26,11 @@ from .schema import DATA_FILE, FOLDER, LOGICAL_DISK
 
 MOST = 32 << 20  # octets that a task may send or fetch through WinRS, some MB a minute
 MOST_TEXT = 1 << 20  # octets of a text that a task returns
-MOST_REMEMBERED = 64 << 10  # octets of a text that check mode keeps for later tasks
 TIMEOUT = 600.0  # seconds for the octets of a file, or its checksum
-_FIRST_TAR = 17063  # build
 _DONE, _NOT_FOUND = 0, (0x80070002, 0x80070003)
-_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+# Hexadecimal digits of a checksum that certutil.exe computes.
+DIGITS = {"MD5": 32, "SHA1": 40, "SHA256": 64, "SHA384": 96, "SHA512": 128}
+_DIGEST = re.compile(r"[0-9a-f]+")
 # Return values of Delete and Rename (CIM_LogicalFile docs).
 _REASONS = {
     2: "access is denied",
@@ -63,15 +62,15 @@ def fetch(target: Target, path: str) -> State | None:
     """Size, SHA-256 checksum and, once the octets are read or foreseen, the text of a file; None without one."""
 
     def read() -> State | None:
-        size = _fetch_size(target, path)
-        return None if size is None else {"size": size, "checksum": _checksum(target, path, size)}
+        measured = measure(target, path)
+        return measured and {"size": measured[0], "checksum": measured[1]}
 
-    return recall(target, _name(path), read)
+    return recall(target, name(path), read)
 
 
 def fetch_size(target: Target, path: str) -> int | None:
     """The size of a file, None without one."""
-    state = recall(target, _name(path), lambda: {"size": _fetch_size(target, path)})
+    state = recall(target, name(path), lambda: {"size": _fetch_size(target, path)})
     return state["size"] if state else None
 
 
@@ -86,9 +85,17 @@ def has_drive(target: Target, letter: str) -> bool:
     return bool(rows)
 
 
+def measure(target: Target, path: str) -> tuple[int, str | None] | None:
+    """Size and SHA-256 checksum that a file really has, None without one."""
+    size = _fetch_size(target, path)
+    if size == 0:
+        return 0, hashlib.sha256().hexdigest()  # certutil.exe refuses empty files
+    return None if size is None else (size, digest(target, path))
+
+
 def read(target: Target, path: str, most: int = MOST) -> bytes:
     """The octets of a file. Raises Missing without one, Refused if it is larger than ``most``."""
-    known = recall(target, _name(path), dict)
+    known = recall(target, name(path), dict)
     size = fetch_size(target, path)
     if size is None:
         raise Missing(f"'{path}' does not exist on {target.name}", path=path)
@@ -98,10 +105,10 @@ def read(target: Target, path: str, most: int = MOST) -> bytes:
         return str(known["text"]).encode()
     if known:
         raise Refused(f"check mode does not keep the content of '{path}', which an earlier task would write", path=path)
-    folder, name = paths.parent_folder(path), path.rpartition("\\")[2]
-    result = _tar(target, "-cf", "-", "-C", f"{folder}\\", name, reads=True)
+    folder, _slash, last = path.rpartition("\\")
+    result = _tar(target, "-cf", "-", "-C", f"{folder}\\", last, reads=True)
     if result.code != _DONE:
-        raise _failed(result, f"read '{path}'")
+        raise failed(result, f"read '{path}'")
     with tarfile.open(fileobj=io.BytesIO(result.stdout)) as archive:
         for member in archive:
             if member.isfile():
@@ -127,36 +134,21 @@ def _has_row(target: Target, cls: Any, path: str) -> bool:
     return bool(target.client.query(cls, columns=("Name",), where=f"Name = {quote(path)}"))
 
 
-def _checksum(target: Target, path: str, size: int) -> str | None:
-    if size == 0:
-        return hashlib.sha256().hexdigest()  # certutil.exe refuses empty files
+def digest(target: Target, path: str, algorithm: str = "SHA256", timeout: float = TIMEOUT) -> str | None:
+    """The checksum of a file in lower case, None without the file. Raises MethodFailed."""
     certutil = program.system(target, "certutil.exe")
-    result = program.run(target, certutil, "-hashfile", path, "SHA256", reads=True, timeout=TIMEOUT)
+    result = program.run(target, certutil, "-hashfile", path, algorithm, reads=True, timeout=timeout)
     if result.code in _NOT_FOUND:
         return None
     # The other lines are in the language of Windows; old versions write pairs of digits.
     lines = [line.replace(" ", "").strip().lower() for line in result.text.splitlines()]
-    found = [line for line in lines if _SHA256.match(line)]
+    found = [line for line in lines if len(line) == DIGITS[algorithm] and _DIGEST.fullmatch(line)]
     if result.code != _DONE or not found:
-        raise _failed(result, f"compute the checksum of '{path}'")
+        raise failed(result, f"compute the checksum of '{path}'")
     return found[0]
 
 
 # ---- changing ----
-
-
-def write(target: Target, path: str, content: bytes, what: str = "") -> None:
-    """Create a file with its folders, or replace it, once its new content is complete and verified on the target."""
-    what = what or f"write '{path}'"
-    state: State = {"size": len(content), "checksum": hashlib.sha256(content).hexdigest()}
-    if target.foresees:
-        state["text"] = _text(content)
-    folders = (
-        {name_of("folder", paths.key(folder)): True for folder in paths.lineage(paths.parent_folder(path))}
-        if target.foresees
-        else {}
-    )
-    change(target, lambda: _write(target, path, content, state["checksum"], what), {_name(path): state, **folders})
 
 
 def make_folder(target: Target, path: str) -> None:
@@ -171,12 +163,27 @@ def _make_folder(target: Target, path: str) -> None:
     def look() -> Mapping[str, Any] | None:
         return {} if _has_row(target, FOLDER, path) else None
 
-    answer_of(target, what, lambda: _extract(target, f"{path}\\x", None, what), look)
+    member = tarfile.TarInfo(path[3:].replace("\\", "/"))
+    member.type, member.mode, member.mtime = tarfile.DIRTYPE, 0o755, int(time.time())
+    archive = member.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+    answer_of(target, what, lambda: extract(target, path[:3], archive, what), look)
 
 
-def delete(target: Target, path: str) -> None:
+def delete(target: Target, path: str, what: str = "") -> None:
     """Delete a file."""
-    change(target, lambda: _invoke(target, DATA_FILE, "Delete", path, f"delete '{path}'"), {_name(path): None})
+    what = what or f"delete '{path}'"
+    change(target, lambda: _invoke(target, DATA_FILE, "Delete", path, what), {name(path): None})
+
+
+def remove(target: Target, path: str) -> None:
+    """Delete a file if it exists."""
+    if fetch_size(target, path) is not None:
+        delete(target, path)
+
+
+def rename(target: Target, path: str, new_path: str, what: str) -> None:
+    """Give a file another path on the same drive, which no file has. Raises MethodFailed."""
+    _invoke(target, DATA_FILE, "Rename", path, what, {"FileName": new_path})
 
 
 def delete_folder(target: Target, path: str) -> None:
@@ -198,69 +205,28 @@ def is_empty(target: Target, path: str) -> bool:
     return not found
 
 
-def _write(target: Target, path: str, content: bytes, checksum: str, what: str) -> None:
-    # The same names in every run, so that one that follows finds what this one leaves.
-    mark = hashlib.sha256(paths.key(path).encode()).hexdigest()[:8]
-    part, old = f"{path}.{mark}.part", f"{path}.{mark}.old"
-    folder = paths.parent_folder(path)
-    if paths.lineage(folder) and not _has_row(target, FOLDER, folder):
-        _make_folder(target, folder)  # which stays, whatever becomes of the file
-    since = position()
-
-    def arrived() -> Mapping[str, Any] | None:
-        size = _fetch_size(target, part)
-        return {} if size == len(content) and _checksum(target, part, size) == checksum else None
-
-    with taken_back(lambda: _discard(target, part), f"'{part}' may be left"):
-        answer_of(target, f"{what} (to {part})", lambda: _extract(target, part, content, what), arrived)
-        if arrived() is None:
-            raise MethodFailed(f"could not {what}: it arrived with another checksum; run the task again", path=path)
-
-    def put_back() -> None:
-        if _fetch_size(target, path) is None and _fetch_size(target, old) is not None:
-            _invoke(target, DATA_FILE, "Rename", old, what, {"FileName": path})
-        _discard(target, part)
-
-    with taken_back(put_back, f"the file that was there may be '{old}' now, and '{part}' may be left", since):
-        if _fetch_size(target, path) is not None:
-            _discard(target, old)
-            _invoke(target, DATA_FILE, "Rename", path, what, {"FileName": old})
-        _invoke(target, DATA_FILE, "Rename", part, what, {"FileName": path})
-    _discard(target, old)
-
-
-def _discard(target: Target, path: str) -> None:
-    """Delete a file with a name of this module, if there is one: as often as needed, which does no harm."""
-
-    def delete_it() -> None:
-        if _fetch_size(target, path) is not None:
-            _invoke(target, DATA_FILE, "Delete", path, f"delete '{path}', which is not needed any more")
-
-    insist(delete_it)
-
-
-def _extract(target: Target, path: str, content: bytes | None, what: str) -> Mapping[str, Any]:
-    """Let tar.exe create a file with its folders; without content the folders alone."""
-    root, names = path[:3], path[3:].replace("\\", "/")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as source:
-        member = tarfile.TarInfo(names if content is not None else names.rpartition("/")[0])
-        member.type = tarfile.REGTYPE if content is not None else tarfile.DIRTYPE
-        member.mode, member.mtime, member.size = 0o755, int(time.time()), len(content or b"")
-        source.addfile(member, io.BytesIO(content or b""))
-    result = _tar(target, "-xf", "-", "-C", root, stdin=archive.getvalue())
+def extract(
+    target: Target, folder: str, archive: bytes | Iterable[bytes], what: str, timeout: float = TIMEOUT
+) -> Mapping[str, Any]:
+    """Let tar.exe create the files of an archive in a folder, with the folders of their names. Raises MethodFailed."""
+    result = _tar(target, "-xf", "-", "-C", folder, stdin=archive, timeout=timeout)
     if result.code != _DONE:
-        raise _failed(result, what)
+        raise failed(result, what)
     return {}
 
 
+def has_tar(target: Target) -> bool:
+    """Whether Windows has tar.exe."""
+    return program.build(target) >= program.FIRST_WITH_CURL
+
+
 def _tar(target: Target, *arguments: str, **options: Any) -> program.Result:
-    if program.build(target) < _FIRST_TAR:
+    if not has_tar(target):
         raise Refused(
             "the module needs tar.exe to read and write files, which Windows has from Windows 10 version 1803 and "
             f"Windows Server 2019 on; this is build {program.build(target)}"
         )
-    return program.run(target, program.system(target, "tar.exe"), *arguments, timeout=TIMEOUT, **options)
+    return program.run(target, program.system(target, "tar.exe"), *arguments, **{"timeout": TIMEOUT, **options})
 
 
 def _invoke(
@@ -282,20 +248,12 @@ def _invoke(
     answer_of(target, what, act, gone)
 
 
-def _failed(result: program.Result, what: str) -> MethodFailed:
+def failed(result: program.Result, what: str) -> MethodFailed:
+    """The error about a program that failed."""
     details: dict[str, Any] = {"code": result.code, "said": result.words}
     return MethodFailed(f"could not {what}: {result.words} (code {result.code})", **details)
 
 
-def _name(path: str) -> str:
+def name(path: str) -> str:
+    """The name of a file's state for check mode."""
     return name_of("file", paths.key(path))
-
-
-def _text(content: bytes) -> str | None:
-    """Content as the text that check mode keeps, None if it is none or too long."""
-    if len(content) > MOST_REMEMBERED:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .._task.errors import Invalid, Missing, Refused
 from .._task.session import Target
 from .._task.step import Step
-from . import file
+from . import file, upload
 
 OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -94,7 +94,7 @@ def plan(target: Target, wanted: Wanted) -> list[Step]:
     after = {"size": len(content), "checksum": hashlib.sha256(content).hexdigest()}
     before = {name: current[name] if current else None for name in after}
     what = f"write '{wanted.path}'"
-    step = Step(what, before, after, lambda: file.write(target, wanted.path, content, what))
+    step = Step(what, before, after, lambda: upload.write(target, wanted.path, content, what))
     return [step] if step.changes else []
 
 

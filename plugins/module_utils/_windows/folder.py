@@ -14,14 +14,16 @@ from contextlib import contextmanager
 
 from .._task.answer import Output, answer_of
 from .._task.errors import MethodFailed, Refused
-from .._task.journal import position, taken_back
+from .._task.journal import forget, may_have_written, position, taken_back
 from .._task.session import Target
+from .._task.wait import persist
+from .._wsman.faults import HostError
 from . import paths, program
-from .file import fetch_size, is_folder
+from .file import delete_folder, fetch_size, is_folder
 from .foreseen import change, name_of
 
 # No AutoRun commands, parents are created too, and "!" is only text (cmd /?).
-_CMD = ("/d", "/e:on", "/v:off", "/c")
+CMD = ("/d", "/e:on", "/v:off", "/c")
 
 
 def missing(target: Target, path: str, planned: Collection[str] = ()) -> list[str]:
@@ -67,6 +69,32 @@ def created(target: Target, folders: Sequence[str]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def temporary(target: Target, path: str) -> Iterator[None]:
+    """A new folder inside, which is removed afterwards with everything in it."""
+    since = position()
+    _create(target, [path])
+    forget(since)
+    try:
+        yield
+    except HostError as error:
+        try:
+            persist(lambda: _discard(target, path))
+        except HostError as second:
+            may_have_written(f"create the folder '{path}'")
+            error.message = f"{error.message.rstrip('.')}. Delete '{path}', which may be left: {second.message}"
+        raise
+    _discard(target, path)
+
+
+def _discard(target: Target, path: str) -> None:
+    """Delete a folder of the task's own, of which it has reported nothing."""
+    since = position()
+    if is_folder(target, path):
+        delete_folder(target, path)
+    forget(since)
+
+
 def _create(target: Target, folders: Sequence[str]) -> bool:
     """Create the last of these folders, and the others as its parents; whether surely this task has done it."""
     return _write(target, f"create the folder '{folders[-1]}'", ("mkdir", folders[-1]), folders, folders[-1], True)
@@ -86,7 +114,7 @@ def _write(target: Target, what: str, command: Sequence[str], folders: Sequence[
 
     def write() -> Output:
         nonlocal surely
-        result = program.run(target, program.system(target, "cmd.exe"), *_CMD, *command, timeout=target.job_timeout)
+        result = program.run(target, program.system(target, "cmd.exe"), *CMD, *command, timeout=target.job_timeout)
         surely = not result.code
         if result.code and look() is None:
             raise MethodFailed(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ntpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from .schema import OPERATING_SYSTEM
 
 # For all programs: wsl.exe writes UTF-8 with it.
 ENVIRONMENT = {"WSL_UTF8": "1"}
+FIRST_WITH_CURL = 17063  # build of Windows that has curl.exe and tar.exe
 TIMEOUT = 120.0  # seconds for a program that only reads
 TRIES = 3  # for such a program, if the connection breaks
 # STILL_ACTIVE: the exit code of a program whose shell died.
@@ -73,7 +74,7 @@ def run(
     path: str,
     *arguments: str,
     reads: bool = False,
-    stdin: bytes | None = None,
+    stdin: bytes | Iterable[bytes] | None = None,
     timeout: float = TIMEOUT,
     on_output: Callable[[bytes], None] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -82,9 +83,9 @@ def run(
 
     A program that ``reads`` changes nothing: it is repeated if the connection breaks, and runs in check mode too. Any
     other is started once. ``stdin`` b"" is needed by programs that read to the end of their input. ``environment`` is
-    for secrets that no command line may show; such a program has a shell of its own. Raises Missing if
-    there is no such program, OperationTimeout after ``timeout`` s, and errors for which `may_have_run` is true if
-    nobody can say what became of it: ask the target's state.
+    for secrets that no command line may show; such a program has a shell of its own. Raises Missing if there is no such
+    program, OperationTimeout after ``timeout`` s, and errors for which `may_have_run` is true if nobody can say what
+    became of it: ask the target's state.
     """
     if target.foresees and not reads:
         raise Unforeseen(f"check mode can't foresee what {ntpath.basename(path)} does")
@@ -129,7 +130,7 @@ def _run(
     shell: Shell,
     path: str,
     arguments: str,
-    stdin: bytes | None,
+    stdin: bytes | Iterable[bytes] | None,
     timeout: float,
     on_output: Callable[[bytes], None] | None,
 ) -> Ended:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the registry of Windows over CIM (StdRegProv)."""
+"""The registry of Windows over CIM (StdRegProv)."""
 
 from __future__ import annotations
 
@@ -67,3 +67,18 @@ def write_text(target: Target, key: str, value: str, data: str, hive: int = HKLM
     code = target.client.invoke(REGISTRY, "SetStringValue", arguments=arguments)["ReturnValue"]
     if code != FOUND:
         raise MethodFailed(f"could not set {value} in the registry key {key}", code=code)
+
+
+def create_key(target: Target, key: str, hive: int = HKLM) -> None:
+    """Create a key with those above it, if it doesn't exist. Raises MethodFailed."""
+    code = target.client.invoke(REGISTRY, "CreateKey", arguments={"hDefKey": hive, "sSubKeyName": key})["ReturnValue"]
+    if code != FOUND:
+        raise MethodFailed(f"could not create the registry key {key}", code=code)
+
+
+def delete_value(target: Target, key: str, value: str, hive: int = HKLM) -> None:
+    """Delete a value, if it exists. Raises MethodFailed."""
+    arguments = {"hDefKey": hive, "sSubKeyName": key, "sValueName": value}
+    code = target.client.invoke(REGISTRY, "DeleteValue", arguments=arguments)["ReturnValue"]
+    if code not in (FOUND, NOT_FOUND):
+        raise MethodFailed(f"could not delete {value} in the registry key {key}", code=code)

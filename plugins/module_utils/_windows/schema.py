@@ -26,8 +26,16 @@ SERVICE = declare(
 )
 PROCESS = declare(CIMV2, "Win32_Process", "Handle", string="Name", uint32="ProcessId")
 REGISTRY = declare(CIMV2, "StdRegProv", "")
-DATA_FILE = declare(CIMV2, "CIM_DataFile", "Name", string="Name", boolean="Writeable", uint64="FileSize")
-FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name")
+DATA_FILE = declare(
+    CIMV2,
+    "CIM_DataFile",
+    "Name",
+    string="Name Drive Path",
+    boolean="Writeable Compressed Encrypted",
+    uint64="FileSize",
+    datetime="LastModified",
+)
+FOLDER = declare(CIMV2, "Win32_Directory", "Name", string="Name Drive Path", boolean="Compressed Encrypted")
 LOGICAL_DISK = declare(CIMV2, "Win32_LogicalDisk", "DeviceID", string="DeviceID")
 EVENT = declare(
     CIMV2,

@@ -13,29 +13,17 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from .._task.answer import Output, answer_of, insist
-from .._task.errors import Invalid, MethodFailed, Missing, Refused
+from .._task.errors import Invalid, Missing, Refused
 from .._task.journal import recording, wrote
 from .._task.session import Target
 from .._wsman.faults import HostError
-from . import file, paths, program
+from . import curl, file, paths, program
 from .foreseen import name_of, recall
 
 _URL = re.compile(r"(https?)://([^/\s?#]+)([^?#]*)\S*", re.IGNORECASE)
-_CHECKSUM = re.compile(r"(?:(sha256|sha384|sha512):)?(?:0x)?([0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})", re.IGNORECASE)
-_ALGORITHMS = {64: "SHA256", 96: "SHA384", 128: "SHA512"}
-_DIGEST = re.compile(r"[0-9a-f]+")
-# Exit codes of curl.exe (man curl), for the message.
-_CURL = {
-    3: "the URL is malformed",
-    6: "the name of the server can't be resolved",
-    7: "the server can't be reached",
-    22: "the server answered with an error, such as 404",
-    23: "the file can't be written",
-    28: "the server did not answer in time",
-    35: "no TLS connection to the server could be made",
-    56: "the connection broke",
-    60: "the certificate of the server is not trusted",
-}
+_CHECKSUM = re.compile(r"(?:(md5|sha1|sha256|sha384|sha512):)?(?:0x)?([0-9a-f]+)", re.IGNORECASE)
+_ALGORITHMS = {digits: algorithm for algorithm, digits in file.DIGITS.items()}
+_WEAK = ("MD5", "SHA1")
 
 
 class Source(NamedTuple):
@@ -59,16 +47,7 @@ class Source(NamedTuple):
 
 def parse(location: str, checksum: str | None, option: str = "source", checksum_option: str = "checksum") -> Source:
     """The source that a task names. Raises Invalid."""
-    digest = ""
-    if checksum is not None:
-        found = _CHECKSUM.fullmatch(checksum.strip())
-        if not found or (found[1] and _ALGORITHMS[len(found[2])].lower() != found[1].lower()):
-            raise Invalid(
-                f"'{checksum}' is not a checksum: write sha256:… with 64 hexadecimal digits (sha384 and sha512 with 96 "
-                "and 128)",
-                option=checksum_option,
-            )
-        digest = found[2].lower()
+    digest = parse_checksum(checksum, checksum_option)
     if "://" in location:
         url = _URL.fullmatch(location)
         if not url:
@@ -82,6 +61,27 @@ def parse(location: str, checksum: str | None, option: str = "source", checksum_
             )
         return Source(location, digest, option, checksum_option)
     return Source(file.check_path(location, option), digest, option, checksum_option)
+
+
+def parse_checksum(checksum: str | None, option: str, weak: bool = False) -> str:
+    """The digest of a checksum in lower case, empty without one; MD5 and SHA1 if ``weak``. Raises Invalid."""
+    if checksum is None:
+        return ""
+    found = _CHECKSUM.fullmatch(checksum.strip())
+    algorithm = _ALGORITHMS.get(len(found[2]), "") if found else ""
+    if not algorithm or (found[1] and algorithm != found[1].upper()) or (algorithm in _WEAK and not weak):
+        more = ", sha1 and md5 with 40 and 32" if weak else ""
+        raise Invalid(
+            f"'{checksum}' is not a checksum: write sha256:… with 64 hexadecimal digits (sha384 and sha512 with 96 "
+            f"and 128{more})",
+            option=option,
+        )
+    return found[2].lower()
+
+
+def algorithm_of(digest: str) -> str:
+    """The algorithm of a digest, by the number of its digits."""
+    return _ALGORITHMS[len(digest)]
 
 
 def check(target: Target, source: Source, timeout: float) -> None:
@@ -105,7 +105,7 @@ def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
         yield source.location
         return
     path = path_of(target, source)
-    with passing(target, f"download {source.location} to '{path}'", lambda: remove(target, path)):
+    with passing(target, f"download {source.location} to '{path}'", lambda: file.remove(target, path)):
         with recording():
             download(target, source, path, timeout)
             if source.digest:
@@ -144,29 +144,12 @@ def temporary(target: Target, name: str) -> str:
     return ntpath.join(windows, "Temp", f"nested_hyperv_{name}")
 
 
-def remove(target: Target, path: str) -> None:
-    """Delete a file if it exists."""
-    if file.fetch_size(target, path) is not None:
-        file.delete(target, path)
-
-
 def download(target: Target, source: Source, path: str, timeout: float) -> None:
     """Download a file with curl.exe. Raises MethodFailed with its reason."""
     what = f"download {source.location}"
-    target.report(what)
 
     def write() -> Output:
-        arguments = ("-gfsSL", "--retry", "3", "--connect-timeout", "30", "-o", path, source.location)
-        result = program.run(target, program.system(target, "curl.exe"), *arguments, timeout=timeout)
-        if result.code:
-            reason = _CURL.get(result.code, "curl.exe failed")
-            raise MethodFailed(
-                f"could not {what} on {target.name}: {reason} (exit code {result.code}). Check the option "
-                f"{source.option}, and whether the server can be reached from there",
-                program="curl.exe",
-                code=result.code,
-                said=result.words,
-            )
+        curl.download(target, source.location, path, what, source.option, timeout)
         return {}
 
     def look() -> Output | None:
@@ -183,19 +166,9 @@ def checksum(target: Target, path: str, algorithm: str = "SHA256", timeout: floa
     foreseen = recall(target, name_of("file", paths.key(path)), dict)
     if foreseen:
         return foreseen["checksum"] if algorithm == "SHA256" else ""
-    certutil = program.system(target, "certutil.exe")
-    result = program.run(target, certutil, "-hashfile", path, algorithm, reads=True, timeout=timeout)
-    # The other lines are localized; old builds separate the pairs of digits.
-    lines = (line.replace(" ", "").strip().lower() for line in result.text.splitlines())
-    length = next(length for length, name in _ALGORITHMS.items() if name == algorithm)
-    found = next((line for line in lines if len(line) == length and _DIGEST.fullmatch(line)), "")
-    if result.code or not found:
-        raise MethodFailed(
-            f"could not read the checksum of '{path}' on {target.name} (exit code {result.code})",
-            program="certutil.exe",
-            code=result.code,
-            said=result.words,
-        )
+    found = file.digest(target, path, algorithm, timeout)
+    if found is None:
+        raise Missing(f"'{path}' does not exist on {target.name}", path=path)
     return found
 
 

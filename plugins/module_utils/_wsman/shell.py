@@ -9,7 +9,7 @@ import base64
 import binascii
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
@@ -23,7 +23,7 @@ TERMINATE = f"{SHELL}/signal/terminate"
 # A shell that its client forgets ends after this time; Windows keeps it for two hours otherwise.
 IDLE = 900  # seconds
 # Octets of input in one message: as base64 they fit the envelope of the service (500 KB) next to the rest.
-CHUNK = 240_000
+CHUNK = 262_144
 SMALLEST_CHUNK = 8_000
 MOST_OUTPUT = 64 << 20  # octets
 RECEIVE_PAUSES = (0.5, 2.0, 5.0)
@@ -90,22 +90,22 @@ class Shell:
         self,
         program: str,
         arguments: str = "",
-        stdin: bytes | None = None,
+        stdin: bytes | Iterable[bytes] | None = None,
         timeout: float = 60,
         on_output: Callable[[bytes], None] | None = None,
     ) -> Ended:
         """Run a command line to its end; both parts are written as the host is to read them.
 
-        ``stdin`` None leaves the input open, b"" ends it. ``on_output`` gets the standard output as it comes. Raises
-        NoProgram, OperationTimeout after ``timeout`` s (the program is stopped, what it has started may go on), and
-        WSManError with ``sent`` if nobody can say what became of the program.
+        ``stdin`` None leaves the input open, b"" ends it; none of it is sent twice. ``on_output`` gets the standard
+        output as it comes. Raises NoProgram, OperationTimeout after ``timeout`` s (the program is stopped, what it has
+        started may go on), and WSManError with ``sent`` if nobody can say what became of the program.
         """
         deadline = self._clock() + timeout
         try:
             command = self._start(program, arguments)
             with _started():
                 if stdin is not None:
-                    self._feed(command, stdin)
+                    self._feed(command, _pieces(stdin), deadline, timeout)
                 ended = self._read(command, deadline, timeout, on_output)
         except BaseException:
             self.close()  # a shell runs one program at a time, and this one may still run
@@ -155,14 +155,19 @@ class Shell:
             raise
         return _text_of(answer, "CommandId")
 
-    def _feed(self, command: str, data: bytes) -> None:
+    def _feed(self, command: str, pieces: Iterator[bytes], deadline: float, timeout: float) -> None:
         """Send the input and end it. A program that has ended already takes none."""
-        size, at = CHUNK, 0
+        size, pending, more = CHUNK, b"", True
         while True:
-            part = data[at : at + size]
-            end = ' End="true"' if at + size >= len(data) else ""
+            while more and len(pending) <= size:  # one octet more shows that this is not the end
+                piece = next(pieces, None)
+                more, pending = piece is not None, pending + (piece or b"")
+            part, at_end = pending[:size], len(pending) <= size
+            end = ' End="true"' if at_end else ""
             stream = f'<rsp:Stream Name="stdin" CommandId="{attribute(command)}"{end}>'
             stream += f"{base64.b64encode(part).decode()}</rsp:Stream>"
+            if self._clock() >= deadline:
+                raise _too_long(timeout)
             try:
                 self._call(f"{SHELL}/Send", f'<rsp:Send xmlns:rsp="{SHELL}">{stream}</rsp:Send>')
             except RequestTooLarge:
@@ -172,9 +177,9 @@ class Shell:
                 continue
             except Fault:
                 return  # the end of the program says more
-            at += size
-            if end:
+            if at_end:
                 return
+            pending = pending[size:]
 
     def _read(self, command: str, deadline: float, timeout: float, on_output: Callable[[bytes], None] | None) -> Ended:
         output: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
@@ -182,7 +187,7 @@ class Shell:
         while True:
             left = deadline - self._clock()
             if left <= 0:
-                raise OperationTimeout(f"The program did not end within {timeout:g} s.", timeout=timeout)
+                raise _too_long(timeout)
             try:
                 answer, whole = self._receive(command, left)
             except OperationTimeout as silence:
@@ -260,6 +265,17 @@ def _started() -> Iterator[None]:
     except WSManError as error:
         error.sent = True
         raise
+
+
+def _pieces(stdin: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    """Input in pieces that are cheap to cut."""
+    if isinstance(stdin, bytes):
+        return (stdin[at : at + CHUNK] for at in range(0, len(stdin), CHUNK))
+    return iter(stdin)
+
+
+def _too_long(timeout: float) -> OperationTimeout:
+    return OperationTimeout(f"The program did not end within {timeout:g} s.", timeout=timeout)
 
 
 def _pause(seconds: float) -> None:

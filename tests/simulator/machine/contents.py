@@ -11,6 +11,7 @@ import io
 import json
 import tarfile
 import uuid
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from ..windows.docker import archives
 
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")  # MS-CFB 2.2
 VHDX = b"vhdxfile"  # MS-VHDX 2.2.1
+# A VHD has its signature at its end, and a dynamic one also at its beginning (VHD Image Format Specification).
+SIGNATURES = {"vhdx": VHDX, "vhd": b"conectix"}
 WSL_NAME, WSL_VERSION = "Windows Subsystem for Linux", "2.7.14.0"
 WSL_UPGRADE_CODE = "{6D5B792B-1EDC-4DE9-8EAD-201B820F8E82}"  # microsoft/WSL, package.wix.in
 _OS_RELEASE = 'NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nPRETTY_NAME="Ubuntu 24.04.4 LTS"\n'
@@ -96,12 +99,36 @@ def vhdx(files: Mapping[str, str] | None = None, **keys: Any) -> bytes:
     return VHDX + rootfs(files, **keys)
 
 
+def disk(size: str = "40GB", format: str = "vhdx") -> bytes:
+    """A virtual disk that Hyper-V can read."""
+    return SIGNATURES[format] + json.dumps({"size": size, "format": format}, sort_keys=True).encode()
+
+
+def read_disk(content: bytes) -> dict[str, str] | None:
+    """The disk in a file; None if it is none, or was made in another way."""
+    for signature in SIGNATURES.values():
+        if content.startswith(signature + b"{"):
+            return json.loads(content.removeprefix(signature))
+    return None
+
+
+def zip_archive(**members: Any) -> bytes:
+    """An archive with files by their names."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), octets(content))
+    return target.getvalue()
+
+
 def docker_image(os_version: str, name: str) -> bytes:
     """What docker save writes of an image."""
     return archives.image_tar(os_version, name)
 
 
 MAKERS = {
+    "disk": disk,
+    "zip": zip_archive,
     "msi": msi,
     "rootfs": rootfs,
     "vhdx": vhdx,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .contents import octets
+from .contents import octets, read_disk
 from .files import (
     BAD_PARAMETER,
     DISK_FULL,
@@ -39,7 +39,7 @@ EXTENSIONS = {VHD: (".vhd", ".avhd"), VHDX: (".vhdx", ".avhdx"), VHD_SET: (".vhd
 # winerror.h, FACILITY_VIRTUALDISK
 FORMAT_UNKNOWN, PARENT_NOT_FOUND, ID_MISMATCH, TIMESTAMP_MISMATCH = 0xC03A0004, 0xC03A000D, 0xC03A000E, 0xC03A000F
 INVALID_SIZE, SIZE_MISMATCH, CHAIN_CYCLE = 0xC03A0012, 0xC03A0017, 0xC03A0018
-PARENT_ERROR, INVALID_TYPE = 0xC03A0019, 0xC03A001B
+PARENT_ERROR, LIMITATION, INVALID_TYPE = 0xC03A0019, 0xC03A001A, 0xC03A001B
 
 # MS-VHDX 2.1: header section 1 MB, then log, block allocation table and metadata of 1 MB each at least. A VHD has a
 # footer of 512 bytes, a dynamic one a second footer, a header of 1 KB and its table (VHD Image Format Specification).
@@ -136,9 +136,19 @@ def link(disk: Disk, parent: HostFile) -> None:
 def need_disk(files: Files, path: str) -> HostFile:
     """The file of a virtual hard disk; FileError for a missing file, or one that is no such disk."""
     file = files.need(path)
+    if file.attributes:
+        raise FileError(LIMITATION, path)
     if file.disk is None:
         raise FileError(FORMAT_UNKNOWN, path)
     return file
+
+
+def recognize(content: bytes) -> Disk | None:
+    """The disk in a file that a model's content has made; None for any other file."""
+    found = read_disk(content)
+    if found is None:
+        return None
+    return Disk(FORMATS[found["format"]], DYNAMIC, amount(found["size"]), default_block(VHDX, DYNAMIC), 512, 4096)
 
 
 def touch(files: Files, file: HostFile) -> None:
@@ -217,7 +227,7 @@ FILE_KEYS = {
     "read_only",
     "in_use",
 }
-FILE_KEYS |= {"created", "modified", "content"}
+FILE_KEYS |= {"created", "modified", "content", "attributes"}
 
 # Default folders of Hyper-V (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
@@ -228,6 +238,7 @@ TEMPORARY = r"C:\Windows\Temp"
 def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
     """The `drives`, `folders` and `files` of a machine's model; parents before children, whatever their order."""
     files = Files(clock)
+    files.recognize, files.reaches_shares = recognize, bool(spec.get("reaches_shares"))
     files.host = str(spec.get("name") or "")
     files.shares = {root_of(normal(path)) for path in _paths(spec) if path.startswith("\\\\")}
     for number, drive in enumerate(spec.get("drives") or [{"letter": "C", "size": "2TB", "used": "60GB"}]):
@@ -243,7 +254,11 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
             )
         )
     for folder in (*([DATA_ROOT, DISK_ROOT, TEMPORARY] if "c" in files.drives else []), *(spec.get("folders") or ())):
-        files.make_folder(folder)
+        path = folder if isinstance(folder, str) else folder["path"]
+        files.make_folder(path)
+        if not isinstance(folder, str):
+            check_keys(folder, {"path", "attributes"}, "folders")
+            files.folder_attributes[normal(path).lower()] = frozenset(folder.get("attributes") or ())
     waiting = list(spec.get("files") or ())
     while waiting:
         ready = [entry for entry in waiting if not entry.get("parent") or files.get(entry["parent"])]
@@ -257,7 +272,8 @@ def load_files(clock: Clock, spec: dict[str, Any]) -> Files:
 
 def _paths(spec: dict[str, Any]) -> list[str]:
     """The folders and files of the model: a share exists because something is on it."""
-    return [*(spec.get("folders") or ()), *(entry["path"] for entry in spec.get("files") or ())]
+    folders = [folder if isinstance(folder, str) else folder["path"] for folder in spec.get("folders") or ()]
+    return [*folders, *(entry["path"] for entry in spec.get("files") or ())]
 
 
 def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> HostFile:
@@ -290,6 +306,7 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
     file.created = times(spec, "created", default_time)
     file.modified = times(spec, "modified", file.created)
     file.read_only = bool(spec.get("read_only"))
+    file.attributes |= frozenset(spec.get("attributes") or ())
     if spec.get("in_use"):
         files.hold("another process", file, write=True)
     return file

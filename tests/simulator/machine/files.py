@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -42,12 +42,13 @@ class HostFile:
     read_only: bool = False
     disk: Disk | None = None
     content: bytes = b""  # empty if only the size is known
+    attributes: frozenset[str] = frozenset()  # compressed, encrypted, sparse
     # Who has it open, and whether for writing. Windows shares reading with reading, nothing with writing.
     holders: dict[str, bool] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        return self.disk.file_size if self.disk else self.bytes
+        return self.disk.file_size if self.disk and not self.content else self.bytes
 
     @property
     def name(self) -> str:
@@ -144,6 +145,10 @@ class Files:
         self.host = ""  # the name that its own shares have
         self.drives: dict[str, Drive] = {}
         self.shares: set[str] = set()  # of other machines, without a limit of space
+        self.reaches_shares = False  # for programs of a remote shell
+        # What new files of a folder have, by its path in lower case; folders below it inherit that.
+        self.folder_attributes: dict[str, frozenset[str]] = {}
+        self.recognize: Callable[[bytes], Disk | None] = lambda content: None
         self._files: dict[str, HostFile] = {}
         self._folders: dict[str, str] = {}
         self._held: dict[str, set[str]] = {}
@@ -251,7 +256,7 @@ class Files:
         if not self.has_folder(parent_folder(where)):
             raise FileError(PATH_NOT_FOUND, path)
         now = self.clock.now()
-        new = HostFile(where, now, now, bytes, disk=disk)
+        new = HostFile(where, now, now, bytes, disk=disk, attributes=self.attributes_of(parent_folder(where)))
         self.check_space(where, new.size)
         self._files[where.lower()] = new
         return new
@@ -272,7 +277,27 @@ class Files:
             raise FileError(ACCESS_DENIED, path)
         self.check_space(file.path, len(content) - file.size)
         file.content, file.bytes, file.modified = content, len(content), self.clock.now()
+        file.disk = self.recognize(content)
         return file
+
+    def fill(self, path: str, content: bytes) -> HostFile:
+        """Write as a program does that sends its content on as it comes: a full drive keeps the part that it took."""
+        try:
+            return self.write(path, content)
+        except FileError as error:
+            file = self.get(path)
+            if error.hresult == DISK_FULL:
+                room = self.free(root_of(self.resolve(path))) + (file.size if file else 0)
+                self.write(path, content[:room])
+            raise
+
+    def attributes_of(self, folder: str) -> frozenset[str]:
+        """The attributes that new files of a folder have."""
+        found: frozenset[str] = frozenset()
+        for path, attributes in self.folder_attributes.items():
+            if f"{folder.lower()}\\".startswith(f"{path}\\"):
+                found |= attributes
+        return found
 
     def check_space(self, path: str, more: int) -> None:
         if more > self.free(root_of(path)):

@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..._windows import paths
+from ..._windows.foreseen import name_of
+from ..._windows.schema import DATA_FILE
 from ..._wsman import cim
 from ..._wsman.cim import CimClass, key_text
 
+FILE = "file"  # the kind of the states of files, for `_windows.foreseen`
 Row = dict[str, Any]
 # A change of one object: {"row": …} for an added object, {"set": …} for changed properties, {} for one that is gone.
 Change = dict[str, Row]
@@ -55,7 +59,25 @@ class Overlay:
 
     def of(self, cls: CimClass) -> dict[str, Change]:
         """The changes of a class, by key."""
-        return self.changes.get(cls.name, {})
+        changes = self.changes.get(cls.name, {})
+        return {**changes, **self._files()} if cls.name == DATA_FILE.name and self.windows else changes
+
+    def _files(self) -> dict[str, Change]:
+        """The files that programs would have written or deleted, as changes of their class."""
+        names = {key: key.partition(" ")[2] for key in self.windows if key.startswith(f"{FILE} ")}
+        return {
+            name: {"row": _row_of_file(name, self.windows[key])} if self.windows[key] else {}
+            for key, name in names.items()
+        }
+
+    def file(self, path: str) -> dict[str, Any] | None:
+        """What programs would have written to a file; empty if they would have deleted it, None if they would not."""
+        key = name_of(FILE, paths.key(path))
+        return (self.windows[key] or {}) if key in self.windows else None
+
+    def forget_file(self, path: str) -> None:
+        """Forget what programs would have done with a file, because something else writes or deletes it afterwards."""
+        self.windows.pop(name_of(FILE, paths.key(path)), None)
 
     def new_id(self) -> str:
         """An id for an object that doesn't exist yet. Results don't show it."""
@@ -137,6 +159,11 @@ class Overlay:
         overlay.windows = values["windows"]
         overlay.gone, overlay.made_up = set(values["gone"]), set(values["made_up"])
         return overlay
+
+
+def _row_of_file(name: str, state: Mapping[str, Any]) -> Row:
+    place = {"Drive": name[:2], "Path": f"{paths.parent_folder(name)[2:]}\\"}
+    return {"Name": name, "FileSize": state.get("size"), **place}
 
 
 def _encoded(value: Any) -> Any:

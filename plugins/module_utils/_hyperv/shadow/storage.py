@@ -16,6 +16,7 @@ from ..schema import COMPUTER_SYSTEM, DISK_SETTINGS, DISK_STATE, IMAGE_SERVICE, 
 from ..storage import disk_file
 from ..vm.find import RUNNING, owner, state_word
 from .client import Call, Shadow, embedded
+from .overlay import Change
 
 # Settings of disk files by path: the host has no rows of them, and answers by a method.
 DISK = DISK_SETTINGS._replace(keys=("Path",))
@@ -30,7 +31,7 @@ _FIXED, _DIFFERENCING = disk_file.TYPES["fixed"], disk_file.TYPES["differencing"
 def get_settings(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     """The settings of a disk as an embedded instance, with its predicted changes."""
     path = call.arguments["Path"]
-    change = shadow.overlay.of(DISK).get(path.lower())
+    change = _change(shadow, path)
     if change is None:
         return shadow.read(call)
     shadow.used = True
@@ -43,6 +44,17 @@ def get_settings(shadow: Shadow, call: Call) -> Mapping[str, Any]:
         known = {name: value for name, value in _known(answer["SettingData"]).items() if name in DISK.properties}
         answer["SettingData"] = cim.embedded(DISK, {**known, **change["set"]})
     return answer
+
+
+def _change(shadow: Shadow, path: str) -> Change | None:
+    """The change of a disk; an image that a program would have written is a disk of unknown size."""
+    change, written = shadow.overlay.of(DISK).get(path.lower()), shadow.overlay.file(path)
+    if written is None or (change and "row" in change):
+        return change
+    if not written:
+        return {}
+    image = {"Path": path, "Type": disk_file.TYPES["dynamic"], "ParentPath": ""}
+    return {"row": {**image, **(change or {}).get("set", {})}}
 
 
 def _known(text: str) -> Instance:
@@ -67,7 +79,7 @@ def get_state(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     path = call.arguments["Path"]
     if path.lower() in _open(shadow):
         return _state(True)
-    if not shadow.overlay or "row" in shadow.overlay.of(DISK).get(path.lower(), {}):
+    if not shadow.overlay or "row" in (_change(shadow, path) or {}):
         return shadow.read(call) if not shadow.overlay else _state(False)
     answer = shadow.read(call)
     if not answer.get("State") or not cim.from_embedded(answer["State"], DISK_STATE)["InUse"]:
@@ -113,7 +125,7 @@ def _released(shadow: Shadow, path: str) -> bool:
 def validate(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     """A chain with predicted disks is whole; any other chain is asked about."""
     chain = disk_file.fetch_chain(shadow.target, call.arguments["Path"])
-    if any(shadow.overlay.of(DISK).get(path.lower()) is not None for path in chain):
+    if any(_change(shadow, path) is not None for path in chain):
         return {}
     return shadow.read(call)
 
@@ -133,6 +145,7 @@ def create(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 
 
 def _add(shadow: Shadow, disk: Mapping[str, Any]) -> None:
+    shadow.overlay.forget_file(disk["Path"])
     shadow.overlay.add(DISK, {**disk, "VirtualDiskId": shadow.overlay.new_id()})
     shadow.overlay.add(DATA_FILE, {"Name": disk["Path"]})
 
@@ -178,6 +191,7 @@ def delete_file(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 
 def remove(shadow: Shadow, path: str) -> None:
     """A file is gone, and with it the disk in it."""
+    shadow.overlay.forget_file(path)
     shadow.overlay.remove(DATA_FILE, {"Name": path})
     shadow.overlay.remove(DISK, {"Path": path})
 

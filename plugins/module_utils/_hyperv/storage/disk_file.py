@@ -252,9 +252,12 @@ def check_new(host: Target, wanted: WantedFile) -> None:
     _check_origin_size(wanted, (fetch_known(host, wanted.origin) or {})["MaxInternalSize"])
 
 
-def _check_origin_size(wanted: WantedFile, size: int) -> None:
-    """Raise if a new disk can't have the wanted size, because of the size of its parent or source."""
-    if wanted.size is None or wanted.size == size:
+def _check_origin_size(wanted: WantedFile, size: int | None) -> None:
+    """Raise if a new disk can't have the wanted size, because of the size of its parent or source.
+
+    Check mode does not know the size of an image that an earlier task would download.
+    """
+    if wanted.size is None or size is None or wanted.size == size:
         return
     whose = "parent" if wanted.parent else "source"
     if wanted.size < size:
@@ -486,7 +489,7 @@ def create(host: Target, wanted: WantedFile) -> None:
             what=f"create the virtual disk '{path}'",
             look=lambda: {} if _fetch_finished(host, path) else None,
         )
-    if wanted.origin and wanted.size and wanted.size > (fetch(host, path) or {})["MaxInternalSize"]:
+    if wanted.origin and wanted.size and wanted.size > ((fetch(host, path) or {})["MaxInternalSize"] or 0):
         expand(host, path, wanted.size)
 
 

@@ -128,7 +128,9 @@ def plan_file(
         return _plan_new_file(host, wanted, set() if planned_folders is None else planned_folders)
     disk_file.check_kept(host, current, wanted)
     size = current["MaxInternalSize"]
-    if wanted.size is None or wanted.size <= size:
+    if wanted.size and size is None:
+        host.warn(f"check mode does not know the size of '{path}', and so not whether it is expanded")
+    if wanted.size is None or size is None or wanted.size <= size:
         return []
     _check_expandable(host, path, held)
     return [

@@ -17,7 +17,7 @@ from ..._task.journal import recording
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.faults import HostError
-from .. import command_line, feature, file, pending, program, service, source
+from .. import command_line, feature, file, pending, program, service, source, upload
 from ..foreseen import change, name_of
 from ..reboot import RebootCycle
 from . import client, configuration, start
@@ -202,7 +202,7 @@ def _apply(target: Target, engine: Engine, wanted: Wanted, changes: Changes, tim
             if archive:
                 _replace(target, archive, wanted.folder)
             if changes.config is not None:
-                file.write(target, engine.file, configuration.write(changes.config))
+                upload.write(target, engine.file, configuration.write(changes.config))
             if changes.register:
                 register(target, dockerd)
         except HostError as error:
@@ -298,9 +298,9 @@ def extract(target: Target, archive: str, folder: str) -> None:
 def _validate(target: Target, dockerd: str, values: Configuration, path: str) -> None:
     """Let dockerd.exe read the file before it replaces the one in use. Raises Invalid with its words."""
     trial = source.temporary(target, "daemon.json")
-    with source.passing(target, f"write '{trial}'", lambda: source.remove(target, trial)):
+    with source.passing(target, f"write '{trial}'", lambda: file.remove(target, trial)):
         with recording():
-            file.write(target, trial, configuration.write(values))
+            upload.write(target, trial, configuration.write(values))
         result = program.run(target, dockerd, "--validate", "--config-file", trial, reads=True)
         if result.code:
             raise Invalid(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..._task.answer import Output, answer_of
 from ..._task.session import Target
 from ..._task.step import Plan, Step
-from .. import feature, file, identity, pending, registry
+from .. import feature, file, identity, pending, registry, upload
 from ..foreseen import change, recall
 from ..registry import HKU
 from . import command, configuration, package, platform
@@ -189,7 +189,7 @@ def _plan_config(target: Target, state: State, wanted: Wanted) -> list[Step]:
     )
 
     def apply() -> None:
-        file.write(target, state.config_path, text.encode(), what)
+        upload.write(target, state.config_path, text.encode(), what)
         if wanted.shutdown and state.package:
             _shut_down(target)
 

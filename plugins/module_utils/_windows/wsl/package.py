@@ -15,7 +15,7 @@ from ..._task.answer import insist
 from ..._task.errors import Invalid, MethodFailed, Refused
 from ..._task.session import Target
 from ..._task.step import Step
-from .. import installer, registry, source
+from .. import file, installer, registry, source
 from ..foreseen import change, name_of, recall
 from ..source import Source
 
@@ -165,7 +165,7 @@ def _install(target: Target, wanted: Wanted, what: str, restarts: list[str], hin
             if error.details.get("code") == installer.FAILED:
                 error.message = f"{error.message}. {hint()}".rstrip(". ")
             raise
-    insist(lambda: source.remove(target, log))
+    insist(lambda: file.remove(target, log))
     found = fetch(target)
     if found is None or (wanted.version and is_older(found["version"], wanted.version)):
         has = f"WSL {found['version']}" if found else "no WSL"
@@ -193,7 +193,7 @@ def plan_removal(
         gone = partial(_is_gone, target)
         if installer.remove(target, what, code, _PROPERTIES, is_done=gone, log=log, timeout=timeout):
             restarts.append("WSL")
-        insist(lambda: source.remove(target, log))
+        insist(lambda: file.remove(target, log))
 
     step = Step(what, {"package": installed["version"]}, {"package": None}, _changing(target, write, None))
     return [step._replace(needs_off=("state",))]

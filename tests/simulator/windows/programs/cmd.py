@@ -5,8 +5,9 @@ from __future__ import annotations
 import ntpath
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
-from ...machine.files import PATH_NOT_FOUND, FileError
+from ...machine.files import DISK_FULL, PATH_NOT_FOUND, SHARING_VIOLATION, FileError
 from .. import programs
 from .command_line import split
 from .process import Context, Steps, run
@@ -17,6 +18,7 @@ _VARIABLE = re.compile(r"%([^%\r\n]+)%")
 # A quoted part, or what has no meaning to cmd.exe; a caret and what it protects; an operator.
 _TOKEN = re.compile(r'("[^"]*"?|[^"^&|<>]+)|\^(.?)|(&&|\|\||[&|<>])', re.DOTALL)
 _SYNTAX = "The filename, directory name, or volume label syntax is incorrect.\r\n"
+_TO_FILE = "\0>"  # a redirection of standard output in a command that is taken apart
 _NAME = re.compile(r'(?:"[^"]*"?|[^\s,;="])+')
 
 
@@ -40,7 +42,7 @@ def main(context: Context) -> Steps:
     try:
         for operator, command in _commands(_expand(_unwrap(line, context), context)):
             if (operator != "&&" or not code) and (operator != "||" or code):
-                code = yield from _run(command, context)
+                code = yield from _redirected(command, context)
     except Exit as end:
         code = end.code
     return code
@@ -66,14 +68,43 @@ def _commands(line: str) -> list[tuple[str, str]]:
     """The commands of a line, each with the operator before it; carets are gone, what they protected stays."""
     commands, operator, text = [], "", ""
     for plain, escaped, sign in _TOKEN.findall(line):
-        if sign in ("|", "<", ">"):
+        if sign in ("|", "<"):
             raise NotImplementedError(f"the simulator's cmd.exe knows no {sign}: {line}")
-        if sign:
+        if sign == ">":
+            text += _TO_FILE
+        elif sign:
             commands.append((operator, text))
             operator, text = sign, ""
         else:
             text += plain or escaped
     return [(before, command.lstrip(" \t@")) for before, command in (*commands, (operator, text)) if command.strip()]
+
+
+def _redirected(command: str, context: Context) -> Steps:
+    """Run a command whose standard output may go to a file, which is created first (cmd docs, redirection)."""
+    command, _sign, name = command.partition(_TO_FILE)
+    if not name:
+        return (yield from _run(command, context))
+    files = context.machine.files
+    (path,) = _paths(context, name)
+    try:
+        if not files.has_folder(ntpath.dirname(path)):
+            raise FileError(PATH_NOT_FOUND, path)
+        files.write(path, b"")
+    except FileError:
+        context.err("The system cannot find the path specified.\r\n")
+        return 1
+    inner = replace(context, output=[])
+    code = yield from _run(command, inner)
+    for stream, data in inner.output:
+        if stream != "stdout":
+            context.out(data, stream)
+    try:
+        files.fill(path, b"".join(data for stream, data in inner.output if stream == "stdout"))
+    except FileError:
+        context.err("There is not enough space on the disk.\r\n")
+        return 1
+    return code
 
 
 def _run(command: str, context: Context) -> Steps:
@@ -168,7 +199,40 @@ def _rmdir(context: Context, rest: str) -> int:
     return code
 
 
+def _copy(context: Context, rest: str) -> int:
+    """Copy one file to a new name, octet by octet (copy docs). Shares need delegated credentials."""
+    files = context.machine.files
+    words = re.findall(r'(?:"[^"]*"?|[^\s,;="])+', rest)
+    names = [word for word in words if not word.startswith("/")]
+    if len(names) != 2 or "+" in rest or "*" in rest:
+        raise NotImplementedError(f"the simulator's copy knows one file and its new name: {rest}")
+    source, target = _paths(context, " ".join(names))
+    if source.startswith("\\\\") and not files.reaches_shares:
+        context.err("Access is denied.\r\n")
+        return 1
+    try:
+        file = files.need(source)
+        if any(file.holders.values()):
+            raise FileError(SHARING_VIOLATION, source)
+        if len(file.content) == file.size:
+            files.fill(target, file.content)
+        else:
+            files.create(target, bytes=file.bytes, disk=replace(file.disk) if file.disk else None)
+    except FileError as error:
+        context.err(_COPY_ERRORS.get(error.hresult, "The system cannot find the file specified.\r\n"))
+        context.out("        0 file(s) copied.\r\n")
+        return 1
+    context.out("        1 file(s) copied.\r\n")
+    return 0
+
+
+_COPY_ERRORS = {
+    SHARING_VIOLATION: "The process cannot access the file because it is being used by another process.\r\n",
+    DISK_FULL: "There is not enough space on the disk.\r\n",
+}
+
 BUILT_IN: dict[str, Callable[[Context, str], int]] = {
+    "copy": _copy,
     "echo": _echo,
     "exit": _exit,
     "md": _mkdir,

@@ -43,11 +43,12 @@ _FLAGS = {
     "-H": "header",
     "-w": "write-out",
     "-A": "user-agent",
+    "-I": "head",
 }
 _WITH_VALUE = {"output", "proxy", "retry", "retry-delay", "retry-max-time", "max-time", "connect-timeout", "header"}
-_WITH_VALUE |= {"write-out", "user-agent", "continue-at"}
+_WITH_VALUE |= {"write-out", "user-agent", "continue-at", "stderr"}
 _WITHOUT = {"fail", "silent", "show-error", "location", "insecure", "remote-name", "ssl-no-revoke", "create-dirs"}
-_WITHOUT |= {"globoff", "no-progress-meter", "retry-all-errors", "retry-connrefused", "compressed"}
+_WITHOUT |= {"head", "globoff", "no-progress-meter", "retry-all-errors", "retry-connrefused", "compressed"}
 _METER = (
     "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\r\n"
     "                                 Dload  Upload   Total   Spent    Left  Speed\r\n"
@@ -98,7 +99,9 @@ def main(context: Context) -> Steps:
         context.err("curl: (2) no URL specified\r\n")
         return USAGE
     url = options.urls[0]
-    if "silent" not in options and ("output" in options or "remote-name" in options):
+    if options.get("stderr") == "-":  # what would be written to standard error
+        context = _Merged(**vars(context))
+    if _has_meter(options):
         context.err(_METER)
     delay, left = float(options.get("retry-delay") or 1), int(options.get("retry") or 0)
     while True:
@@ -116,6 +119,27 @@ def main(context: Context) -> Steps:
         status = answer.status if code in (0, HTTP_ERROR) else 0
         context.out(options["write-out"].replace("%{http_code}", f"{status:03}").replace("\\n", "\n"))
     return code
+
+
+class _Merged(Context):
+    """A program whose standard error goes to its standard output."""
+
+    def err(self, content: str | bytes) -> None:
+        self.out(content)
+
+
+def _has_meter(options: Options) -> bool:
+    return "silent" not in options and ("output" in options or "remote-name" in options)
+
+
+def _meter(context: Context, options: Options, done: int, size: int) -> None:
+    """A line of the meter, which replaces the line before it."""
+    if _has_meter(options):
+        percent = 100 * done // size if size else 100
+        columns = (
+            f"{percent:3} {size:5}  {percent:3} {done:5}    0     0    100      0  0:00:10  0:00:05  0:00:05   100"
+        )
+        context.err(f"\r{columns}")
 
 
 def _try(context: Context, options: Options, url: str) -> Steps:
@@ -139,6 +163,9 @@ def _try(context: Context, options: Options, url: str) -> Steps:
         return answer, REDIRECTS, "Maximum (50) redirects followed"
     if answer.status >= 400 and "fail" in options:
         return answer, HTTP_ERROR, f"The requested URL returned error: {answer.status}"
+    if "head" in options:
+        context.out(f"HTTP/1.1 {answer.status} OK\r\nContent-Length: {len(answer.content)}\r\n\r\n")
+        return answer, 0, ""
     return (yield from _save(context, options, url, answer))
 
 
@@ -159,9 +186,12 @@ def _save(context: Context, options: Options, url: str, answer: Answer) -> Steps
     try:
         if answer.seconds:
             yield answer.seconds / 2
-            files.write(path, answer.content[: len(answer.content) // 2])
+            half = answer.content[: len(answer.content) // 2]
+            files.fill(path, half)
+            _meter(context, options, len(half), len(answer.content))
             yield answer.seconds / 2
-        files.write(path, answer.content)
+        files.fill(path, answer.content)
+        _meter(context, options, len(answer.content), len(answer.content))
     except FileError:
         return answer, WRITE_ERROR, "Failure writing output to destination"
     return answer, 0, ""

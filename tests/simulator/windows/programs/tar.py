@@ -119,9 +119,8 @@ def _failed(context: Context, sentence: str, *, delayed: bool = True) -> int:
 
 
 def _sentence(error: FileError) -> str:
-    return {2: "No such file or directory", 3: "No such file or directory", 5: "Permission denied"}.get(
-        error.hresult & 0xFFFF, "Can't open"
-    )
+    texts = {2: "No such file or directory", 3: "No such file or directory", 5: "Permission denied"}
+    return {**texts, 112: "Write failed"}.get(error.hresult & 0xFFFF, "Can't open")
 
 
 def _read(context: Context, name: str) -> bytes:
@@ -165,7 +164,7 @@ def _extract(context: Context, directory: str, name: str, data: bytes | None) ->
     if data is None:
         context.machine.files.make_folder(path)
     else:
-        context.machine.files.write(path, data)
+        context.machine.files.fill(path, data)
 
 
 def _create(context: Context, options: Options) -> None:

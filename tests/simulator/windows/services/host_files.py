@@ -107,7 +107,7 @@ def _local(path: str) -> bool:
     return not path.startswith("\\\\")
 
 
-def _common(machine: Machine, path: str, file_name: str, extension: str) -> dict[str, Any]:
+def _common(machine: Machine, path: str, file_name: str, extension: str, attributes: frozenset[str]) -> dict[str, Any]:
     r"""Names in lower case, as the class shows them; Path is the folder between two backslashes."""
     low = path.lower()
     folder = low[2:].rsplit("\\", 1)[0]
@@ -126,8 +126,8 @@ def _common(machine: Machine, path: str, file_name: str, extension: str) -> dict
         "Readable": True,
         "System": False,
         "Hidden": False,
-        "Compressed": False,
-        "Encrypted": False,
+        "Compressed": "compressed" in attributes,
+        "Encrypted": "encrypted" in attributes,
         "Status": "OK",
     }
 
@@ -137,7 +137,7 @@ def _file(machine: Machine, file: HostFile) -> Instance:
     return machine.repository.new(
         "CIM_DataFile",
         {
-            **_common(machine, file.path, stem if dot else file.name, extension if dot else ""),
+            **_common(machine, file.path, stem if dot else file.name, extension if dot else "", file.attributes),
             "CreationClassName": "CIM_LogicalFile",
             "FileSize": file.size,
             "FileType": f"{extension} file" if dot else "File",
@@ -157,7 +157,7 @@ def _folder(machine: Machine, path: str) -> Instance:
     return machine.repository.new(
         "Win32_Directory",
         {
-            **_common(machine, path, path.rsplit("\\", 1)[-1], ""),
+            **_common(machine, path, path.rsplit("\\", 1)[-1], "", machine.files.attributes_of(path)),
             "CreationClassName": "CIM_LogicalFile",
             "FileType": "File Folder",
             "Writeable": True,

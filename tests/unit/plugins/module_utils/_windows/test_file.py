@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid, MethodFailed, Missing, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
-from ansible_collections.nested.hyperv.plugins.module_utils._windows import file
+from ansible_collections.nested.hyperv.plugins.module_utils._windows import file, upload
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import HostError
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
@@ -63,7 +63,7 @@ def leftovers(lab: Lab) -> list[str]:
 @pytest.mark.parametrize("data", [b"", b"\x00\x1a\r\n\xff" * 3, "größe\n".encode(), b"\xef\xbb\xbfx", b"ab" * 600_000])
 def test_octets_arrive_as_they_are(lab: Lab, target: Target, data: bytes) -> None:
     assert file.fetch(target, PATH) is None
-    file.write(target, PATH, data)
+    upload.write(target, PATH, data)
     assert content(lab, PATH) == data
     assert file.fetch(target, PATH) == {"size": len(data), "checksum": hashlib.sha256(data).hexdigest()}
     assert file.read(target, PATH) == data
@@ -71,14 +71,14 @@ def test_octets_arrive_as_they_are(lab: Lab, target: Target, data: bytes) -> Non
 
 
 def test_a_file_is_replaced(lab: Lab, target: Target) -> None:
-    file.write(target, OLD, b"new")
+    upload.write(target, OLD, b"new")
     assert content(lab, OLD) == b"new"
     assert leftovers(lab) == []
 
 
 def test_a_file_in_use_stays_as_it_is(lab: Lab, target: Target) -> None:
     with pytest.raises(MethodFailed, match="another program has it open"):
-        file.write(target, r"C:\data\used.txt", b"new")
+        upload.write(target, r"C:\data\used.txt", b"new")
     assert content(lab, r"C:\data\used.txt") == b"x"
     assert leftovers(lab) == []
 
@@ -96,7 +96,7 @@ def test_folders(lab: Lab, target: Target) -> None:
     file.make_folder(target, folder)
     assert file.is_folder(target, folder)
     assert file.is_empty(target, folder)
-    file.write(target, rf"{folder}\x.txt", b"1")
+    upload.write(target, rf"{folder}\x.txt", b"1")
     assert not file.is_empty(target, folder)
     file.delete(target, rf"{folder}\x.txt")
     file.delete_folder(target, folder)
@@ -111,7 +111,7 @@ def test_paths_that_are_refused(path: str) -> None:
 
 def test_check_mode_foresees_files(lab: Lab) -> None:
     target = connected(lab, foresees=True)
-    file.write(target, PATH, b"text")
+    upload.write(target, PATH, b"text")
     file.delete(target, OLD)
     assert file.fetch(target, PATH)["size"] == 4
     assert file.read(target, PATH) == b"text"
@@ -132,7 +132,7 @@ def test_a_broken_connection_leaves_the_old_or_the_new_content(
     is_method = action in ("Rename", "Delete")
     lab.sim.faults.add(Rule(do, method=action) if is_method else Rule(do, operation=action))
     try:
-        file.write(target, path, b"new content")
+        upload.write(target, path, b"new content")
     except HostError:
         aside = [content(lab, name) for name in leftovers(lab)]
         assert content(lab, path) in (before, b"new content") or before in aside
@@ -141,7 +141,7 @@ def test_a_broken_connection_leaves_the_old_or_the_new_content(
     assert file.fetch(replace(target, _answers={}), r"C:\data\empty.txt")["size"] == 0
 
 
-def test_an_old_windows_has_no_tar() -> None:
-    model = {"hosts": [{"name": "hv01", "os": "server2016", "hyperv": False}]}
+def test_an_old_windows_has_no_tar_to_read_with() -> None:
+    model = {"hosts": [{"name": "hv01", "os": "server2016", "hyperv": False, "files": FILES}]}
     with open_lab(model) as lab, pytest.raises(Refused, match=r"needs tar.exe .* this is build 14393"):
-        file.write(connected(lab), PATH, b"x")
+        file.read(connected(lab), OLD)
