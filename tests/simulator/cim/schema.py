@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable
 from functools import lru_cache
@@ -148,7 +149,13 @@ def _documents() -> dict[str, dict[str, dict]]:
 
 
 def read_yaml(name: str) -> Any:
-    """A table of data/."""
+    """A table of data/, which the caller may change."""
+    return copy.deepcopy(_parsed(name))
+
+
+@lru_cache
+def _parsed(name: str) -> Any:
+    """A table of data/. Each machine reads several, and parsing takes fifty times as long as copying."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load((DATA / name).read_text("utf-8"), Loader=loader)
 
