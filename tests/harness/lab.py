@@ -27,6 +27,7 @@ UNPREDICTABLE = {
     "booted",
     "verification",
     "kernel",
+    "file_size",
     "id",
     "checkpoint_id",
     "ip_addresses",

@@ -54,6 +54,16 @@ PRIVILEGES = (
         EVERYONE,
         LIKELY,
     ),
+    Privilege(
+        "host_image",
+        "Reads and deletes files, and writes them by programs in a remote shell (with the permissions of the user on "
+        "the folder)",
+        CIMV2,
+        EVERYONE,
+        LIKELY,
+    ),
+    Privilege("host_image", "Stores the checksums of images in the registry", CIMV2, ADMINISTRATORS, LIKELY),
+    Privilege("host_image", "Reads virtual hard disks and the media of VMs", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege("vm_info preflight", "Reads VMs and guests", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege(
         "vm_info preflight",

@@ -134,8 +134,11 @@ def put_in_place(target: Target, part: str, path: str, what: str, check: Callabl
     moved = False
 
     def put_back() -> None:
-        if moved and file.fetch_size(target, path) is None:
-            file.rename(target, old, path, what)
+        if not moved or file.fetch_size(target, old) is None:
+            return
+        if file.fetch_size(target, path) is not None:
+            file.rename(target, path, part, what)
+        file.rename(target, old, path, what)
 
     with taken_back(put_back, f"the file that was there may be '{old}' now"):
         if file.fetch_size(target, path) is not None:
@@ -144,7 +147,10 @@ def put_in_place(target: Target, part: str, path: str, what: str, check: Callabl
             moved = True
         file.rename(target, part, path, what)
         _check(target, part, path, what, check)
-    insist(lambda: remove(target, old))
+        if moved:
+            insist(lambda: remove(target, old))
+    if not moved:
+        insist(lambda: remove(target, old))  # of a run before
 
 
 def _check(target: Target, part: str, path: str, what: str, check: Callable[[], object]) -> None:

@@ -105,11 +105,12 @@ def disk(size: str = "40GB", format: str = "vhdx") -> bytes:
 
 
 def read_disk(content: bytes) -> dict[str, str] | None:
-    """The disk in a file; None if it is none, or was made in another way."""
-    for signature in SIGNATURES.values():
-        if content.startswith(signature + b"{"):
-            return json.loads(content.removeprefix(signature))
-    return None
+    """The disk in a file; None if it is none, is not complete, or was made in another way."""
+    signature = next((begin for begin in SIGNATURES.values() if content.startswith(begin + b"{")), None)
+    try:
+        return json.loads(content.removeprefix(signature)) if signature else None
+    except ValueError:
+        return None
 
 
 def zip_archive(**members: Any) -> bytes:

@@ -35,6 +35,7 @@ HOST = "Msvm_VirtualSystemManagementServiceSettingData"
 # What a module sends to a host, and also to a guest, whose programs it runs.
 REQUESTS = {"Enumerate", "Pull", "Release", "Get", "Invoke", "Create", "Put", "Delete"}
 OF_SHELLS = {"Command", "Send", "Receive", "Signal"}
+WITH_PROGRAMS = {"host_image"}  # modules for hosts that run programs, too
 MODULES_AND_STATES = [
     (module, states)
     for module in collection.modules()
@@ -57,6 +58,7 @@ WRITES: Mapping[str, set[str]] = {
     "group": {"group."},
     "service": {"service."},
     "image": {"image.", "container."},
+    "images": {"file."},
     **{option: {"container."} for option in ("cpus", "ports", "volumes", "environment", "command", "entrypoint")},
     **{option: {"container."} for option in ("restart_policy", "labels", "network", "memory")},
     "isolation": {"file.", "container."},
@@ -133,7 +135,7 @@ FOLLOWS: Mapping[str, set[str]] = {
 }
 
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
-UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "kernel", "id", "checkpoint_id"}
+UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "kernel", "id", "checkpoint_id", "file_size"}
 # Results that tell what was there before the task, by module.
 BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}}
 # What is done at every run, and documented so: option and value, by module.
@@ -183,7 +185,7 @@ def run(lab: Lab, module: str, example: Example, *, check: bool = False) -> Run:
     before = state(lab)
     result = lab.run(module, check=check, **example.args)
     assert lab.requests or result.get("failed"), "the module didn't even query the host"
-    allowed = REQUESTS | (OF_SHELLS if collection.is_for_guests(module) else set())
+    allowed = REQUESTS | (OF_SHELLS if collection.is_for_guests(module) or module in WITH_PROGRAMS else set())
     assert {entry.action for entry in lab.requests} <= allowed, "nothing but CIM requests, no shell"
     return Run(result, changes.difference(before, state(lab)), lab.writes)
 
