@@ -1,7 +1,7 @@
 # make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM) or DEMO=containers (isolated
 #             containers in a VM)
-# make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run;
-#             or one of: lint layers units contract report sanity molecule
+# make test   every check, as in continuous integration, and with each other ansible-core that a Python at hand can
+#             run what can differ with it; or one of: lint layers units contract report sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
@@ -80,9 +80,11 @@ layers: $(VENV)/test.stamp $(LINK)
 units: $(VENV)/test.stamp $(LINK)
 	pytest -n 2 tests/unit tests/playbooks
 
-# The units of what knows Ansible.
+# The units that can differ with ansible-core or Python and are quick. Molecule runs the roles and playbooks.
 contract: $(VENV)/test.stamp $(LINK)
-	pytest -n 2 tests/unit/contract tests/unit/plugins/action tests/unit/plugins/filter tests/playbooks
+	pytest -n 2 tests/unit/contract tests/unit/plugins/action tests/unit/plugins/filter tests/unit/plugins/module_utils \
+	    tests/playbooks/test_ansible_playbook.py tests/playbooks/test_check_mode.py \
+	    tests/playbooks/test_check_across_tasks.py tests/playbooks/test_unreachable.py
 
 # The HTML report in Chromium, with axe-core. Programs that PyPI doesn't have are installed if root runs this.
 AXE = axe-core-4.14.1

@@ -26,12 +26,10 @@ import rounds
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".build" / "log"
-# Linters and the report don't depend on ansible-core, so the first round is enough. All units run with the oldest and
-# the newest ansible-core, and with those between the units of what knows Ansible. The units start two processes
-# themselves.
+# Linters, the report and all units run once. The rounds with other ansible-cores and Pythons run what can differ with
+# them. The units start two processes themselves.
 FIRST = (("setup",), ("layers", "report"), ("sanity", "lint", "molecule"), ("units",))
-OUTER = (("setup",), ("sanity", "molecule"), ("units",))
-INNER = (("setup",), ("sanity", "molecule"), ("contract",))
+OTHER = (("setup",), ("sanity", "molecule"), ("contract",))
 
 
 class Outcome(NamedTuple):
@@ -114,11 +112,9 @@ def main(*variables: str) -> int:
         sys.exit("\n".join([f"No round has ansible-core {only}.", *reasons]))
     print("Rounds:", *(f"  {one} ({one.python.path})" for one in selected), *reasons, sep="\n", flush=True)
     summary = []
-    by_age = sorted(found, key=lambda one: [int(part) for part in one.core.name.split(".")])
     for one in selected:
-        first = one is found[0]
-        own = variables if first else [f"CORE={one.core.name}", f"PYTHON={one.python.path}"]
-        stages = FIRST if first else OUTER if one in (by_age[0], by_age[-1]) else INNER
+        other = (OTHER, [f"CORE={one.core.name}", f"PYTHON={one.python.path}"])
+        stages, own = (FIRST, variables) if one is found[0] else other
         outcomes = run_round(str(one), stages, own)
         summary += [f"{one}:", *(f"  {step:9}{outcome}" for step, outcome in outcomes.items())]
         if not all(outcome.passed for outcome in outcomes.values()):
