@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..._task.mac import format_mac
 from ..._task.session import Target
 from ..._windows import software
 from ..._windows.schema import OPERATING_SYSTEM
@@ -16,7 +17,6 @@ from ..._wsman.cim import CimClass, Instance, Reference
 from ..._wsman.faults import Fault, FilterRefused, InvalidClass
 from ..explain import has_no_provider
 from ..network import host_network, nat, switch
-from ..network.ethernet import format_mac
 from ..schema import (
     COMPUTER,
     CPU,

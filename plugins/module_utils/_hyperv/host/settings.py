@@ -10,6 +10,7 @@ from typing import Any
 
 from ..._task import table
 from ..._task.errors import Invalid, Missing, within
+from ..._task.mac import format_mac, parse_mac
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._task.table import Kind, Property
@@ -17,7 +18,6 @@ from ..._windows import paths
 from ..._wsman import cim
 from ..._wsman.cim import Instance
 from .. import jobs
-from ..network.ethernet import format_mac, parse_mac
 from ..schema import HOST_SETTINGS, VM_SERVICE
 from . import capacity
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..._task import table
 from ..._task.errors import Ambiguous, Invalid, Missing, within
+from ..._task.mac import format_mac, parse_mac
 from ..._task.session import Target
 from ..._task.table import BIT_RATE, Property
 from ..._wsman import cim
@@ -20,7 +21,7 @@ from ..._wsman.cim import CimClass, Reference
 from ..._wsman.faults import Fault
 from ..schema import CONNECTION, LEGACY_ADAPTER, PORT_BANDWIDTH, PORT_SECURITY, PORT_VLAN, SYNTHETIC_ADAPTER, V2
 from ..vm.find import VM, of_vms, owner
-from .ethernet import describe_vlan, format_mac, parse_mac, parse_vlan
+from .ethernet import describe_vlan, parse_vlan
 from .names import check_name
 from .switch import CONNECTED
 

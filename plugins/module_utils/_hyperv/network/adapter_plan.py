@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..._task import table
 from ..._task.errors import Invalid, MethodFailed, Refused
 from ..._task.journal import taken_back, wrote
+from ..._task.mac import parse_mac
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
@@ -47,7 +48,7 @@ from .adapter import (
     query_named,
     query_rows,
 )
-from .ethernet import complete_vlan, describe_vlan, parse_mac, vlan_values
+from .ethernet import complete_vlan, describe_vlan, vlan_values
 from .switch import (
     BY_BITS,
     BY_DEFAULT,

@@ -13,6 +13,7 @@ from typing import Any
 from ..._task.answer import uncertain
 from ..._task.errors import MethodFailed, Refused
 from ..._task.journal import sending, wrote
+from ..._task.mac import format_mac
 from ..._task.session import Target
 from ..._task.wait import wait_until
 from ..._wsman.cim import Instance, quote
@@ -30,7 +31,6 @@ from ..._wsman.faults import (
 )
 from ..schema import INTERNAL_PORT, NET_ADAPTER, NET_ADDRESS, NET_ROUTE
 from . import switch
-from .ethernet import format_mac
 from .switch import Switch
 
 IPV4 = 2  # AddressFamily
