@@ -29,6 +29,22 @@ options:
     type: str
     choices: [evaluation, production]
     default: evaluation
+  profile:
+    description:
+      - Instructions by whose numbers nodes and their host are evaluated, with O(scenario=azure_stack_hci). The default
+        is the latest of them. RV(profile) contains the numbers and the source.
+      - V(azure_local_2026_04) and V(azure_local_2025_04) are Microsoft's page about virtual deployments of Azure Local
+        in April 2026 and 2025, V(mslab_2025_09) is MSLab, and V(azure_stack_hci_20h2) the evaluation guide of Azure
+        Stack HCI 20H2 and 21H2.
+    type: str
+    choices: [azure_local_2026_04, azure_local_2025_04, mslab_2025_09, azure_stack_hci_20h2]
+    default: azure_local_2026_04
+    version_added: 0.1.0
+  nodes:
+    description: Number of nodes that the host is to run, with O(scenario=azure_stack_hci).
+    type: int
+    default: 1
+    version_added: 0.1.0
   strict:
     description: Whether findings of severity C(warn) fail the task as well.
     type: bool
@@ -54,6 +70,13 @@ options:
     description: Whether to return the findings without failing the task.
     type: bool
     default: false
+  vm_facts:
+    description:
+      - Facts about a VM that does not exist yet, in the format in which M(nested.hyperv.vm_info) returns them in
+        RV(nested.hyperv.vm_info#module:vms), with its name. Rules whose facts are missing are not evaluated.
+      - Mutually exclusive with O(vm) and O(vm_id).
+    type: dict
+    version_added: 0.1.0
   guest_facts:
     description:
       - Facts about the guest operating system of the VM, as M(nested.hyperv.host_info) returns them in
@@ -95,6 +118,18 @@ EXAMPLES = r"""
     ignore:
       - rule: hci-host-space
         reason: The disks are dynamic and stay small
+
+- name: Evaluate a node of Azure Stack HCI that does not exist yet, on a host of two nodes
+  nested.hyperv.preflight:
+    scenario: azure_stack_hci
+    profile: azure_local_2025_04
+    nodes: 2
+    vm_facts:
+      name: node01
+      generation: 2
+      memory: {startup: 25769803776, dynamic: false}
+      processor: {count: 8}
+    report_only: true
 
 - name: Include the guest operating system
   block:
@@ -157,6 +192,32 @@ findings:
       description: Reason from O(ignore), null for rules that are not ignored.
       type: str
       sample: null
+profile:
+  description:
+    - Numbers by which the rules of Azure Stack HCI are evaluated, with sizes in bytes. C(host_memory) is the memory of
+      a host of one node and of two nodes.
+  returned: with O(scenario=azure_stack_hci), success or when findings fail the task
+  type: dict
+  sample:
+    name: azure_local_2026_04
+    title: Azure Local, virtual deployment as of April 2026
+    date: "2026-04-27"
+    source: https://learn.microsoft.com/azure/azure-local/deploy/deployment-virtual
+    host_build: 20348
+    host_memory: [51539607552, 77309411328]
+    host_space: 1099511627776
+    memory: 34359738368
+    least_memory: 17179869184
+    processors: 4
+    tpm: true
+    os_disk: 136365211648
+    least_os_disk: 136365211648
+    data_disks: 2
+    data_disk: 1099511627776
+    adapters: 2
+    adapter_names: [NIC1, NIC2, NIC3, NIC4]
+    allow_teaming: true
+    allowed_vlans: 1-1000
 not_judged:
   description: IDs of the rules that were not evaluated, because facts about the host, the VM or the guest are missing.
   returned: success, or when findings fail the task
@@ -175,6 +236,7 @@ from ..module_utils._hyperv.host import facts as host_facts
 from ..module_utils._hyperv.vm import facts as vm_facts
 from ..module_utils._hyperv.vm import find
 from ..module_utils._policy import evaluate, platform
+from ..module_utils._policy.profiles import LATEST, PROFILES
 from ..module_utils._policy.rule import ANY, PURPOSES, SCENARIOS, Request
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.errors import Invalid, Refused, renamed
@@ -185,6 +247,8 @@ SPEC: dict[str, Any] = {
         **find.PART_OPTIONS,
         "scenario": {"type": "str", "choices": [*SCENARIOS, ANY], "default": ANY},
         "purpose": {"type": "str", "choices": list(PURPOSES), "default": PURPOSES[0]},
+        "profile": {"type": "str", "choices": list(PROFILES), "default": LATEST.name},
+        "nodes": {"type": "int", "default": 1},
         "strict": {"type": "bool", "default": False},
         "ignore": {
             "type": "list",
@@ -193,32 +257,37 @@ SPEC: dict[str, Any] = {
             "default": [],
         },
         "report_only": {"type": "bool", "default": False},
+        "vm_facts": {"type": "dict"},
         "guest_facts": {"type": "dict"},
         **jobs.OPTIONS,
     },
-    "mutually_exclusive": find.PART_ONE["mutually_exclusive"],
+    "mutually_exclusive": [("vm", "vm_id", "vm_facts")],
     "supports_check_mode": True,
 }
 
-MAY_BE_EMPTY = ("guest_facts",)  # the facts in it
+MAY_BE_EMPTY = ("guest_facts", "vm_facts")  # the facts in it
 
 
 def run(host: Target, task: Task) -> dict[str, Any]:
     params = task.params
-    request = Request(params["scenario"], params["purpose"])
+    profile = PROFILES[params["profile"]]
+    request = Request(params["scenario"], params["purpose"], profile=profile, nodes=_nodes(params["nodes"]))
     ignore = evaluate.parse_ignore(params["ignore"], request.purpose)
-    guest, about_vm = _guest(params["guest_facts"]), bool(params["vm"] or params["vm_id"])
-    reads = evaluate.needed(request, about_vm, guest is not None)
+    guest, planned = _guest(params["guest_facts"]), _planned(params["vm_facts"])
+    about_vm = bool(params["vm"] or params["vm_id"])
+    reads = evaluate.needed(request, about_vm or planned is not None, guest is not None)
     about_host = _fetch_host(host, reads["host"])
     has_vms = about_host.get("hyperv", {}) is not None  # a host without Hyper-V is a finding
     facts = {
         "host": about_host,
-        "vm": _fetch_vm(host, params, reads["vm"]) if about_vm and has_vms else None,
+        "vm": _fetch_vm(host, params, reads["vm"]) if about_vm and has_vms else planned,
         "guest": guest,
     }
     findings, unknown = evaluate.judge(facts, request, ignore)
     supported = evaluate.supported(findings, params["strict"])
     result = {"supported": supported, "findings": findings, "not_judged": unknown}
+    if request.scenario == "azure_stack_hci":
+        result["profile"] = profile.describe()
     if supported or params["report_only"]:
         return {"changed": False, **result}
     what = f"VM '{facts['vm']['name']}'" if facts["vm"] else "this host"
@@ -245,6 +314,19 @@ def _fetch_vm(host: Target, params: Mapping[str, Any], names: Iterable[str]) -> 
     if len(vms) > 1:
         raise find.ambiguous(params["vm"], [vm["id"] for vm in vms], ("vm", "vm_id"))
     return vms[0]
+
+
+def _nodes(number: int) -> int:
+    if number < 1:
+        raise Invalid("must be the number of nodes, at least 1", option="nodes")
+    return number
+
+
+def _planned(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The facts of a VM that doesn't exist yet. Raises Invalid if it has no name."""
+    if facts is not None and not facts.get("name"):
+        raise Invalid("contains no name; give the facts in the form of vm_info, with a name", option="vm_facts")
+    return facts
 
 
 _GUEST_FACTS = ("os", "features", "software", "network", "cluster")

@@ -92,6 +92,11 @@ path:
   returned: success
   type: str
   sample: C:\VMs\lab01\data.vhdx
+created:
+  description: Whether the task creates the file, false if it existed before.
+  returned: success
+  type: bool
+  sample: true
 drive:
   description: Drive of the VM that holds the disk after the task; null if no drive does, or without a VM.
   returned: success
@@ -152,7 +157,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hyperv import jobs
-from ..module_utils._hyperv.storage import drive
+from ..module_utils._hyperv.storage import disk_file, drive
 from ..module_utils._hyperv.storage.drive import WantedDisk
 from ..module_utils._hyperv.vm import find, power
 from ..module_utils._hyperv.vm.parts import Parts
@@ -187,9 +192,10 @@ def run(host: Target, task: Task) -> dict[str, Any]:
         steps = _present(host, parts, wanted)
     else:
         steps = _absent(host, parts, wanted, params["delete_file"])
+    created = params["state"] == "present" and disk_file.fetch_known(host, path) is None
     result = ensure(Plan(steps), task.check_mode, power.VmCycle(host, vm, power.Permission.of(params)))
     held = drive.fetch_holder(host, parts.planned_layout, path) if parts else None
-    return {**result, "path": path, "drive": drive.describe(host, held) if held else None}
+    return {**result, "path": path, "created": created, "drive": drive.describe(host, held) if held else None}
 
 
 def _present(host: Target, parts: Parts | None, wanted: WantedDisk) -> list[Step]:

@@ -67,7 +67,7 @@ GOOD: Mapping[str, Any] = {
         "guest": {"os": "Windows Server 2022 Datacenter", "os_version": "10.0.20348"},
     },
     "guest": {
-        "os": {"build": 20348, "type": "server", "sku": 8},
+        "os": {"build": 20348, "type": "server", "sku": 406},  # Azure Stack HCI 21H2
         "features": {
             "VirtualMachinePlatform": "enabled",
             "Microsoft-Windows-Subsystem-Linux": "enabled",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from .profiles import LATEST, Profile
+
 SCENARIOS = ("nested_vms", "wsl2", "isolated_containers", "azure_stack_hci")
 ANY = "any"  # whatever runs in the VMs: the rules that all scenarios but Azure Stack HCI have in common
 PURPOSES = ("evaluation", "production")
@@ -23,11 +25,16 @@ Facts = Mapping[str, Any]  # {"host": …, "vm": …, "guest": …}, each as hos
 
 
 class Request(NamedTuple):
-    """Scenario and purpose of an evaluation. ``nests``: whether VMs of the host run a hypervisor, now or later."""
+    """Scenario and purpose of an evaluation. ``nests``: whether VMs of the host run a hypervisor, now or later.
+
+    Nodes of Azure Stack HCI are judged by a profile, their host by their number.
+    """
 
     scenario: str = ANY
     purpose: str = "evaluation"
     nests: bool = True
+    profile: Profile = LATEST
+    nodes: int = 1
 
 
 class Unknown:

@@ -1,16 +1,20 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Support rules of Azure Stack HCI (Azure Local) in VMs: evaluation only."""
+"""Support rules of Azure Stack HCI (Azure Local) in VMs: evaluation only, with the numbers of a profile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..._task.units import format_size
+from ..platform import EDITIONS
+from ..profiles import PROFILES
 from ..rule import (
     ALWAYS_INFO,
     ALWAYS_WARN,
+    GUEST,
     HOST,
     INFO,
     UNKNOWN,
@@ -19,7 +23,6 @@ from ..rule import (
     Request,
     Rule,
     at,
-    at_least,
     counted,
     requires,
 )
@@ -29,8 +32,10 @@ _DEPLOY = "https://learn.microsoft.com/azure/azure-local/deploy/deployment-virtu
 _ENABLE = "https://learn.microsoft.com/azure/azure-local/manage/enable-nested-virtualization"
 
 _HCI = frozenset({"azure_stack_hci"})
-_TB = 1 << 40
 _SYSTEM_DISK = 1  # the disk of the operating system is none of the data disks
+_REPORTED = 1 * GB  # Windows reports a little less memory than is installed
+LEAST_ROOM = 30 * GB  # that the disk of the operating system of one node grows to
+_SKU = 406  # OperatingSystemSKU of Azure Stack HCI
 
 
 def _is_purpose(purpose: str) -> Any:
@@ -43,20 +48,68 @@ def _is_purpose(purpose: str) -> Any:
     return check
 
 
-def _space(facts: Facts, _request: Request) -> Observed:
+def _at_least(path: str, least: Callable[[Request], int], found: Callable[[Any], str]) -> Any:
+    """A check that a number is as large as the profile asks for; what it asks for is part of the answer."""
+
+    def check(facts: Facts, request: Request) -> Observed:
+        value = at(facts, path)
+        if value is None:
+            return UNKNOWN
+        wanted = least(request)
+        return None if value >= wanted else f"{found(value)}, less than {found(wanted)} ({request.profile.name})"
+
+    return check
+
+
+def _host_memory(facts: Facts, request: Request) -> Observed:
+    total = at(facts, "host.memory.total")
+    if total is None:
+        return UNKNOWN
+    wanted = request.profile.host_memory_for(request.nodes)
+    if total >= wanted - _REPORTED:
+        return None
+    nodes = counted(request.nodes, "node")
+    return f"{total // GB} GB, less than {wanted // GB} GB for {nodes} ({request.profile.name})"
+
+
+def _space(facts: Facts, request: Request) -> Observed:
+    return _free(facts, request, request.profile.host_space)
+
+
+def _room(facts: Facts, request: Request) -> Observed:
+    return _free(facts, request, request.nodes * LEAST_ROOM)
+
+
+def _free(facts: Facts, request: Request, wanted: int) -> Observed:
     volumes = at(facts, "host.volumes")
     if volumes is None:
         return UNKNOWN
     most = max((row["free"] or 0 for row in volumes), default=0)
-    return f"{most // GB} GB free on the largest volume" if most < _TB else None
+    if most >= wanted:
+        return None
+    nodes = counted(request.nodes, "node")
+    return f"{most // GB} GB free on the largest volume, less than {wanted // GB} GB for {nodes}"
 
 
-def _data_disks(facts: Facts, _request: Request) -> Observed:
+def _data_disks(facts: Facts, request: Request) -> Observed:
     disks = at(facts, "vm.disks")
     if disks is None:
         return UNKNOWN
     data = max(0, len([row for row in disks if row["path"]]) - _SYSTEM_DISK)
-    return counted(data, "data disk") if data < 2 else None
+    return _fewer(data, request.profile.data_disks, "data disk", request)
+
+
+def _fewer(number: int, wanted: int, noun: str, request: Request) -> Observed:
+    if number >= wanted:
+        return None
+    return f"{counted(number, noun)}, less than {wanted} ({request.profile.name})"
+
+
+def _tpm(facts: Facts, request: Request) -> Observed:
+    tpm = at(facts, "vm.tpm")
+    if tpm is None:
+        return UNKNOWN
+    return "no virtual TPM" if request.profile.tpm and not tpm else None
 
 
 def _of_all_adapters(group: str, name: str, found: str) -> Any:
@@ -72,19 +125,29 @@ def _of_all_adapters(group: str, name: str, found: str) -> Any:
     return check
 
 
-def _adapter_count(facts: Facts, _request: Request) -> Observed:
+_TEAMING = _of_all_adapters("vm.network_adapters", "allow_teaming", "teaming")
+
+
+def _teaming(facts: Facts, request: Request) -> Observed:
+    answer: Observed = _TEAMING(facts, request)
+    return answer if request.profile.allow_teaming or answer is UNKNOWN else None
+
+
+def _adapter_count(facts: Facts, request: Request) -> Observed:
     spoofing = adapters(facts)
     if spoofing is None:
         return UNKNOWN
-    return counted(len(spoofing), "adapter") if len(spoofing) < 2 else None
+    return _fewer(len(spoofing), request.profile.adapters, "adapter", request)
 
 
-def _some_memory(facts: Facts, _request: Request) -> Observed:
-    """Less than documented, and enough in the tutorials that came before."""
-    startup = at(facts, "vm.memory.startup")
+def _some_memory(facts: Facts, request: Request) -> Observed:
+    """Less than the instructions ask for, and enough for a node that works."""
+    startup, profile = at(facts, "vm.memory.startup"), request.profile
     if startup is None:
         return UNKNOWN
-    return f"{format_size(startup)} of startup memory" if 16 * GB <= startup < 32 * GB else None
+    if not profile.least_memory <= startup < profile.memory:
+        return None
+    return f"{format_size(startup)} of startup memory, less than {format_size(profile.memory)} ({profile.name})"
 
 
 RULES = (
@@ -118,12 +181,12 @@ RULES = (
     ),
     Rule(
         "hci-host-build",
-        checks="The host runs Windows Server 2022 or Windows 11 or later",
-        message="Azure Stack HCI in VMs needs a host of Windows Server 2022 (build 20348) or Windows 11 (build 22000) "
-        "or later",
+        checks="The host runs Windows Server 2022 or Windows 11 or later (by default)",
+        message="current versions of Azure Stack HCI in VMs need a host of Windows Server 2022 (build 20348) or "
+        "Windows 11 (build 22000) or later, earlier versions Windows Server 2016",
         remedy="Upgrade Windows on the host",
         source=_DEPLOY,
-        check=at_least("host.os.build", 20348, lambda build: f"build {build}"),
+        check=_at_least("host.os.build", lambda request: request.profile.host_build, "build {}".format),
         reads=("host.os",),
         about=HOST,
         scenarios=_HCI,
@@ -131,12 +194,11 @@ RULES = (
     ),
     Rule(
         "hci-host-memory",
-        checks="The host has 48 GB of memory",
-        message="the host of a single node needs 48 GB of memory, the host of two nodes 72 GB",
-        remedy="Use a host with more memory",
+        checks="The host has the memory that the profile lists (48 GB for one node, 72 GB for two, by default)",
+        message="the host of Azure Stack HCI in VMs needs memory for its nodes and for itself",
+        remedy="Use a host with more memory, or fewer nodes",
         source=_DEPLOY,
-        # Windows reports a little less than is installed.
-        check=at_least("host.memory.total", 47 * GB, lambda size: f"{size // GB} GB"),
+        check=_host_memory,
         reads=("host.memory",),
         about=HOST,
         scenarios=_HCI,
@@ -144,8 +206,8 @@ RULES = (
     ),
     Rule(
         "hci-host-space",
-        checks="A volume of the host has 1 TB free",
-        message="the host of Azure Stack HCI in VMs needs 1 TB of storage",
+        checks="A volume of the host has the space that the profile lists free (1 TB by default)",
+        message="the host of Azure Stack HCI in VMs needs 1 TB of storage by default",
         remedy="Use a larger volume; dynamic disks take less at first",
         source=_DEPLOY,
         check=_space,
@@ -153,6 +215,18 @@ RULES = (
         about=HOST,
         scenarios=_HCI,
         severity=ALWAYS_WARN,
+        refs=("P19",),
+    ),
+    Rule(
+        "hci-host-room",
+        checks="A volume of the host has 30 GB free for each node",
+        message="the operating systems of nodes of Azure Stack HCI don't fit on the host",
+        remedy="Use a larger volume, or fewer nodes",
+        source=PROFILES["azure_stack_hci_20h2"].source,
+        check=_room,
+        reads=("host.volumes",),
+        about=HOST,
+        scenarios=_HCI,
         refs=("P19",),
     ),
     Rule(
@@ -170,20 +244,20 @@ RULES = (
     ),
     Rule(
         "hci-memory",
-        checks="The node has at least 16 GB of startup memory",
-        message="a node of Azure Stack HCI needs 32 GB of memory, and does not deploy with less than 16 GB",
-        remedy="Increase the startup memory to 32 GB (vm_memory)",
+        checks="The node has the startup memory without which it does not deploy (16 GB by default)",
+        message="a node of Azure Stack HCI does not deploy with little memory",
+        remedy="Increase the startup memory to 32 GB (vm_memory), or to that of another profile",
         source=_DEPLOY,
-        check=at_least("vm.memory.startup", 16 * GB, lambda size: f"{format_size(size)} of startup memory"),
+        check=_at_least("vm.memory.startup", lambda request: request.profile.least_memory, format_size),
         reads=("vm.memory",),
         scenarios=_HCI,
         refs=("P17",),
     ),
     Rule(
         "hci-recommended-memory",
-        checks="The node has at least 32 GB of startup memory",
+        checks="The node has the startup memory that the profile lists (32 GB by default)",
         message="a node of Azure Stack HCI needs 32 GB of memory; earlier versions needed less",
-        remedy="Increase the startup memory to 32 GB (vm_memory)",
+        remedy="Increase the startup memory to 32 GB (vm_memory), or to that of another profile",
         source=_DEPLOY,
         check=_some_memory,
         reads=("vm.memory",),
@@ -204,11 +278,15 @@ RULES = (
     ),
     Rule(
         "hci-processors",
-        checks="The node has at least four virtual processors",
-        message="a node of Azure Stack HCI needs four virtual processors",
-        remedy="Assign four or more virtual processors (vm_processor)",
+        checks="The node has the virtual processors that the profile lists (4 by default)",
+        message="a node of Azure Stack HCI needs four virtual processors by default",
+        remedy="Assign more virtual processors (vm_processor)",
         source=_DEPLOY,
-        check=at_least("vm.processor.count", 4, lambda count: counted(count, "virtual processor")),
+        check=_at_least(
+            "vm.processor.count",
+            lambda request: request.profile.processors,
+            lambda count: counted(count, "virtual processor"),
+        ),
         reads=("vm.processor",),
         scenarios=_HCI,
         refs=("P18",),
@@ -237,19 +315,19 @@ RULES = (
     ),
     Rule(
         "hci-tpm",
-        checks="The node has a virtual TPM",
+        checks="The node has a virtual TPM (not for azure_stack_hci_20h2)",
         message="a node of Azure Stack HCI needs a virtual TPM",
         remedy="Add a virtual TPM (vm with tpm)",
         source=_DEPLOY,
-        check=requires("vm.tpm", bool, "no virtual TPM"),
+        check=_tpm,
         reads=("vm.tpm",),
         scenarios=_HCI,
         refs=("P20",),
     ),
     Rule(
         "hci-data-disks",
-        checks="The node has two disks besides its first",
-        message="a node of Azure Stack HCI needs two data disks for Storage Spaces Direct",
+        checks="The node has, besides its first disk, the data disks that the profile lists (2 by default)",
+        message="a node of Azure Stack HCI needs at least two data disks for Storage Spaces Direct",
         remedy="Create and attach dynamic data disks (vm_disk)",
         source=_DEPLOY,
         check=_data_disks,
@@ -285,7 +363,7 @@ RULES = (
         message="the network adapters of a node of Azure Stack HCI are teamed in the guest",
         remedy="Allow teaming (vm_network_adapter with allow_teaming)",
         source=_DEPLOY,
-        check=_of_all_adapters("vm.network_adapters", "allow_teaming", "teaming"),
+        check=_teaming,
         reads=("vm.network_adapters",),
         scenarios=_HCI,
         severity=ALWAYS_WARN,
@@ -314,5 +392,17 @@ RULES = (
         scenarios=_HCI,
         severity=ALWAYS_WARN,
         refs=("P25",),
+    ),
+    Rule(
+        "hci-guest-edition",
+        checks="The operating system of the node is Azure Stack HCI",
+        message="a node runs the operating system Azure Stack HCI, no other edition of Windows",
+        remedy="Install the node from the ISO image or disk of Azure Stack HCI (Azure Local)",
+        source=_DEPLOY,
+        check=requires("guest.os.sku", lambda sku: sku == _SKU, lambda sku: EDITIONS.get(sku, f"SKU {sku}")),
+        reads=("guest.os",),
+        about=GUEST,
+        scenarios=_HCI,
+        refs=("P30",),
     ),
 )
