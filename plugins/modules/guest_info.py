@@ -24,9 +24,10 @@ options:
         distributions of the user, from the registry. V(containers) contains the Docker Engine, its images and
         containers, which takes a few runs of C(docker.exe) if the engine runs. V(hypervisors) contains virtualization
         software of other vendors.
+      - V(disks) contains the physical disks, and V(time) the time source. These two groups are not in the default.
     type: list
     elements: str
-    choices: [system, features, reboot, services, wsl, containers, hypervisors]
+    choices: [system, features, reboot, services, wsl, containers, hypervisors, disks, time]
     default: [system, features, reboot, services, wsl, containers, hypervisors]
 extends_documentation_fragment:
   - nested.hyperv._guest
@@ -217,6 +218,21 @@ guest:
       type: list
       elements: str
       sample: [VBoxSDS]
+    disks:
+      description:
+        - Physical disks, by number. C(can_pool) is whether a storage pool, such as that of Storage Spaces Direct, can
+          use the disk. In group V(disks).
+      type: list
+      elements: dict
+      sample:
+        - {number: "0", name: Msft Virtual Disk, size: 136365211648, can_pool: false}
+        - {number: "1", name: Msft Virtual Disk, size: 1099511627776, can_pool: true}
+    time:
+      description:
+        - Time source of the service W32Time. C(type) is C(NTP), C(NT5DS) (the domain), C(AllSync) or C(NoSync), null if
+          unknown, and C(servers) are the NTP servers. In group V(time).
+      type: dict
+      sample: {type: NTP, servers: [time.windows.com]}
 """
 
 from typing import Any
@@ -232,7 +248,7 @@ SPEC: dict[str, Any] = {
         "include": {
             "type": "list",
             "elements": "str",
-            "choices": ["system", "features", "reboot", "services", "wsl", "containers", "hypervisors"],
+            "choices": list(facts.GROUPS),
             "default": ["system", "features", "reboot", "services", "wsl", "containers", "hypervisors"],
         },
     },

@@ -107,6 +107,12 @@ HOST: dict[str, Any] = {
         {"name": "saved01", "state": "saved", "adapters": [{"name": "LAN", "switch": "Old"}]},
     ],
 }
+ADAPTERS: dict[str, Any] = {
+    "network_adapters": [
+        {"name": "Ethernet", "mac": "02-15-5D-00-00-01", "addresses": ["192.168.44.50/24"], "dhcp": True},
+        {"name": "Ethernet 2", "mac": "02-15-5D-00-00-02", "addresses": [], "dhcp": True},
+    ]
+}
 SSH = {"external_port": 2222, "internal_address": "10.9.8.10", "internal_port": 22}
 WEB = {"external_port": 8080, "internal_address": "10.9.8.11", "internal_port": 80}
 NAT = {
@@ -305,6 +311,13 @@ FLOWS = (
     Flow("guest_reboot", "guest_reboot", {"only_if_required": True}, guest={
         "features": {"Containers": "enable-pending"},
     }),
+    Flow("guest_computer_name with reboot", "guest_computer_name", {"name": "node1", "allow_reboot": True}, guest={}),
+    Flow("guest_network static", "guest_network", {
+        "adapters": [{
+            "mac_address": "02-15-5D-00-00-01", "name": "NIC1", "address": "192.168.44.201/24",
+            "gateway": "192.168.44.1", "dns_servers": ["192.168.1.254"],
+        }, {"mac_address": "02-15-5D-00-00-02", "name": "NIC2", "dhcp": False}],
+    }, guest=ADAPTERS),
     Flow("guest_file create", "guest_file", {"path": r"C:\new\a b\new.txt", "content": "new"}, guest=FILES),
     Flow("guest_file change", "guest_file", {
         "path": r"C:\app\old.txt", "content": "new", "fetch": True,

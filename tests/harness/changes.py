@@ -16,6 +16,7 @@ from ansible_collections.nested.hyperv.tests.simulator.windows.programs.command_
 from ansible_collections.nested.hyperv.tests.simulator.windows.registry import Registry
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import GUARDIAN
 from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_guardian import NAMESPACE as HGS
+from ansible_collections.nested.hyperv.tests.simulator.windows.software import NEXT_NAME
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
 # Classes of the host's networking that people set; the rest follows from them.
@@ -83,8 +84,24 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             for sid in registry.children("HKU")
             for key in _below(registry, rf"HKU\{sid}\Software\Microsoft\Windows\CurrentVersion\Lxss")
         }
+        adapters = {
+            f"adapter:{row.guid}": {"Name": row.name, "Dhcp": row.dhcp, "Dns": row.dns}
+            for row in machine.network.physical
+        }
+        names = {"computer:": {"Name": getattr(registry.read(NEXT_NAME, "ComputerName"), "data", None)}}
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
-        windows = {**files, **folders, **features, **services, **groups, **containers, **images, **wsl}
+        windows = {
+            **files,
+            **folders,
+            **features,
+            **services,
+            **groups,
+            **containers,
+            **images,
+            **wsl,
+            **adapters,
+            **names,
+        }
         return {**machine.dump(), **power, **networks, **guardians, **windows}
 
 

@@ -102,6 +102,11 @@ PRIVILEGES = (
         LIKELY,
     ),
     Privilege("guest_service", "Starts, stops and configures services", CIMV2, ADMINISTRATORS, LIKELY),
+    Privilege(
+        "guest_computer_name", "Reads and changes the name of Windows, and restarts it", CIMV2, ADMINISTRATORS, LIKELY
+    ),
+    Privilege("guest_network", "Changes addresses, gateways and DNS servers", CIMV2, ADMINISTRATORS, LIKELY),
+    Privilege("guest_network", "Renames network adapters, and disables DHCP", STANDARD, ADMINISTRATORS, LIKELY),
     Privilege("nat_mapping nat_network", "Removes NATs and static mappings", STANDARD, ADMINISTRATORS, LIKELY),
 )
 

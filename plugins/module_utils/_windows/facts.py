@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .._task.session import Target
-from . import feature, pending, program, reboot, service, software
+from . import feature, pending, program, reboot, registry, service, software
 from .docker import facts as docker_facts
+from .schema import PHYSICAL_DISK
 from .wsl import facts as wsl_facts
 
 # Win32_OperatingSystem.ProductType docs.
+_TIME = r"SYSTEM\CurrentControlSet\Services\W32Time\Parameters"
 _TYPES = {1: "workstation", 2: "domain_controller", 3: "server"}
 
 
@@ -54,6 +56,23 @@ def _fetch_hypervisors(target: Target) -> dict[str, Any]:
     return {"other_hypervisors": software.fetch_third_party(target)}
 
 
+def _fetch_disks(target: Target) -> dict[str, Any]:
+    columns = ("DeviceId", "FriendlyName", "Size", "CanPool")
+    rows = target.client.query(PHYSICAL_DISK, columns=columns)
+    disks = [
+        {"number": row["DeviceId"], "name": row["FriendlyName"], "size": row["Size"], "can_pool": bool(row["CanPool"])}
+        for row in rows
+    ]
+    return {"disks": sorted(disks, key=lambda disk: (len(disk["number"] or ""), disk["number"]))}
+
+
+def _fetch_time(target: Target) -> dict[str, Any]:
+    """The configuration of W32Time; flags follow each server after a comma."""
+    servers = registry.text(target, _TIME, "NtpServer") or ""
+    names = [server.partition(",")[0] for server in servers.split()]
+    return {"time": {"type": registry.text(target, _TIME, "Type"), "servers": names}}
+
+
 GROUPS: Mapping[str, Callable[[Target], dict[str, Any]]] = {
     "system": _fetch_system,
     "features": _fetch_features,
@@ -62,4 +81,6 @@ GROUPS: Mapping[str, Callable[[Target], dict[str, Any]]] = {
     "wsl": wsl_facts.fetch,
     "containers": docker_facts.fetch,
     "hypervisors": _fetch_hypervisors,
+    "disks": _fetch_disks,
+    "time": _fetch_time,
 }

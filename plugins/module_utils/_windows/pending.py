@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._task.errors import Refused
 from .._task.session import Target
-from . import registry
+from . import computer_name, registry
 from .foreseen import recall
 
 SERVICING = "component_servicing"  # of features and updates; Windows refuses to change features until then
@@ -20,7 +20,6 @@ _OF_SERVICING = (
 )
 _KEYS = (_OF_SERVICING, (rf"{_CURRENT}\WindowsUpdate\Auto Update", {"RebootRequired": "windows_update"}))
 _RENAMES = (rf"{_CONTROL}\Session Manager", "PendingFileRenameOperations")
-_NAMES = (rf"{_CONTROL}\ComputerName\ActiveComputerName", rf"{_CONTROL}\ComputerName\ComputerName")
 
 
 def reasons(target: Target) -> list[str] | None:
@@ -60,7 +59,5 @@ def every_reason(target: Target) -> list[str]:
 
 def _is_renamed(target: Target) -> bool:
     """Whether the computer gets another name with its next start."""
-    if target.foresees and target.foreseen.get("boot"):
-        return False
-    active, next_name = (registry.text(target, key, "ComputerName") for key in _NAMES)
-    return bool(active and next_name) and active != next_name
+    names = computer_name.fetch_known(target)
+    return names is not None and names["active"] != names["next"]

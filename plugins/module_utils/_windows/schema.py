@@ -48,4 +48,40 @@ EVENT = declare(
     uint32="RecordNumber",
     datetime="TimeGenerated",
 )
+STANDARD = "root/StandardCimv2"
+COMPUTER_SYSTEM = declare(CIMV2, "Win32_ComputerSystem", "Name", string="Name DNSHostName", boolean="PartOfDomain")
+NETWORK_CONFIGURATION = declare(
+    CIMV2,
+    "Win32_NetworkAdapterConfiguration",
+    "Index",
+    string="MACAddress",
+    string_array="IPAddress IPSubnet DefaultIPGateway DNSServerSearchOrder",
+    uint32="Index InterfaceIndex",
+    boolean="DHCPEnabled IPEnabled",
+)
+NET_ADAPTER = declare(
+    STANDARD,
+    "MSFT_NetAdapter",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="CreationClassName DeviceID SystemCreationClassName SystemName Name PermanentAddress",
+    uint32="InterfaceIndex",
+    boolean="HardwareInterface",
+)
+NET_INTERFACE = declare(
+    STANDARD,
+    "MSFT_NetIPInterface",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name SystemCreationClassName SystemName",
+    uint32="InterfaceIndex",
+    uint16="AddressFamily",
+    uint8="Dhcp Store",
+)
+PHYSICAL_DISK = declare(
+    "root/Microsoft/Windows/Storage",
+    "MSFT_PhysicalDisk",
+    "ObjectId",
+    string="ObjectId DeviceId FriendlyName",
+    uint64="Size",
+    boolean="CanPool",
+)
 GROUP = declare(CIMV2, "Win32_Group", "Domain Name", string="Domain Name", boolean="LocalAccount")

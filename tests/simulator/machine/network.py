@@ -51,6 +51,7 @@ class Adapter:
     switch: str = ""
     port: str = ""
     device: str = ""
+    dns: tuple[str, ...] = ()
     parked: list[Address] = field(default_factory=list)
     parked_routes: list[Route] = field(default_factory=list)
 

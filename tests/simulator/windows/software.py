@@ -37,6 +37,7 @@ UNINSTALL = rf"{_CURRENT}\Uninstall"
 # Signs of a pending restart (keys, as Ansible's setup module and others look for them).
 SERVICING_PENDING = rf"{_CURRENT}\Component Based Servicing\RebootPending"
 UPDATE_PENDING = rf"{_CURRENT}\WindowsUpdate\Auto Update\RebootRequired"
+ACTIVE_NAME, NEXT_NAME = rf"{_CONTROL}\ComputerName\ActiveComputerName", rf"{_CONTROL}\ComputerName\ComputerName"
 RENAMES = (rf"{_CONTROL}\Session Manager", "PendingFileRenameOperations")
 
 SERVICING_KEYS = {"seconds", "after_restart", "fails"}
@@ -207,8 +208,21 @@ class Software:
     def restart_pending(self) -> bool:
         return SERVICING_PENDING in self.registry
 
+    @property
+    def computer_name(self) -> str:
+        """The active name, in the case in which it was given."""
+        value = self.registry.read(ACTIVE_NAME, "ComputerName")
+        machine = self.machine.name
+        return machine if value is None or value.data.lower() == machine.lower() else value.data
+
+    def rename(self, name: str) -> None:
+        """Give the computer another name with its next start."""
+        self.registry.write(NEXT_NAME, "ComputerName", name.upper())
+
     def started(self) -> None:
         """Windows has started again: what was pending becomes active, and its services start as configured."""
+        if name := self.registry.read(NEXT_NAME, "ComputerName"):
+            self.registry.write(ACTIVE_NAME, "ComputerName", name.data)
         fails = {name.lower() for name in self.servicing["fails"]}
         for name, feature in self.features.items():
             if name in fails and feature.state == ENABLE_PENDING:
@@ -423,9 +437,14 @@ def _default_keys(machine: Machine) -> dict[str, dict[str, Any]]:
             "UBR": os["revision"],
             "InstallationType": _installation(os),
         },
-        rf"{_CONTROL}\ComputerName\ActiveComputerName": {"ComputerName": machine.name.upper()},
-        rf"{_CONTROL}\ComputerName\ComputerName": {"ComputerName": machine.name.upper()},
+        ACTIVE_NAME: {"ComputerName": machine.name.upper()},
+        NEXT_NAME: {"ComputerName": machine.name.upper()},
         rf"{_SERVICES}\Tcpip": {},
+        # Microsoft Learn, "Windows Time service tools and settings": a member of a domain has NT5DS.
+        rf"{_SERVICES}\W32Time\Parameters": {
+            "Type": "NT5DS" if machine.spec["domain"] else "NTP",
+            "NtpServer": "time.windows.com,0x8",
+        },
         RENAMES[0]: {},
         UNINSTALL: {},
     }

@@ -66,7 +66,19 @@ WRITES: Mapping[str, set[str]] = {
     "package": {"file.", "service."},
     **{key: {"wsl."} for key in ("location", "wsl_version", "default_user", "default", "default_version")},
     "distribution": {"wsl."},
-    "name": {"wsl.", "vm.", f"{SWITCH}.", f"{ADAPTER}.", f"{LEGACY}.", "MSFT_NetNat."},
+    "name": {
+        "wsl.",
+        "vm.",
+        f"{SWITCH}.",
+        f"{ADAPTER}.",
+        f"{LEGACY}.",
+        "MSFT_NetNat.",
+        "adapter.",
+        "computer.",
+        "boot.",
+    },
+    **{key: {"adapter."} for key in ("dhcp", "dns_servers", "gateway")},
+    "addresses": {"MSFT_NetIPAddress."},
     "new_name": {f"{SYSTEM}.ElementName"},
     "version": {f"{SYSTEM}.Version", "file."},
     "automatic_start": {f"{SYSTEM}.AutomaticStartupAction"},
@@ -125,6 +137,7 @@ FOLLOWS: Mapping[str, set[str]] = {
     "checkpoint.": {"file.", f"{MEDIUM}.HostResource", f"{SYSTEM}.Parent"},
     f"{SYSTEM}.Parent": {"file.", f"{MEDIUM}.HostResource", f"{ADAPTER}.Address"},
     "vm.": {"file.", "folder."},
+    "adapter.": {"MSFT_NetIPAddress.InterfaceAlias"},
     "file.": {"folder."},
     # Features bring services and folders, and may need a restart, in which services start and stop as configured.
     "feature.": {"boot.", "service.", "folder."},
@@ -137,7 +150,7 @@ FOLLOWS: Mapping[str, set[str]] = {
 # Results that a prediction can't know: whether it was done, and the id that the host will give.
 UNPREDICTABLE = {"power_cycled", "rebooted", "booted", "verification", "kernel", "id", "checkpoint_id", "file_size"}
 # Results that tell what was there before the task, by module.
-BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}}
+BEFORE = {"vm_checkpoint": {"checkpoints"}, "guest_reboot": {"reasons"}, "vm_disk": {"created"}}
 # What is done at every run, and documented so: option and value, by module.
 DONE_ALWAYS = {
     "vm_checkpoint": ("state", "applied"),
@@ -314,7 +327,7 @@ def kinds(changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
             wholes[match[1].upper()] = "checkpoint." if "Snapshot" in row["VirtualSystemType"] else "vm."
     found = set(wholes.values())
     for path, properties in changes.items():
-        if match := re.match(r"(file|folder|feature|service|boot|container|image|group|wsl):", path):
+        if match := re.match(r"(adapter|file|folder|feature|service|boot|computer|container|image|group|wsl):", path):
             found |= {f"{match[1]}."}
         elif not any(whole in path.upper() for whole in wholes):
             found |= {f"{path.partition(':')[2].partition('.')[0]}.{name}" for name in properties}

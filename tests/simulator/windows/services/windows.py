@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .host_facts import host_kind
 
 if TYPE_CHECKING:
     from ...machine.machine import Machine
+    from ...machine.service import Call
 
 
 # Language identifiers and country codes (Win32_OperatingSystem.Locale, .OSLanguage, .CountryCode docs).
@@ -46,10 +48,12 @@ def operating_system(machine: Machine) -> dict[str, Any]:
 
 def computer_system(machine: Machine) -> dict[str, Any]:
     kind, domain = host_kind(machine), machine.spec["domain"]
+    name = machine.software.computer_name
     return {
-        "Name": machine.name,
-        "Caption": machine.name,
-        "DNSHostName": machine.name,
+        "Name": name,
+        "Caption": name,
+        "DNSHostName": name,
+        "HypervisorPresent": _hypervisor_present(machine),
         "Domain": domain or "WORKGROUP",
         "PartOfDomain": bool(domain),
         "Workgroup": None if domain else "WORKGROUP",
@@ -94,18 +98,39 @@ LIVE: dict[tuple[str, str], Callable[[Machine], Any]] = {
     ("Win32_OperatingSystem", "LastBootUpTime"): lambda machine: machine.booted_at,
     ("Win32_OperatingSystem", "LocalDateTime"): lambda machine: machine.clock.now(),
     ("Win32_OperatingSystem", "FreePhysicalMemory"): lambda machine: max(0, machine.memory_free) * 1024,
-    ("Win32_ComputerSystem", "HypervisorPresent"): _hypervisor_present,
     ("Win32_Processor", "VMMonitorModeExtensions"): _extensions_shown,
     ("Win32_Processor", "SecondLevelAddressTranslationExtensions"): _extensions_shown,
     ("Win32_Processor", "VirtualizationFirmwareEnabled"): _extensions_shown,
 }
 
 
+# winerror.h; Win32_ComputerSystem.Rename docs name 0 for success only, and "any other number" for an error.
+ACCESS_DENIED, INVALID_COMPUTERNAME = 5, 1210
+COMPUTER_NAME = re.compile(r"(?!\d+$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
+LONGEST_NAME = 15
+
+
 class Windows(Service):
+    CLASSES = ("Win32_ComputerSystem",)
+
+    def rename(self, call: Call) -> int:
+        """Rename with the next start (docs); only the name itself is checked."""
+        if call.user is not None and not call.user.administrator:
+            return ACCESS_DENIED
+        name = call["Name"] or ""
+        if len(name) > LONGEST_NAME or not COMPUTER_NAME.fullmatch(name):
+            return INVALID_COMPUTERNAME
+        call.machine.software.rename(name)
+        return 0
+
     def install(self, machine: Machine) -> None:
         add, live, rows = machine.repository.add, machine.repository.live, machine.repository.rows
         add("Win32_OperatingSystem", operating_system(machine), CIMV2)
-        add("Win32_ComputerSystem", computer_system(machine), CIMV2)
+        machine.repository.provide(
+            "Win32_ComputerSystem",
+            lambda: [machine.repository.new("Win32_ComputerSystem", computer_system(machine), CIMV2)],
+            CIMV2,
+        )
         for socket in range(machine.cpu["sockets"]):
             add("Win32_Processor", processor(machine, socket), CIMV2)
         for (cls, prop), value in LIVE.items():
