@@ -37,7 +37,7 @@ MODEL = {
                 {"name": "dc01", **LAB},
                 {"name": "srv01", **LAB},
                 {"name": "srv02", **LAB, "state": "saved"},
-                {"name": "bare", "state": "running"},
+                {"name": "bare", "state": "running", "system_settings": {"UserSnapshotType": 2}},  # disabled
             ],
         },
         {"name": "hv02", "vms": [{"name": "dc02", **LAB}]},
@@ -208,6 +208,7 @@ def test_nothing_is_touched_unless_every_vm_has_the_checkpoint(sim: simulator.Si
     assert "Nothing was changed, because not all VMs can be reset:" in refused.text
     assert "VM 'bare' has no checkpoint 'clean'" in refused.text
     assert "no VM has the name 'nobody'" in refused.text
+    assert "Checkpoints of these VMs are disabled: bare. Allow them" in refused.text
     assert not refused.writes, "neither host was touched"
 
 
