@@ -1,5 +1,5 @@
-# make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM) or DEMO=containers (isolated
-#             containers in a VM)
+# make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM), DEMO=containers (isolated
+#             containers in a VM) or DEMO=hci (nodes of Azure Stack HCI)
 # make test   every check, as in continuous integration, and with each other ansible-core that a Python at hand can
 #             run what can differ with it; or one of: lint layers units contract report sanity molecule
 # make format writes what make lint checks of Python's format

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Starts a simulated Hyper-V host and runs a playbook on it: run.sh nesting|wsl2|containers
+# Starts a simulated Hyper-V host and runs a playbook on it: run.sh nesting|wsl2|containers|hci
 set -eu
 demo=${1:-nesting}
 case $demo in
     nesting) playbook=enable_nesting ;;
     wsl2) playbook=deploy_wsl2_in_vm ;;
     containers) playbook=deploy_isolated_containers ;;
-    *) echo "Unknown demo '$demo'. Known are nesting, wsl2 and containers." >&2; exit 2 ;;
+    hci) playbook=deploy_azure_stack_hci_eval ;;
+    *) echo "Unknown demo '$demo'. Known are nesting, wsl2, containers and hci." >&2; exit 2 ;;
 esac
 run=.build/demo
 rm -rf "$run" && mkdir -p "$run"

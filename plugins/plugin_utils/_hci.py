@@ -1,0 +1,264 @@
+# Copyright (c) 2026 nested.hyperv contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nodes of an evaluation of Azure Stack HCI: each as options of the modules, from a profile and the variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
+from typing import Any
+
+from ..module_utils._policy.profiles import PROFILES, Profile
+from ..module_utils._task.errors import Invalid, renamed, within
+from ..module_utils._task.units import format_size, parse_size
+from ..module_utils._windows.computer_name import check as check_computer_name
+
+Node = dict[str, Any]
+
+_FIRST_HOST = 201  # Microsoft's instructions give the first node the address 192.168.44.201
+_MOST_NODES = 16  # of a cluster of Azure Local
+_PREFIX = "02155D"  # locally administered, so that no address of Hyper-V's own range is taken
+_OF_NODE = ("memory", "processors", "os_disk", "data_disks", "data_disk_size")
+_KEYS = {"name", "computer_name", "address", "external_port", "mac_addresses", *_OF_NODE}
+
+
+def plan(nodes: Any, lab: Mapping[str, Any], host: str) -> list[Node]:
+    """The nodes with all that the modules need, in their order. Raises Invalid.
+
+    ``lab`` has the variables of the role that all nodes have in common; ``host`` makes MAC addresses differ by host.
+    """
+    profile = _profile(lab["profile"])
+    interface = _interface(lab["address"]) if lab.get("address") else None
+    _check_lab(lab, profile)
+    with within("nodes"):
+        rows = [_checked(node) for node in _listed(nodes)]
+        _check_distinct([row["name"] for row in rows], "name")
+        planned = [_node(row, index, lab, profile, interface, host, len(rows) > 1) for index, row in enumerate(rows)]
+        for option in ("computer_name", "address", "external_port"):
+            _check_distinct([row[option] for row in planned if row[option] is not None], option)
+    return planned
+
+
+def _profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise Invalid(f"'{name}' is no profile; the profiles are {', '.join(PROFILES)}", option="profile")
+    return PROFILES[name]
+
+
+def _interface(text: str) -> IPv4Interface:
+    try:
+        if "/" not in text:
+            raise ValueError
+        return IPv4Interface(text)
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        problem = f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.44.1/24"
+        raise Invalid(problem, option="address") from error
+
+
+def _check_lab(lab: Mapping[str, Any], profile: Profile) -> None:
+    """Raise Invalid for an option that all nodes have in common, so that no node is named for it."""
+    _check_distinct(_names(lab, profile), "adapters", "adapters")
+    _sizes({}, lab, profile)
+    image = str(lab.get("image") or "")
+    if image and not image.lower().endswith(".vhdx"):
+        raise Invalid(f"'{image}' is no .vhdx file, as the disk of a generation 2 VM is", option="image")
+
+
+def _names(lab: Mapping[str, Any], profile: Profile) -> list[str]:
+    return [str(name) for name in lab.get("adapters") or profile.adapter_names]
+
+
+def _listed(nodes: Any) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(nodes, list | tuple) or not nodes or not all(isinstance(node, Mapping) for node in nodes):
+        raise Invalid("must be a list of nodes, each with a name, such as [{name: node1}]")
+    if len(nodes) > _MOST_NODES:
+        raise Invalid(f"has {len(nodes)} nodes; a cluster of Azure Local has at most {_MOST_NODES}")
+    return nodes
+
+
+def _checked(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    unknown = sorted(set(node) - _KEYS)
+    if unknown:
+        raise Invalid(f"has the unknown key '{unknown[0]}'; the keys are {', '.join(sorted(_KEYS))}")
+    if not node.get("name"):
+        raise Invalid("has a node without a name", option="name")
+    return node
+
+
+def _check_distinct(values: Iterable[Any], option: str, noun: str = "nodes") -> None:
+    seen: set[str] = set()
+    for value in values:
+        if str(value).lower() in seen:
+            raise Invalid(f"two {noun} have '{value}'; give each of them another one", option=option)
+        seen.add(str(value).lower())
+
+
+def _node(
+    node: Mapping[str, Any],
+    index: int,
+    lab: Mapping[str, Any],
+    profile: Profile,
+    interface: IPv4Interface | None,
+    host: str,
+    several: bool,
+) -> Node:
+    name = str(node["name"])
+    with renamed({"name": "computer_name"}):
+        computer_name = check_computer_name(str(node.get("computer_name") or name))
+    sizes = _sizes(node, lab, profile)
+    adapters = _adapters(node, lab, profile, host, several)
+    disks = _disks(name, sizes, lab)
+    address = _address(node, index, interface)
+    first_port = (lab.get("publish") or {}).get("first_port")
+    return {
+        "name": name,
+        "key": name.lower(),
+        "computer_name": computer_name,
+        "address": address and str(address.ip),
+        "prefix_length": address and address.network.prefixlen,
+        "gateway": str(interface.ip) if interface else None,
+        "external_port": node.get("external_port") or (first_port and first_port + index),
+        "memory": format_size(sizes["memory"]),
+        "memory_bytes": sizes["memory"],
+        "processors": sizes["processors"],
+        "tpm": profile.tpm,
+        "adapters": adapters,
+        "disks": disks,
+        "guest_adapters": _guest_adapters(adapters, address, interface, lab),
+        "data_disks": sizes["data_disks"],
+        "facts": _facts(name, sizes, profile, adapters, disks, str(lab.get("checkpoint_type") or "disabled")),
+    }
+
+
+def _sizes(node: Mapping[str, Any], lab: Mapping[str, Any], profile: Profile) -> dict[str, int]:
+    """Sizes in bytes, and numbers: of the node, else of the lab, else of the profile. An image has its own size."""
+    given = {option: node.get(option, lab.get(option)) for option in _OF_NODE}
+    of_profile = {
+        "memory": profile.memory,
+        "processors": profile.processors,
+        "os_disk": 0 if lab.get("image") else profile.os_disk,
+        "data_disks": profile.data_disks,
+        "data_disk_size": profile.data_disk,
+    }
+    sizes = {}
+    for option, value in of_profile.items():
+        if given[option] is None:
+            sizes[option] = value
+        elif option in ("processors", "data_disks"):
+            sizes[option] = int(given[option])
+        else:
+            with within(option):
+                sizes[option] = parse_size(given[option])
+    return sizes
+
+
+def _address(node: Mapping[str, Any], index: int, interface: IPv4Interface | None) -> IPv4Interface | None:
+    """The address of the first adapter in the network of the lab. Raises Invalid."""
+    if interface is None:
+        return _interface(str(node["address"])) if node.get("address") else None
+    network = interface.network
+    if not node.get("address"):
+        host = _FIRST_HOST + index if network.prefixlen <= 24 else network.num_addresses - 2 - index
+        address = network.network_address + host if host > 0 else interface.ip
+    else:
+        try:
+            address = IPv4Address(str(node["address"]).partition("/")[0])
+        except AddressValueError as error:
+            text = f"'{node['address']}' is not an IPv4 address, such as {network.network_address + 1}"
+            raise Invalid(text, option="address") from error
+    if address not in network or address in (network.network_address, network.broadcast_address, interface.ip):
+        raise Invalid(
+            f"{address} can't be the address of a node in {network}, whose gateway is {interface.ip}; choose another",
+            option="address",
+        )
+    return IPv4Interface(f"{address}/{network.prefixlen}")
+
+
+def _adapters(
+    node: Mapping[str, Any], lab: Mapping[str, Any], profile: Profile, host: str, several: bool
+) -> list[dict[str, Any]]:
+    """The adapters as options of vm. MAC addresses are static: the guest's adapters are named by them."""
+    names = _names(lab, profile)
+    macs = node.get("mac_addresses") or [
+        _mac(host, str(lab["name"]), str(node["name"]).lower(), name.lower()) for name in names
+    ]
+    if len(macs) != len(names):
+        text = f"has {len(macs)} MAC addresses for {len(names)} adapters; give one for each of {', '.join(names)}"
+        raise Invalid(text, option="mac_addresses")
+    trunk = {"mode": "trunk", "native_id": 0, "allowed_ids": [profile.allowed_vlans]}
+    return [
+        {
+            "name": name,
+            "switch": lab["switch"],
+            "mac_address": mac,
+            "mac_spoofing": True,
+            "allow_teaming": True,
+            "device_naming": True,
+            **({"vlan": trunk} if several and profile.allowed_vlans else {}),
+        }
+        for name, mac in zip(names, macs, strict=True)
+    ]
+
+
+def _guest_adapters(
+    adapters: Sequence[Mapping[str, Any]], address: IPv4Interface | None, interface: IPv4Interface | None, lab: Any
+) -> list[dict[str, Any]]:
+    """The adapters as options of guest_network: the first one has the address, the others have none."""
+    rows: list[dict[str, Any]] = [
+        {"name": row["name"], "mac_address": row["mac_address"], "dhcp": False} for row in adapters
+    ]
+    if address:
+        rows[0] = {**rows[0], "address": str(address)}
+        if interface:
+            rows[0]["gateway"] = str(interface.ip)
+    if lab.get("dns_servers"):
+        rows[0]["dns_servers"] = list(lab["dns_servers"])
+    return rows
+
+
+def _mac(*parts: str) -> str:
+    digits = _PREFIX + sha256("/".join(parts).encode()).hexdigest()[:6].upper()
+    return "-".join(digits[start : start + 2] for start in range(0, 12, 2))
+
+
+def _disks(name: str, sizes: Mapping[str, int], lab: Mapping[str, Any]) -> list[dict[str, Any]]:
+    folder = f"{str(lab['path']).rstrip(chr(92))}\\{name}"
+    system: dict[str, Any] = {"path": f"{folder}\\os.vhdx"}
+    if lab.get("image"):
+        system["source" if lab.get("image_use") == "copy" else "parent"] = lab["image"]
+    if sizes["os_disk"]:
+        system["size"] = format_size(sizes["os_disk"])
+    data = [
+        {"path": f"{folder}\\s2d{number}.vhdx", "size": format_size(sizes["data_disk_size"])}
+        for number in range(1, sizes["data_disks"] + 1)
+    ]
+    return [system, *data]
+
+
+def _facts(
+    name: str,
+    sizes: Mapping[str, int],
+    profile: Profile,
+    adapters: Sequence[Mapping[str, Any]],
+    disks: Sequence[Mapping[str, Any]],
+    checkpoint_type: str,
+) -> dict[str, Any]:
+    """The node as vm_info will return it, for preflight."""
+    return {
+        "name": name,
+        "generation": 2,
+        "nesting": {
+            "virtualization_extensions": True,
+            "adapters": [{"name": row["name"], "mac_spoofing": True} for row in adapters],
+        },
+        "processor": {"count": sizes["processors"]},
+        "memory": {"startup": sizes["memory"], "dynamic": False},
+        "network_adapters": [{"name": row["name"], "allow_teaming": True} for row in adapters],
+        "disks": [{"path": row["path"]} for row in disks],
+        "checkpoint_type": checkpoint_type,
+        "integration_services": {"time_synchronization": False},
+        "tpm": profile.tpm,
+        "clustered": False,
+    }
