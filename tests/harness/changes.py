@@ -89,6 +89,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             for row in machine.network.physical
         }
         names = {"computer:": {"Name": getattr(registry.read(NEXT_NAME, "ComputerName"), "data", None)}}
+        tasks = {f"task:{task.path}{task.name}": {"State": task.state} for task in machine.scheduler.tasks.values()}
         guardians = {row.reference().path(): {} for row in machine.repository.rows(GUARDIAN, HGS, deep=False)}
         windows = {
             **files,
@@ -101,6 +102,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             **wsl,
             **adapters,
             **names,
+            **tasks,
         }
         return {**machine.dump(), **power, **networks, **guardians, **windows}
 

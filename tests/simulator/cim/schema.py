@@ -32,6 +32,7 @@ STATIC_CLASSES = {
     "MSFT_HgsGuardian",
     "MSFT_HgsKeyProtector",
     "MSFT_HgsClientConfiguration",
+    "PS_ScheduledTask",
 }
 STATIC_METHODS = {
     ("MSFT_NetIPAddress", "Create"),

@@ -24,6 +24,7 @@ from ..windows.installer import Installer
 from ..windows.restart import Restart
 from ..windows.software import RUNNING as SERVICE_RUNNING
 from ..windows.software import Software
+from ..windows.tasks import Scheduler
 from ..windows.web import Web
 from ..windows.wsl.service import Wsl
 from .accounts import User
@@ -77,6 +78,7 @@ class Machine:
         self.restart = Restart(self)
         self.installer = Installer(self)
         self.wsl = Wsl(self)
+        self.scheduler = Scheduler(self)
         self.web = Web(self)
         self.acls = Acls(self.files)
         self.unplugged = False

@@ -56,7 +56,7 @@ HOST = {
 # Parts of a host and of a VM that services and settings read themselves; absent if not set.
 HOST_PARTS = ("drives", "folders", "files", "network_adapters", "nats", "features", "services", "registry", "packages")
 HOST_PARTS += ("hgs", "guardians", "pending_restart", "servicing", "restart", "docker")
-HOST_PARTS += ("installer", "web", "wsl", "reaches_shares")
+HOST_PARTS += ("installer", "scheduler", "web", "wsl", "reaches_shares")
 VM_PARTS = ("path", "controllers", "disks", "dvd_drives", "checkpoints", "security", "firmware")
 BOOT = {"hypervisor_launch": None, "load_options": None}
 JOBS = {"mode": "real", "delay": 0.0, "delays": {}}

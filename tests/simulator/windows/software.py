@@ -147,7 +147,7 @@ class Software:
             key = rf"{_PROFILES}\{security_id(self.machine.name, user.name)}"
             self.registry.write(key, "ProfileImagePath", rf"C:\Users\{user.name}", EXPAND_STRING)
             self.registry.create(rf"HKU\{security_id(self.machine.name, user.name)}\Software")
-            self.machine.files.make_folder(rf"C:\Users\{user.name}")
+            self.machine.files.make_folder(rf"C:\Users\{user.name}\AppData\Local")
 
     # --- features
 

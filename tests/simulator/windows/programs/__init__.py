@@ -37,7 +37,7 @@ from . import (
     wsl,
 )
 from .command_line import split
-from .process import Context, Main, Process
+from .process import NETWORK, Context, Main, Process
 
 if TYPE_CHECKING:
     from ...machine.accounts import User
@@ -108,13 +108,15 @@ def start(
     encoding: str = "utf-8",
     console: bool = False,
     direct: bool = False,
+    logon: str = NETWORK,
 ) -> Process:
     """Start a command line through cmd.exe, or `direct` as CreateProcess does: FileNotFoundError without one."""
     variables = default_environment(machine, user)
     for name, value in (environment or {}).items():
         variables = {key: old for key, old in variables.items() if key.lower() != name.lower()} | {name: value}
     directory = directory or variables.get("USERPROFILE", "")
-    context = Context(machine, user, directory, variables, encoding, console, f"{SYSTEM}cmd.exe /C {line}")
+    line_of_cmd = f"{SYSTEM}cmd.exe /C {line}"
+    context = Context(machine, user, directory, variables, encoding, console, line_of_cmd, logon=logon)
     if direct:
         main, context = _created_process(context, line)
     else:

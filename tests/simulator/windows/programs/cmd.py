@@ -5,20 +5,20 @@ from __future__ import annotations
 import ntpath
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from ...machine.files import DISK_FULL, PATH_NOT_FOUND, SHARING_VIOLATION, FileError
+from ...machine.files import DISK_FULL, FILE_NOT_FOUND, PATH_NOT_FOUND, SHARING_VIOLATION, FileError
 from .. import programs
 from .command_line import split
-from .process import Context, Steps, run
+from .process import READ, Context, Interrupted, Steps, run
 
 LONGEST = 8191  # characters of a command line (Microsoft, "Command prompt line string limitation")
 _OPTIONS = re.compile(r'\s*(?:"[^"]*"|[^\s"]+)((?:\s*/[a-z](?::\w+)?)*?)\s*/c(.*)', re.IGNORECASE | re.DOTALL)
 _VARIABLE = re.compile(r"%([^%\r\n]+)%")
 # A quoted part, or what has no meaning to cmd.exe; a caret and what it protects; an operator.
-_TOKEN = re.compile(r'("[^"]*"?|[^"^&|<>]+)|\^(.?)|(&&|\|\||[&|<>])', re.DOTALL)
+_TOKEN = re.compile(r'("[^"]*"?|[^"^&|<>]+)|\^(.?)|(&&|\|\||>>|[&|<>])', re.DOTALL)
+_HANDLE = re.compile(r"(?:^|(?<=\s))([0-9])$")
 _SYNTAX = "The filename, directory name, or volume label syntax is incorrect.\r\n"
-_TO_FILE = "\0>"  # a redirection of standard output in a command that is taken apart
 _NAME = re.compile(r'(?:"[^"]*"?|[^\s,;="])+')
 
 
@@ -40,9 +40,11 @@ def main(context: Context) -> Steps:
         return 1
     code = 0
     try:
-        for operator, command in _commands(_expand(_unwrap(line, context), context)):
-            if (operator != "&&" or not code) and (operator != "||" or code):
-                code = yield from _redirected(command, context)
+        for command in _commands(_expand(_unwrap(line, context), context)):
+            if (command.operator != "&&" or not code) and (command.operator != "||" or code):
+                code = yield from (
+                    _redirected(command, context) if command.redirections else _run(command.text, context)
+                )
     except Exit as end:
         code = end.code
     return code
@@ -64,47 +66,125 @@ def _expand(line: str, context: Context) -> str:
     return _VARIABLE.sub(lambda match: context.variable(match[1]) or match[0], line)
 
 
-def _commands(line: str) -> list[tuple[str, str]]:
-    """The commands of a line, each with the operator before it; carets are gone, what they protected stays."""
-    commands, operator, text = [], "", ""
+@dataclass
+class Redirection:
+    """`handle` is that of the stream, `sign` <, > or >>, `to` a file, or the handle of another stream after &."""
+
+    handle: int
+    sign: str
+    to: str = ""
+
+
+@dataclass
+class Command:
+    """A command of a line, the operator before it, and where its streams lead."""
+
+    operator: str = ""
+    text: str = ""
+    redirections: list[Redirection] = field(default_factory=list)
+
+
+def _commands(line: str) -> list[Command]:
+    """The commands of a line; carets are gone, what they protected stays."""
+    commands, current, open_ = [], Command(), None
     for plain, escaped, sign in _TOKEN.findall(line):
-        if sign in ("|", "<"):
+        if open_ and sign == "&" and not open_.to:
+            open_.to = "&"
+            continue
+        if open_ and (plain or escaped):
+            text = plain if open_.to or escaped else plain.lstrip()
+            name = re.match(r'(?:"[^"]*"?|[^\s,;="])*' if open_.to != "&" else r"\d", text or escaped)
+            assert name is not None
+            open_.to += name[0].replace('"', "")
+            rest = text[name.end() :]
+            if rest or open_.to[:1] == "&":
+                current.text, open_ = f"{current.text} {rest}", None
+            continue
+        open_ = None
+        if sign in ("<", ">", ">>"):
+            handle = _HANDLE.search(current.text)
+            current.text = current.text[: handle.start()] if handle else current.text
+            open_ = Redirection(int(handle[1]) if handle else int(sign != "<"), sign)
+            current.redirections.append(open_)
+        elif sign == "|":
             raise NotImplementedError(f"the simulator's cmd.exe knows no {sign}: {line}")
-        if sign == ">":
-            text += _TO_FILE
         elif sign:
-            commands.append((operator, text))
-            operator, text = sign, ""
+            commands.append(current)
+            current = Command(sign)
         else:
-            text += plain or escaped
-    return [(before, command.lstrip(" \t@")) for before, command in (*commands, (operator, text)) if command.strip()]
+            current.text += plain or escaped
+    for command in (*commands, current):
+        command.text = command.text.lstrip(" \t@")
+    return [command for command in (*commands, current) if command.text.strip()]
 
 
-def _redirected(command: str, context: Context) -> Steps:
-    """Run a command whose standard output may go to a file, which is created first (cmd docs, redirection)."""
-    command, _sign, name = command.partition(_TO_FILE)
-    if not name:
-        return (yield from _run(command, context))
-    files = context.machine.files
-    (path,) = _paths(context, name)
-    try:
-        if not files.has_folder(ntpath.dirname(path)):
-            raise FileError(PATH_NOT_FOUND, path)
-        files.write(path, b"")
-    except FileError:
-        context.err("The system cannot find the path specified.\r\n")
-        return 1
+def _redirected(command: Command, context: Context) -> Steps:
+    """Run a command with its streams where they lead; a file is emptied before, and written when the command ends."""
+    streams: dict[int, str | Redirection] = {1: "stdout", 2: "stderr"}
+    files, given = context.machine.files, None
+    for one in command.redirections:
+        path = ntpath.normpath(ntpath.join(context.directory, one.to))
+        try:
+            if one.to.startswith("&"):
+                streams[one.handle] = streams[int(one.to[1:])]
+            elif one.handle == 0:
+                given = b"" if one.to.lower() == "nul" else files.read(path)
+            else:
+                streams[one.handle] = Redirection(one.handle, one.sign, "" if one.to.lower() == "nul" else path)
+                if one.to.lower() != "nul" and (one.sign == ">" or not files.get(path)):
+                    if not files.has_folder(ntpath.dirname(path)):
+                        raise FileError(PATH_NOT_FOUND, path)
+                    files.write(path, b"")
+        except FileError as error:
+            missing = error.hresult in (PATH_NOT_FOUND, FILE_NOT_FOUND)
+            context.err("The system cannot find the path specified.\r\n" if missing else "Access is denied.\r\n")
+            return 1
     inner = replace(context, output=[])
-    code = yield from _run(command, inner)
-    for stream, data in inner.output:
-        if stream != "stdout":
-            context.out(data, stream)
+    steps, full = _run(command.text, inner), False
     try:
-        files.fill(path, b"".join(data for stream, data in inner.output if stream == "stdout"))
+        code = yield from (steps if given is None else _fed(steps, given))
+    finally:
+        full = not _deliver(inner.output, streams, context)
+    return 1 if full else code
+
+
+def _deliver(output: list[tuple[str, bytes]], streams: dict[int, str | Redirection], context: Context) -> bool:
+    """Hand the output of a command on; whether its files had room for it."""
+    files, content = context.machine.files, {}
+    for name, octets in output:
+        to = streams[1 if name == "stdout" else 2]
+        if isinstance(to, str):
+            context.out(octets, to)
+        elif to.to:
+            content[to.to] = content.get(to.to, files.read(to.to)) + octets
+    try:
+        for path, octets in content.items():
+            files.fill(path, octets)
     except FileError:
         context.err("There is not enough space on the disk.\r\n")
-        return 1
-    return code
+        return False
+    return True
+
+
+def _fed(steps: Steps, given: bytes) -> Steps:
+    """The steps of a program whose standard input is this."""
+    value: bytes | None = None
+    signal: Interrupted | None = None
+    try:
+        while True:
+            wanted = steps.throw(signal) if signal else steps.send(value)
+            value = signal = None
+            if wanted is READ:
+                value, given = given, b""
+                continue
+            try:
+                value = yield wanted
+            except Interrupted as raised:
+                signal = raised
+    except StopIteration as end:
+        return int(end.value)
+    finally:
+        steps.close()
 
 
 def _run(command: str, context: Context) -> Steps:
@@ -144,6 +224,14 @@ def _exit(context: Context, rest: str) -> int:
 
 
 def _set(context: Context, rest: str) -> int:
+    """Show the variables, or set one for the commands that follow (set docs)."""
+    given, equals, value = rest.strip().partition("=")
+    if equals:
+        for known in [key for key in context.environment if key.lower() == given.lower()]:
+            del context.environment[known]
+        if value:
+            context.environment[given] = value
+        return 0
     for name, value in sorted(context.environment.items(), key=lambda item: item[0].lower()):
         context.out(f"{name}={value}\r\n")
     return 0

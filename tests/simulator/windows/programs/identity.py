@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from .process import Context
+from .process import NETWORK, Context
 
 ADMINISTRATOR_RID = 500
 # whoami /?
@@ -36,13 +36,18 @@ def whoami(context: Context) -> int:
 
 
 def _groups(context: Context, headless: bool) -> int:
-    """The groups of a network logon: high integrity for administrators, and NETWORK."""
+    """High integrity for administrators, and the group of the kind of logon."""
     administrator = context.user is None or context.user.administrator
     level = ("High Mandatory Level", "S-1-16-12288") if administrator else ("Medium Mandatory Level", "S-1-16-8192")
+    network = context.logon == NETWORK
     rows = [
         ("Everyone", "Well-known group", "S-1-1-0"),
         *([("BUILTIN\\Administrators", "Alias", "S-1-5-32-544")] if administrator else []),
-        ("NT AUTHORITY\\NETWORK", "Well-known group", "S-1-5-2"),
+        (
+            "NT AUTHORITY\\NETWORK" if network else "NT AUTHORITY\\BATCH",
+            "Well-known group",
+            f"S-1-5-{2 if network else 3}",
+        ),
         (f"Mandatory Label\\{level[0]}", "Label", level[1]),
     ]
     if not headless:

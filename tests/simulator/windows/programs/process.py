@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ...machine.machine import Machine
 
 READ = object()
+# The logons of programs (LogonUser docs): that of a remote shell, and that of a scheduled task.
+NETWORK, BATCH = "network", "batch"
 # STATUS_CONTROL_C_EXIT of ntstatus.h: the default handler of a console program ends the process with it.
 CONTROL_C_EXIT = 0xC000013A
 ACCESS_VIOLATION = 0xC0000005
@@ -38,7 +40,7 @@ class Context:
     """What a program is started with. Programs that another one starts share its streams.
 
     `console` says that standard input is a console (WINRS_CONSOLEMODE_STDIN), `code_page` is that of the console: text
-    that a program writes is encoded in it, bytes are written as they are.
+    that a program writes is encoded in it, bytes are written as they are. `logon` is how its user has been logged on.
     """
 
     machine: Machine
@@ -51,6 +53,7 @@ class Context:
     arguments: tuple[str, ...] = ()
     stdin: Pipe = field(default_factory=Pipe)
     output: list[tuple[str, bytes]] = field(default_factory=list)
+    logon: str = NETWORK
 
     def child(self, command_line: str, arguments: tuple[str, ...]) -> Context:
         return replace(self, command_line=command_line, arguments=arguments)

@@ -15,10 +15,10 @@ from ..wsl import package
 from ..wsl.errors import WITHOUT_CODE, Failed
 from ..wsl.linux import Io, execute, shell
 from ..wsl.registrations import Distribution, Registrations
-from ..wsl.service import Session, Wsl
+from ..wsl.service import NOBODY, Session, Wsl
 from .command_line import split
 from .identity import security_id
-from .process import Context, Steps
+from .process import NETWORK, Context, Steps
 
 FAILURE = 0xFFFFFFFF
 BINARY = "wsl.exe"
@@ -102,6 +102,9 @@ class Client:
         for _second in range(RETRIES):
             if self.wsl.start(local_system=self.context.user is None):
                 self.session = self.wsl.session(self.sid)
+                self.session.network = self.context.logon == NETWORK
+                if self.session.network and self.wsl.network_logon not in ("", NOBODY):
+                    raise Failed(self.wsl.network_logon)
                 return self.session
             yield 1.0
         raise Failed("ERROR_SERVICE_DOES_NOT_EXIST")

@@ -37,6 +37,8 @@ SENTENCES = {
     "E_ILLEGAL_STATE_CHANGE": "wsl_in_progress",
     "E_INVALIDARG": "message_87",
     "WININET_E_NAME_NOT_RESOLVED": "message_80072ee7",
+    "0x8007023f": "message_575",
+    "0x80070520": "message_1312",
     "0x80070569": "message_1385",
 }
 # Those that print their sentence alone (WslClient.cpp: Main).

@@ -21,10 +21,13 @@ from .registrations import INSTALLED, Distribution, Registrations
 if TYPE_CHECKING:
     from ...machine.machine import Machine
 
-KEYS = {"version", "store", "distributions", "disks", "seconds", "logon_type_denied"}
+KEYS = {"version", "store", "distributions", "disks", "seconds", "logon_type_denied", "network_logon"}
 DISTRIBUTION_KEYS = {"name", "user", "location", "version", "rootfs", "default_user", "running"}
 SECONDS = {"start": 0.0, "import": 0.0}
 SIZE = "1TB"
+# The code of a virtual machine that does not start for a caller from the network (WIN-81); other codes of the model are
+# those of the first call.
+NOBODY = "0x8007023f"
 POLICIES = r"HKLM\SOFTWARE\Policies\WSL"
 # Seconds that an idle distribution, and an idle virtual machine, go on (WslCoreConfig.h).
 IDLE = {("general", "instanceidletimeout"): 15.0, ("wsl2", "vmidletimeout"): 60.0}
@@ -52,6 +55,7 @@ class Session:
     config: dict[str, dict[str, str]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     turn: object = None
+    network: bool = False  # its last caller has a network logon
 
 
 @dataclass(eq=False)
@@ -73,6 +77,7 @@ class Wsl:
         check_keys(spec, KEYS, "wsl")
         self.store = bool(spec.get("store"))
         self.logon_type_denied = bool(spec.get("logon_type_denied"))
+        self.network_logon = str(spec.get("network_logon") or "")
         self.seconds = {**SECONDS, **(spec.get("seconds") or {})}
         check_keys(self.seconds, set(SECONDS), "wsl.seconds")
         self._linux: dict[HostFile, Linux] = {}
@@ -169,6 +174,8 @@ class Wsl:
             raise Failed("0x80070569", "CreateVm", "HCS")
         if not (self.machine.hypervisor_running and self.machine.virtualization):
             raise Failed("HCS_E_HYPERV_NOT_INSTALLED", "CreateVm", "HCS")
+        if session.network and self.network_logon == NOBODY:
+            raise Failed(NOBODY, "CreateVm")
         session.vm, session.config = True, _read_config(self.machine, config)
         return float(self.seconds["start"])
 
