@@ -12,6 +12,8 @@ description:
   - Returns operating system, optional features, pending restarts with their reasons, services, WSL with the
     distributions of the user, the Docker Engine with its images and containers, and virtualization software of other
     vendors.
+  - Facts that the user may not read are null, and a warning names the right that they require. Most of them require an
+    administrator, such as the features, which C(dism.exe) shows to no other user.
   - Works on any Windows, usually in the guest of a VM. The module M(nested.hyperv.host_info) returns facts about
     Hyper-V.
 options:
@@ -239,6 +241,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._run import sentence
 from ..module_utils._standalone import run_alone
 from ..module_utils._task.session import Target, Task
 from ..module_utils._windows import facts
@@ -257,7 +260,7 @@ SPEC: dict[str, Any] = {
 
 
 def run(target: Target, task: Task) -> dict[str, Any]:
-    return {"changed": False, "guest": facts.fetch(target, task.params["include"])}
+    return {"changed": False, "guest": facts.fetch(target, task.params["include"], sentence)}
 
 
 def main() -> None:

@@ -1,14 +1,16 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts about a Windows machine, by groups."""
+"""Facts about a Windows machine, by groups; those that the user may not read are None."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from .._task.errors import Refused
 from .._task.session import Target
+from .._wsman.faults import AccessDenied, HostError
 from . import feature, pending, program, reboot, registry, service, software
 from .docker import facts as docker_facts
 from .schema import PHYSICAL_DISK
@@ -19,9 +21,32 @@ _TIME = r"SYSTEM\CurrentControlSet\Services\W32Time\Parameters"
 _TYPES = {1: "workstation", 2: "domain_controller", 3: "server"}
 
 
-def fetch(target: Target, groups: Iterable[str]) -> dict[str, Any]:
-    """The facts of some groups."""
-    return {name: value for group in groups for name, value in GROUPS[group](target).items()}
+class Group(NamedTuple):
+    """Some facts that are read together: their names, what they are, and how they are read."""
+
+    names: tuple[str, ...]
+    what: str
+    read: Callable[[Target], dict[str, Any]]
+
+
+def fetch(target: Target, groups: Iterable[str], explain: Callable[[HostError], str]) -> dict[str, Any]:
+    """The facts of some groups. What is refused is a warning with the right that it needs, as ``explain`` words it.
+
+    Raises AccessDenied if nothing can be read.
+    """
+    found: dict[str, Any] = {}
+    refusals: list[HostError] = []
+    for group in map(GROUPS.__getitem__, groups):
+        try:
+            found |= group.read(target)
+        except (AccessDenied, Refused) as error:
+            found |= dict.fromkeys(group.names)
+            refusals.append(error)
+            target.warn(f"{target.name}: {group.what} can't be read: {explain(error)}")
+    denied = [error for error in refusals if isinstance(error, AccessDenied)]
+    if denied and not any(value is not None for value in found.values()):
+        raise denied[0]
+    return found
 
 
 def _fetch_system(target: Target) -> dict[str, Any]:
@@ -53,7 +78,10 @@ def _fetch_services(target: Target) -> dict[str, Any]:
 
 
 def _fetch_hypervisors(target: Target) -> dict[str, Any]:
-    return {"other_hypervisors": software.fetch_third_party(target)}
+    found = software.fetch_third_party(target)
+    if found is None:
+        raise Refused("the user may not read services; it must be an administrator")
+    return {"other_hypervisors": found}
 
 
 def _fetch_disks(target: Target) -> dict[str, Any]:
@@ -73,14 +101,14 @@ def _fetch_time(target: Target) -> dict[str, Any]:
     return {"time": {"type": registry.text(target, _TIME, "Type"), "servers": names}}
 
 
-GROUPS: Mapping[str, Callable[[Target], dict[str, Any]]] = {
-    "system": _fetch_system,
-    "features": _fetch_features,
-    "reboot": _fetch_reboot,
-    "services": _fetch_services,
-    "wsl": wsl_facts.fetch,
-    "containers": docker_facts.fetch,
-    "hypervisors": _fetch_hypervisors,
-    "disks": _fetch_disks,
-    "time": _fetch_time,
+GROUPS: Mapping[str, Group] = {
+    "system": Group(("os", "booted"), "the operating system", _fetch_system),
+    "features": Group(("features",), "the features", _fetch_features),
+    "reboot": Group(("reboot_required", "reboot_reasons"), "the pending restart", _fetch_reboot),
+    "services": Group(("services",), "the services", _fetch_services),
+    "wsl": Group(("wsl", "distributions"), "WSL", wsl_facts.fetch),
+    "containers": Group(("engine", "images", "containers"), "the Docker Engine", docker_facts.fetch),
+    "hypervisors": Group(("other_hypervisors",), "other hypervisors", _fetch_hypervisors),
+    "disks": Group(("disks",), "the disks", _fetch_disks),
+    "time": Group(("time",), "the configuration of the time", _fetch_time),
 }

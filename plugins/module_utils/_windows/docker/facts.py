@@ -27,7 +27,13 @@ def fetch(target: Target) -> dict[str, Any]:
         return {"engine": None, "images": [], "containers": []}
     folder = ntpath.dirname(command_line.split(found["path"])[0])
     docker = client.docker_of(folder)
-    answers = found["state"] == service.RUNNING and _answers(target, docker)
+    runs = found["state"] == service.RUNNING
+    answers = runs and _answers(target, docker)
+    if runs and not answers:
+        target.warn(
+            f"{target.name}: images and containers can't be read, because the Docker Engine does not answer. It may "
+            "still start; the user must be an administrator or a member of the engine's group"
+        )
     return {
         "engine": {
             "version": engine.fetch_version(target, folder),

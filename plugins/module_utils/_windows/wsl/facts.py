@@ -26,7 +26,8 @@ def fetch(target: Target) -> dict[str, Any]:
 def _fetch_distributions(target: Target) -> list[dict[str, Any]] | None:
     try:
         names = distribution.fetch_names(target)
-    except Refused:
+    except Refused as error:
+        target.warn(f"{target.name}: the distributions of the user can't be read: {error.message}")
         return None
     found = {name.lower(): distribution.fetch(target, name) for name in names}
     found |= {name: row and Distribution(*row) for name, row in foretold(target, "distribution").items()}

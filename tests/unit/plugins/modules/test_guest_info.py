@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.nested.hyperv.tests.harness.checks import check_run
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
+from ansible_collections.nested.hyperv.tests.simulator import Rule
 
 SIGNS = {
     r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired": {},
@@ -48,6 +51,32 @@ def test_all_facts(lab: Lab) -> None:
     names = [row["name"] for row in guest["services"]]
     assert names == sorted(names, key=str.lower)
     assert {"VBoxSDS", "WinRM"} <= set(names)
+
+
+READER = {"name": "reader", "password": "Re4der!!", "groups": ["Remote Management Users"]}
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_facts_that_the_user_may_not_read_are_null(locale: str) -> None:
+    spec = {
+        **MODEL["hosts"][0],
+        "locale": locale,
+        "users": [{"name": "administrator", "password": "Passw0rd!"}, READER],
+    }
+    with open_lab({"hosts": [spec]}) as lab:
+        everything = lab.succeeds("guest_info")["guest"]
+        result = lab.by("reader").succeeds("guest_info")
+        guest = result["guest"]
+        assert set(guest) == set(everything)
+        assert (guest["features"], guest["os"]) == (None, everything["os"])
+        (warning,) = [line for line in result["warnings"] if "features" in line]
+        assert warning.startswith("hv01: the features can't be read: ")
+        assert "must be an administrator of the guest" in warning
+
+
+def test_a_user_who_may_read_nothing_is_told_so(lab: Lab) -> None:
+    lab.sim.faults.add(Rule("fault", fault="AccessDenied", times=0))
+    lab.fails("guest_info", "not allowed")
 
 
 def test_groups(lab: Lab) -> None:
