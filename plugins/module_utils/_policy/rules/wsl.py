@@ -33,10 +33,12 @@ _WSL2 = frozenset({"wsl2"})
 _FIRST_BUILD = 19041
 _WINDOWS_11 = 22000
 _FIRST_VFPEXT = 22621
-# The first update of each build on which the MSI package of WSL installs without the Store package.
+# The first update of each build on which the MSI package of WSL installs without the Store package (_INSTALLER).
 _DIRECT_MSI = {19044: 4529, 19045: 4474, 20348: 2582, 22621: 3672, 22631: 3672, 25398: 1009}
 _FIRST_DIRECT = 26100  # with any update
-# The first update of each build that the packaged WSL runs on: KB5020030, and KB5020032 for Windows Server 2022.
+# The first update of each build that the packaged WSL runs on: for Windows 10 KB5020030 of 2022-11-15
+# (https://support.microsoft.com/help/5020030, and _STORE), for Windows Server 2022 its counterpart, KB5020032 of
+# 2022-11-22 (https://support.microsoft.com/help/5020032); that WSL names this one is concluded from the dates.
 _SUPPORT = {19041: 2311, 19042: 2311, 19043: 2311, 19044: 2311, 19045: 2311, 20348: 1311}
 
 
