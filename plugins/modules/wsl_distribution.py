@@ -18,7 +18,8 @@ description:
 options:
   name:
     description:
-      - Name of the distribution, compared without case. Letters, digits, dots, hyphens and underscores.
+      - Name of the distribution, compared without case. Letters, digits, dots, underscores and hyphens, but no hyphen
+        first.
       - Corresponds to the first argument of C(wsl --import) and C(wsl --unregister).
     type: str
     required: true
@@ -86,6 +87,23 @@ options:
       - Runs C(wsl -d <name> -u root --exec /bin/uname -r).
     type: bool
     default: false
+  scheduled_task:
+    description:
+      - Whether C(wsl.exe) may run in a scheduled task of the same user if it fails because of the kind of logon that a
+        remote shell has. Set it if a task fails with C(Wsl/E_ACCESSDENIED), C(0x8007023f) or C(0x80070520) although the
+        user has rights on the files. C(wsl.exe) always runs in the remote shell first.
+      - The scheduled task C(nested_hyperv_<SID of the user>) is registered through the CIM class C(PS_ScheduledTask)
+        without a password. It runs C(cmd.exe) with C(wsl.exe) as the user with the highest privileges, and writes the
+        output to the folder C(AppData\Local) in the user's profile. When C(wsl.exe) ends, the scheduled task and the
+        output are deleted; if that fails, the next task with this option deletes them. A warning says that a scheduled
+        task was used.
+      - It has no access to shares and encrypted files (logon type S4U). The user requires the right "Log on as a batch
+        job", which administrators have by default. Products that watch computers for attacks may report that a
+        scheduled task was registered remotely.
+      - Check mode creates no scheduled task. A warning names each value that it could not read for that reason.
+      - Corresponds to C(Register-ScheduledTask -Xml).
+    type: bool
+    default: false
   download_timeout:
     description: Number of seconds that the download of O(source) may take, and the computation of its checksum.
     type: int
@@ -141,6 +159,12 @@ EXAMPLES = r"""
     name: golden
     source: D:\wsl\golden\ext4.vhdx
     in_place: true
+
+- name: Import a distribution although Windows refuses wsl.exe to remote shells
+  nested.hyperv.wsl_distribution:
+    name: tools
+    source: C:\install\ubuntu-24.04.4-wsl-amd64.wsl
+    scheduled_task: true
 
 - name: Remove a distribution with its files
   nested.hyperv.wsl_distribution:
@@ -240,7 +264,7 @@ from ..module_utils._standalone import run_alone
 from ..module_utils._task.ensure import ensure
 from ..module_utils._task.session import Target, Task
 from ..module_utils._task.step import Plan
-from ..module_utils._windows.wsl import distribution
+from ..module_utils._windows.wsl import command, distribution
 
 SPEC: dict[str, Any] = {
     "argument_spec": distribution.OPTIONS,
@@ -250,6 +274,8 @@ SPEC: dict[str, Any] = {
 
 def run(target: Target, task: Task) -> dict[str, Any]:
     wanted = distribution.parse(task.params)
+    if task.params["scheduled_task"]:
+        command.allow_scheduled_task(target)
     found = distribution.fetch(target, wanted.name)
     if task.params["state"] == "absent":
         steps = distribution.plan_removal(target, found, wanted.import_timeout)

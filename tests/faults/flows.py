@@ -166,6 +166,7 @@ WSL_GUEST: dict[str, Any] = {
 WSL_READY = {**WSL_GUEST, "features": dict.fromkeys(WSL_FEATURES, "enabled")}
 WSL: dict[str, Any] = {"version": "2.7.14.0", "seconds": {"start": 8, "import": 30}}
 WSL_INSTALLED = {**WSL_READY, "wsl": WSL}
+NETWORK_LOGON = {**WSL_READY, "wsl": {**WSL, "network_logon": "E_ACCESSDENIED"}}
 UBUNTU = {**WSL_READY, "wsl": {**WSL, "distributions": [{"name": "Ubuntu", **LINUX_FILE}]}}
 ENGINE_GUEST: dict[str, Any] = {
     "hyperv": True,
@@ -344,6 +345,9 @@ FLOWS = (
     Flow("wsl_distribution change", "wsl_distribution", {
         "name": "Ubuntu", "default_user": "bob", "default": True,
     }, guest=UBUNTU),
+    Flow("wsl_distribution import in a scheduled task", "wsl_distribution", {
+        "name": "dev", "source": ROOTFS, "location": r"C:\wsl data\dev", "verify": True, "scheduled_task": True,
+    }, guest=NETWORK_LOGON),
     Flow("wsl_distribution remove", "wsl_distribution", {"name": "Ubuntu", "state": "absent"}, guest=UBUNTU),
     Flow("container_engine install", "container_engine", {
         "source": containers.URL, "checksum": sha256(engine_zip(containers.VERSION)),

@@ -18,6 +18,7 @@ DOCUMENTED, MEASURED, LIKELY = BASES = ("documented", "measured", "likely")
 V2, STANDARD, CIMV2 = "root/virtualization/v2", "root/StandardCimv2", "root/cimv2"
 HGS, WMI, CLUSTER = "root/Microsoft/Windows/Hgs", "root/wmi", "root/MSCluster"
 DEVICE_GUARD = "root/Microsoft/Windows/DeviceGuard"
+TASK_SCHEDULER = "root/Microsoft/Windows/TaskScheduler"
 
 
 class Privilege(NamedTuple):
@@ -101,6 +102,13 @@ PRIVILEGES = (
         ADMINISTRATORS,
         LIKELY,
     ),
+    Privilege(
+        "wsl_distribution",
+        "Runs wsl.exe in a scheduled task (option `scheduled_task`)",
+        TASK_SCHEDULER,
+        ADMINISTRATORS,
+        LIKELY,
+    ),
     Privilege("guest_service", "Starts, stops and configures services", CIMV2, ADMINISTRATORS, LIKELY),
     Privilege(
         "guest_computer_name", "Reads and changes the name of Windows, and restarts it", CIMV2, ADMINISTRATORS, LIKELY
@@ -128,6 +136,7 @@ _REMEDIES = {
     STANDARD: _ADMINISTRATOR,
     HGS: _ADMINISTRATOR,
     WMI: _ADMINISTRATOR,
+    TASK_SCHEDULER: _ADMINISTRATOR,
     CLUSTER: "The user needs access to the failover cluster (Grant-ClusterAccess)",
 }
 

@@ -85,3 +85,7 @@ PHYSICAL_DISK = declare(
     boolean="CanPool",
 )
 GROUP = declare(CIMV2, "Win32_Group", "Domain Name", string="Domain Name", boolean="LocalAccount")
+TASK_SCHEDULER = "root/Microsoft/Windows/TaskScheduler"
+TASKS = declare(TASK_SCHEDULER, "PS_ScheduledTask", "")  # static methods
+TASK = declare(TASK_SCHEDULER, "MSFT_ScheduledTask", "TaskName TaskPath", string="TaskName TaskPath")
+TASK_INFO = declare(TASK_SCHEDULER, "MSFT_TaskDynamicInfo", "", uint32="LastTaskResult")

@@ -89,6 +89,7 @@ CMDLETS: Mapping[str, str] = {
     "New-VMSwitch": "AllowManagementOS EnableEmbeddedTeaming EnableIov MinimumBandwidthMode Name NetAdapterName Notes "
     "SwitchType",
     "Remove-NetNatStaticMapping": "",
+    "Register-ScheduledTask": "Xml",
     "Remove-VM": "",
     "Remove-VMSavedState": "",
     "Remove-VMSnapshot": "IncludeAllChildSnapshots",

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..._task.errors import MethodFailed, Refused, TaskError
+from ..._task.errors import MethodFailed, Refused, TaskError, Unforeseen
 from ..._task.session import Target
 from ..._task.wait import pauses
-from .. import program
+from .. import program, scheduled_task
 from .package import fetch_program
 
 # The exit code of wsl.exe itself (-1); other codes are those of the program in Linux.
@@ -22,6 +22,7 @@ START_TIMEOUT = 300.0  # seconds in which a distribution starts and runs a short
 # A failure's last line, in every language: the path of what WSL was doing, and a code.
 _CODE = re.compile(r"\b((?:Wsl|WslConfig|Bash)(?:/[A-Za-z]+)*)/([A-Z][A-Z0-9_]+|0x[0-9A-Fa-f]{1,8})\b")
 _RETRY_FOR = 60.0  # seconds
+_MAY_USE_TASK = "wsl.exe may run in a scheduled task"
 
 _VIRTUALIZATION = (
     "no hypervisor runs in the guest. Expose virtualization extensions to the VM on its Hyper-V host while the VM is "
@@ -51,9 +52,15 @@ _POLICY = (
 _IN_PROGRESS = "an import, a removal or a conversion of this distribution is in progress; run the task again later"
 _OLD_WINDOWS = "this Windows lacks the update that WSL requires; install the current updates of Windows"
 
+_NETWORK = (
+    "Windows may refuse it to the network logon of a remote shell. Let it run in a scheduled task of the same user "
+    "(module wsl_distribution with 'scheduled_task: true')"
+)
+
 # What a code means and what to do. Older releases of WSL print the number of a code that newer ones name.
 MEANINGS: Mapping[str, str] = {
-    "E_ACCESSDENIED": "access was denied; the user needs rights on the folder of the distribution and on the source",
+    "E_ACCESSDENIED": "access was denied. The user needs rights on the folder of the distribution and on the source; "
+    f"if the user has them, {_NETWORK[0].lower()}{_NETWORK[1:]}",
     "E_ILLEGAL_STATE_CHANGE": _IN_PROGRESS,
     "E_UNEXPECTED": "WSL or the service vmcompute failed unexpectedly; restart the guest",
     "ERROR_ACCESS_DISABLED_BY_POLICY": _POLICY,
@@ -62,6 +69,7 @@ MEANINGS: Mapping[str, str] = {
     "ERROR_FILE_EXISTS": "the folder belongs to another distribution, or contains a disk that a removed one has left; "
     "choose another location, or remove the file",
     "ERROR_FILE_NOT_FOUND": "a file does not exist",
+    "ERROR_NO_SUCH_LOGON_SESSION": _NETWORK,
     "ERROR_PATH_NOT_FOUND": "a folder does not exist",
     "ERROR_SERVICE_DISABLED": "the service WSLService, or one that it needs, is disabled; set its start type to Auto",
     "ERROR_SERVICE_DOES_NOT_EXIST": _SERVICE,
@@ -83,6 +91,7 @@ MEANINGS: Mapping[str, str] = {
     "WSL_E_VIRTUAL_MACHINE_PLATFORM_REQUIRED": _COMPUTE,
     "WSL_E_VM_CRASHED": "the virtual machine of WSL crashed; run the task again",
     "WSL_E_WSL_OPTIONAL_COMPONENT_REQUIRED": _COMPONENT,
+    "0x8007023f": f"the virtual machine of WSL does not start while nobody is logged on. {_NETWORK}",
     "0x80070569": _LOGON,
 }
 # Numbers of codes (wslservice.idl, winerror.h), for releases that do not name them.
@@ -110,6 +119,7 @@ _NAMES: Mapping[int, str] = {
     0x80070422: "ERROR_SERVICE_DISABLED",
     0x80070424: "ERROR_SERVICE_DOES_NOT_EXIST",
     0x800704EC: "ERROR_ACCESS_DISABLED_BY_POLICY",
+    0x80070520: "ERROR_NO_SUCH_LOGON_SESSION",
     0x80370102: "HCS_E_HYPERV_NOT_INSTALLED",
     0x80370109: "HCS_E_CONNECTION_TIMEOUT",
     0x80370114: "HCS_E_SERVICE_NOT_AVAILABLE",
@@ -119,6 +129,10 @@ _NAMES: Mapping[int, str] = {
 }
 # Codes that say that nothing was done, and that the same may work in a while.
 _PASSING = frozenset({"E_ILLEGAL_STATE_CHANGE"})
+# Codes with which Windows refuses what a network logon may not do, and a logon of another kind may: microsoft/WSL#9231,
+# #8072, and its own treatment of 1312. An import that is denied lacks rights on a folder (#13083).
+_OF_NETWORK_LOGON = frozenset({"E_ACCESSDENIED", "ERROR_NO_SUCH_LOGON_SESSION", "0x8007023f"})
+_OF_FOLDER = "RegisterDistro/E_ACCESSDENIED"
 # Codes about the state of the guest, not about this command.
 _STATE_OF_GUEST = frozenset({_VIRTUALIZATION, _COMPUTE, _COMPONENT, _LOGON, _SYSTEM, _POLICY, _OLD_WINDOWS})
 
@@ -133,13 +147,16 @@ def run(
 ) -> program.Result:
     """Run wsl.exe of the installed package. Raises Refused or MethodFailed with the meaning of the code if it fails.
 
-    The exit code of a program in Linux is for the caller to judge. ``what`` completes "could not".
+    The exit code of a program in Linux is for the caller to judge. ``what`` completes "could not". Raises Unforeseen in
+    check mode if that needs a scheduled task, which allow_scheduled_task() permits.
     """
     path = fetch_program(target)
     began = time.monotonic()
     for pause in pauses(first=1.0, longest=10.0):
         left = timeout - (time.monotonic() - began)
         result = program.run(target, path, *arguments, reads=reads, stdin=b"", timeout=left, on_output=on_output)
+        if _is_of_network_logon(result) and target.once(_MAY_USE_TASK, lambda: False):
+            result = _run_in_task(target, what, path, *arguments, timeout=left)
         if result.code != FAILED:
             return result
         if code_of(result) not in _PASSING or time.monotonic() - began + pause > min(timeout, _RETRY_FOR):
@@ -147,6 +164,31 @@ def run(
         target.report(f"{what}: WSL is at work on it, next try in {pause:.0f} s")
         time.sleep(pause)
     raise AssertionError("pauses() never ends")
+
+
+def allow_scheduled_task(target: Target) -> None:
+    """Let wsl.exe run in a scheduled task of the user if it fails because the remote shell is a network logon."""
+    target.once(_MAY_USE_TASK, lambda: True)
+
+
+def _is_of_network_logon(result: program.Result) -> bool:
+    if result.code != FAILED:
+        return False
+    path, code = _found(result)
+    return code in _OF_NETWORK_LOGON and not path.endswith(_OF_FOLDER)
+
+
+def _run_in_task(target: Target, what: str, path: str, *arguments: str, timeout: float) -> program.Result:
+    if target.foresees:
+        raise Unforeseen(f"check mode can't {what}, because that needs a scheduled task on {target.name}")
+    result = scheduled_task.run(target, what, path, *arguments, timeout=timeout)
+    target.once(
+        "scheduled task warned",
+        lambda: target.warn(
+            f"{target.name}: wsl.exe has run in a scheduled task of the user, because it failed in the remote shell"
+        ),
+    )
+    return result
 
 
 def code_of(result: program.Result) -> str:

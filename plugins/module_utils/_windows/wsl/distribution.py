@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._task.answer import Output, answer_of, insist
-from ..._task.errors import Invalid, MethodFailed, Refused
+from ..._task.errors import Invalid, MethodFailed, Refused, Unforeseen
 from ..._task.session import Target
 from ..._task.step import Step
 from .. import file, identity, paths, registry, source
@@ -30,6 +30,7 @@ OPTIONS: dict[str, Any] = {
     "default_user": {"type": "str"},
     "default": {"type": "bool", "default": False},
     "verify": {"type": "bool", "default": False},
+    "scheduled_task": {"type": "bool", "default": False},
     "download_timeout": {"type": "int", "default": 1800},
     "import_timeout": {"type": "int", "default": 1800},
     "start_timeout": {"type": "int", "default": 300},
@@ -166,7 +167,16 @@ def verify(target: Target, found: Distribution | None, wanted: Wanted) -> str | 
     """The kernel of a distribution that exists already, if it is to be verified; check mode fails as the real run."""
     if not wanted.verify or found is None or found.version != 2 or found.state != INSTALLED:
         return None
-    return fetch_kernel(target, found.name, wanted.start_timeout)
+    return _proven_kernel(target, wanted)
+
+
+def _proven_kernel(target: Target, wanted: Wanted) -> str | None:
+    try:
+        return fetch_kernel(target, wanted.name, wanted.start_timeout)
+    except Unforeseen as error:
+        text = f"{target.name}: {error.message}"
+        target.once(("unforeseen", wanted.name), lambda: target.warn(text))
+        return None
 
 
 def outcome(target: Target, wanted: Wanted, kernel: str | None) -> dict[str, Any]:
@@ -182,7 +192,7 @@ def outcome(target: Target, wanted: Wanted, kernel: str | None) -> dict[str, Any
             "wsl_version": found.version,
             "default": fetch_default(target) == found.name.lower(),
         },
-        "kernel": kernel or (fetch_kernel(target, found.name, wanted.start_timeout) if wanted.verify else None),
+        "kernel": kernel or (_proven_kernel(target, wanted) if wanted.verify else None),
         "reboot_required": False,
     }
 
@@ -430,7 +440,11 @@ def _plan_conversion(target: Target, found: Distribution, wanted: Wanted) -> Ste
 
 def _plan_user(target: Target, found: Distribution | None, wanted: Wanted) -> list[Step]:
     """The step that sets the default user; the distribution is terminated, so that it counts from now on."""
-    current = fetch_user(target, wanted.name, wanted.start_timeout) if found else "root"
+    try:
+        current = fetch_user(target, wanted.name, wanted.start_timeout) if found else "root"
+    except Unforeseen as error:
+        target.warn(f"{target.name}: {error.message}; it may be changed to '{wanted.user}'")
+        return []
     if current == wanted.user:
         return []
     what = f"set the default user of distribution '{wanted.name}' to '{wanted.user}'"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -320,6 +321,123 @@ def test_a_connection_that_breaks(do: str, at: int) -> None:
         lab.sim.advance(120)
         assert lab.succeeds("wsl_distribution", name="new", source=ROOTFS)["distribution"]["name"] == "new"
         lab.leaves_alone("wsl_distribution", name="new", source=ROOTFS)
+
+
+# ---- a scheduled task instead of the network logon of the remote shell ----
+
+DENIED = {"network_logon": "E_ACCESSDENIED"}
+TASK = {"scheduled_task": True}
+USES_TASK = "wsl.exe has run in a scheduled task"
+
+
+def leaves_nothing(lab: Lab) -> bool:
+    left = [file.path for file in lab.machine.files if "nested_hyperv" in file.path]
+    return not lab.machine.scheduler.tasks and not left
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+@pytest.mark.parametrize("code", ["E_ACCESSDENIED", "0x80070520", "0x8007023f"])
+def test_a_network_logon_that_is_refused(locale: str, code: str) -> None:
+    with guest(locale=locale, wsl={"network_logon": code}) as lab:
+        wanted = {"name": "dev", "source": ROOTFS, "location": r"C:\wsl data\100% & (dev)", "verify": True}
+        refused = lab.fails("wsl_distribution", "'scheduled_task: true'", **wanted)
+        assert refused["error"].endswith(code)
+        assert not lab.machine.scheduler.tasks
+        result = lab.succeeds("wsl_distribution", **wanted, **TASK)
+        assert result["changed"] is True
+        assert result["kernel"] == KERNEL
+        assert any(USES_TASK in line for line in result["warnings"])
+        assert registered(lab).find("dev").folder == r"C:\wsl data\100% & (dev)"
+        assert leaves_nothing(lab)
+        again = lab.succeeds("wsl_distribution", **wanted, **TASK)
+        assert (again["changed"], again["kernel"]) == (False, KERNEL)
+        assert lab.succeeds("wsl_distribution", name="dev", state="absent", **TASK)["changed"] is True
+        assert registered(lab).find("dev") is None
+        assert leaves_nothing(lab)
+
+
+def test_the_password_is_on_no_command_line_and_in_no_task() -> None:
+    with guest(wsl=DENIED) as lab:
+        invoke, given = lab.machine.invoke, []
+
+        def noted(cls: Any, keys: Any, method: str, parameters: Any = None, user: Any = None) -> Any:
+            if method == "RegisterByXml":
+                given.append(parameters)
+            return invoke(cls, keys, method, parameters, user)
+
+        with mock.patch.object(lab.machine, "invoke", noted):
+            lab.succeeds("wsl_distribution", name="dev", source=ROOTFS, **TASK)
+        assert [sorted(parameters) for parameters in given] == [["TaskName", "TaskPath", "Xml"]]
+        assert "Passw0rd!" not in str(given)
+        assert "S4U" in str(given)
+
+
+def test_no_task_is_registered_unless_the_logon_is_refused() -> None:
+    with guest(UBUNTU) as lab:
+        lab.apply("wsl_distribution", name="dev", source=ROOTFS, default_user="bob", **TASK)
+        lab.fails("wsl_distribution", "no user 'eve'", name="Ubuntu", default_user="eve", **TASK)
+        assert not [entry for entry in lab.requests if entry.method == "RegisterByXml"]
+
+
+def test_check_mode_runs_no_task_and_says_what_it_does_not_know() -> None:
+    with guest(UBUNTU, wsl=DENIED) as lab:
+        new = {"name": "dev", "source": ROOTFS, "verify": True, **TASK}
+        check = lab.succeeds("wsl_distribution", check=True, **new)
+        assert check["changed"] is True
+        assert not lab.writes
+        known = {"name": "Ubuntu", "default_user": "bob", "verify": True, **TASK}
+        check = lab.succeeds("wsl_distribution", check=True, **known)
+        assert (check["changed"], check["kernel"]) == (False, None)
+        assert check["distribution"]["name"] == "Ubuntu"
+        assert len([line for line in check["warnings"] if "needs a scheduled task" in line]) == 2
+        assert not lab.writes
+        real = lab.succeeds("wsl_distribution", **known)
+        assert (real["changed"], real["kernel"]) == (True, KERNEL)
+        assert leaves_nothing(lab)
+
+
+def test_a_failure_in_a_task_has_the_reason_of_wsl() -> None:
+    with guest(locale="de-DE", wsl=DENIED) as lab:
+        source = r"C:\install\wrong.tar"
+        result = lab.fails("wsl_distribution", "could not be unpacked", name="dev", source=source, **TASK)
+        assert result["error"] == "Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED"
+        result = lab.fails("wsl_distribution", "no user 'eve'", name="dev", source=ROOTFS, default_user="eve", **TASK)
+        assert result["option"] == "default_user"
+        assert leaves_nothing(lab)
+
+
+def test_a_task_that_windows_does_not_start() -> None:
+    with guest(wsl=DENIED, scheduler={"result": 0x80070569}) as lab:
+        lab.fails("wsl_distribution", "'Log on as a batch job'", name="dev", source=ROOTFS, **TASK)
+        assert leaves_nothing(lab)
+    with guest(wsl=DENIED, scheduler={"seconds": 9999}) as lab:
+        lab.fails("wsl_distribution", "has not started the scheduled task", name="dev", source=ROOTFS, **TASK)
+        assert leaves_nothing(lab)
+
+
+def test_an_import_in_a_task_that_needs_too_long() -> None:
+    with guest(wsl={**DENIED, "seconds": {"import": 500}}) as lab:
+        result = lab.fails(
+            "wsl_distribution", "did not end within 60 s", name="dev", source=ROOTFS, import_timeout=60, **TASK
+        )
+        assert result["uncertain"] == [f"import distribution 'dev' from {ROOTFS}"]
+        assert leaves_nothing(lab)
+
+
+def test_what_an_earlier_run_has_left_is_removed() -> None:
+    """A task that still runs is waited for: two programs would import the same."""
+    with guest(wsl=DENIED) as lab:
+        name = f"nested_hyperv_{security_id('g', 'administrator')}"
+        scheduler = lab.machine.scheduler
+        command = r"<Command>C:\Windows\System32\ping.exe</Command><Arguments>-n 40 localhost</Arguments>"
+        scheduler.register("\\", name, (
+            '<Task xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"><Principals><Principal><UserId>'
+            f"administrator</UserId><LogonType>S4U</LogonType></Principal></Principals><Actions><Exec>{command}</Exec>"
+            "</Actions></Task>"), force=False, caller=None)  # fmt: skip
+        scheduler.start(scheduler.find("\\", name))
+        lab.sim.advance(2)
+        lab.succeeds("wsl_distribution", name="dev", source=ROOTFS, **TASK)
+        assert leaves_nothing(lab)
 
 
 # ---- check mode across tasks ----
