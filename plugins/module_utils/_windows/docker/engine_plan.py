@@ -25,6 +25,8 @@ from .client import SERVICE
 from .configuration import Configuration
 from .engine import FEATURES, HYPER_V, PROGRAMS, Engine, Wanted, has_group, program_data, running_containers, version_of
 
+_USE = "Use a zip file of download.docker.com/win/static/stable/x86_64"
+
 
 class Changes(NamedTuple):
     """What differs between an engine and the wanted one, and whether Windows is ready to run it now."""
@@ -254,13 +256,13 @@ def _archive(
 
         with source.passing(target, f"extract the Docker Engine into {folder}", clear):
             with recording():
-                extract(target, archive, folder)
+                _extract_given(target, archive, folder, wanted.source)
             staged = ntpath.join(folder, "dockerd.exe")
             found = version_of(target, staged) if file.fetch_size(target, staged) is not None else None
             if found is None:
                 raise Refused(
                     f"{wanted.source.location} does not contain docker\\dockerd.exe, or it does not run on "
-                    f"{target.name}. Use a file of download.docker.com/win/static/stable/x86_64",
+                    f"{target.name}. {_USE}",
                     option=wanted.source.option,
                 )
             if wanted.version not in (None, found):
@@ -270,6 +272,16 @@ def _archive(
                     found=found,
                 )
             yield archive, staged
+
+
+def _extract_given(target: Target, archive: str, folder: str, given: source.Source) -> None:
+    """The same as extract(); a file that tar.exe does not take is the option's."""
+    try:
+        extract(target, archive, folder)
+    except MethodFailed as error:
+        if "code" in error.details:
+            error.option, error.message = given.option, f"{error.message.rstrip('.')}. {_USE}"
+        raise
 
 
 def extract(target: Target, archive: str, folder: str) -> None:
@@ -305,7 +317,7 @@ def _validate(target: Target, dockerd: str, values: Configuration, path: str) ->
         if result.code:
             raise Invalid(
                 f"dockerd.exe does not accept the configuration: {result.words.replace(trial, path)}. {path} is not "
-                "changed",
+                "changed. Correct the option, or the file if only that sets the key",
                 option="config",
                 program="dockerd.exe",
                 code=result.code,

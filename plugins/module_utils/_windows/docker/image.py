@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..._task.answer import answer_of
 from ..._task.errors import MethodFailed, Missing, Refused
+from ..._task.journal import may_have_written
 from ..._task.session import Target
 from .. import program, source
 from ..foreseen import change, name_of, recall
@@ -106,8 +107,12 @@ def _load(target: Target, docker: str, name: str, origin: Origin, what: str) -> 
     with source.local(target, origin.source, origin.download_timeout) as path:
         result = program.run(target, docker, "load", "--input", path, stdin=b"", timeout=origin.pull_timeout)
     if result.code:
-        raise client.failed(target, docker, what, result)
+        error = client.failed(target, docker, what, result)
+        if isinstance(error, MethodFailed):
+            error.option, error.message = origin.source.option, f"{error.message}. Set a file of 'docker save'"
+        raise error
     if client.inspect(target, docker, "image", name) is None:
+        may_have_written(f"load the images of {origin.source.location}")  # unless the engine had them
         raise Refused(
             f"{origin.source.location} does not contain the image '{name}' ({result.words}). Set image to a name in it",
             option="image",

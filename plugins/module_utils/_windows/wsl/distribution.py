@@ -36,8 +36,9 @@ OPTIONS: dict[str, Any] = {
     "start_timeout": {"type": "int", "default": 300},
 }
 
-# WslService takes these names (LxssUserSession.cpp, s_ValidateDistroName); "Legacy" is its own.
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
+# WslService takes these names (LxssUserSession.cpp, s_ValidateDistroName); "Legacy" is its own. wsl.exe reads one that
+# begins with a hyphen as an option.
+_NAME = re.compile(r"(?!-)[A-Za-z0-9._-]{1,256}")
 _RESERVED = "legacy"
 # Names that the tools of common distributions accept. wsl.exe passes the name through a shell of Linux.
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
@@ -233,9 +234,12 @@ def parse(params: Mapping[str, Any]) -> Wanted:
         raise Invalid("needs 'source', whose checksum it is", option="checksum")
     if not _NAME.fullmatch(name) or name.lower() == _RESERVED:
         raise Invalid(
-            f"'{name}' is not a name for a distribution: letters, digits, dots, hyphens and underscores, not 'Legacy'",
+            f"'{name}' is not a name for a distribution: letters, digits, dots, underscores and hyphens, no hyphen "
+            "first, not 'Legacy'",
             option="name",
         )
+    if not location and not params["in_place"]:
+        paths.check_name(name, name, "name")  # which its folder has by default
     if user is not None and not _USER.fullmatch(user):
         raise Invalid(f"'{user}' is not the name of a user in Linux", option="default_user")
     if origin and not origin.name.lower().endswith((*_ARCHIVES, *_DISKS)):

@@ -263,7 +263,8 @@ def test_another_version_needs_a_source(docker: dict[str, Any], words: str) -> N
     ("path", "content", "words"),
     [
         (r"C:\Install\docker-28.0.0.zip", engine_zip(VERSION), "contains Docker 29.6.2, not 28.0.0"),
-        (r"C:\Install\broken.zip", b"PK", "tar.exe"),
+        (r"C:\Install\broken.zip", b"PK", "source: could not extract"),
+        (r"C:\Install\text.zip", b"no archive", "Use a zip file of download.docker.com"),
     ],
 )
 def test_a_wrong_archive_is_found_before_the_engine_is_stopped(path: str, content: bytes, words: str) -> None:
@@ -284,7 +285,8 @@ def test_a_file_that_is_not_valid_is_left_as_it_is() -> None:
 def test_keys_that_the_engine_does_not_know_are_found_before_it_is_stopped() -> None:
     with lab_of(guest(docker=ENGINE)) as lab:
         before = lab.state()
-        result = lab.fails("container_engine", "no-such-key", CONFIG, group="Users", config={"no-such-key": 1})
+        words = ("no-such-key", CONFIG, "Correct the option, or the file")
+        result = lab.fails("container_engine", *words, group="Users", config={"no-such-key": 1})
         assert result["option"] == "config"
         assert not [line for line in lab.writes if "Service" in line]
         assert lab.state() == before

@@ -200,7 +200,11 @@ def test_an_image_is_loaded_from_a_file_without_a_network() -> None:
 def test_a_file_with_another_image_is_found_out() -> None:
     with lab_of(guest(docker={**ENGINE, "reachable": False})) as lab:
         lab.machine.files.write(SAVED, image_tar("10.0.20348.1", "other:1"))
-        assert lab.fails("isolated_container", "other:1", **WEB, source=SAVED)["option"] == "image"
+        result = lab.fails("isolated_container", "other:1", "This may have been done", **WEB, source=SAVED)
+        assert (result["option"], result["changed"]) == ("image", True)  # the other image stays in the engine
+        lab.machine.files.write(SAVED, b"no archive")
+        result = lab.fails("isolated_container", "Set a file of 'docker save'", **WEB, source=SAVED)
+        assert (result["option"], result["changed"]) == ("source", False)
 
 
 def test_deadlines_end_what_takes_too_long() -> None:
