@@ -53,7 +53,8 @@ options:
 extends_documentation_fragment:
   - nested.hyperv._guest
 notes:
-  - The module requires C(tar.exe), which Windows has from Windows 10 version 1803 and Windows Server 2019 on.
+  - Before Windows 10 version 1803 and Windows Server 2019, which lack C(tar.exe), O(fetch) reads plain texts only, and
+    paths must not contain C(%).
   - New files inherit the permissions of their folder. Attributes and permissions of a replaced file are not kept.
 seealso:
   - module: ansible.windows.win_copy

@@ -25,6 +25,7 @@ NETWORKS = ("MSFT_NetNat", "MSFT_NetIPAddress")
 # Programs that change nothing, with the begin of their arguments, whatever else follows.
 READING_PROGRAMS = {
     "certutil.exe": ("-hashfile",),
+    "cmd.exe": (r"/d /e:on /v:off /c type ",),
     "curl.exe": (r"-\w*I",),
     "dism.exe": (r"/English /Online /NoRestart /Get-\w+",),
     "docker.exe": (

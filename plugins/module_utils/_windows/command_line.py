@@ -22,6 +22,9 @@ _SLASHES = re.compile(r'(\\*)("|$)')
 _SIGNS = re.compile(r'[()%!^"<>&|]')
 _OPERATORS = re.compile(r"[&<>|^()]")
 
+# What comes before a command of cmd.exe: no AutoRun commands, parents are created too, and "!" is only text (cmd /?).
+CMD = ("/d", "/e:on", "/v:off", "/c")
+
 # Programs that read their command line without taking away quotes, up to and with the first of these words; the rest of
 # it they split as other programs do (wsl.exe: src/windows/common, ParseArgument).
 VERBATIM: Mapping[str, frozenset[str]] = {

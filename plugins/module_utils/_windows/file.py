@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and folders of Windows: octets through the standard streams of tar.exe, everything else over CIM.
+"""Files and folders of Windows: octets through the standard streams of programs, everything else over CIM.
 
 Files are written by `upload`. Shares are out of reach for a network logon.
 """
@@ -12,7 +12,6 @@ import hashlib
 import io
 import re
 import tarfile
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from .._task.answer import answer_of
 from .._task.errors import Invalid, MethodFailed, Missing, Refused
 from .._task.session import Target
 from .._wsman.cim import quote
-from . import paths, program
+from . import command_line, paths, program
 from .foreseen import change, foretold, name_of, recall
 from .schema import DATA_FILE, FOLDER, LOGICAL_DISK
 
@@ -105,6 +104,11 @@ def read(target: Target, path: str, most: int = MOST) -> bytes:
         return str(known["text"]).encode()
     if known:
         raise Refused(f"check mode does not keep the content of '{path}', which an earlier task would write", path=path)
+    return _read(target, path) if has_tar(target) else _read_text(target, path, size)
+
+
+def _read(target: Target, path: str) -> bytes:
+    """The octets of a file, in an archive of tar.exe."""
     folder, _slash, last = path.rpartition("\\")
     result = _tar(target, "-cf", "-", "-C", f"{folder}\\", last, reads=True)
     if result.code != _DONE:
@@ -114,6 +118,25 @@ def read(target: Target, path: str, most: int = MOST) -> bytes:
             if member.isfile():
                 return archive.extractfile(member).read()
     raise MethodFailed(f"could not read '{path}': the answer of tar.exe has no file", path=path)
+
+
+def _read_text(target: Target, path: str, size: int) -> bytes:
+    """The octets of a file without tar.exe: cmd.exe writes those of a plain text as they are, as their checksum proves.
+
+    Raises Refused for any other file.
+    """
+    why = f"'{path}' can't be read without tar.exe, which Windows has from build {program.FIRST_WITH_CURL} on"
+    if "%" in path:
+        raise Refused(f"{why}, because of the % in its path", path=path)
+    if not size:
+        return b""
+    cmd = program.system(target, "cmd.exe")
+    result = program.run(target, cmd, *command_line.CMD, "type", path, reads=True, timeout=TIMEOUT)
+    if result.code != _DONE:
+        raise failed(result, f"read '{path}'")
+    if hashlib.sha256(result.stdout).hexdigest() != digest(target, path):
+        raise Refused(f"{why}, because it is no plain text", path=path)
+    return result.stdout
 
 
 def read_text(target: Target, path: str) -> str:
@@ -149,24 +172,6 @@ def digest(target: Target, path: str, algorithm: str = "SHA256", timeout: float 
 
 
 # ---- changing ----
-
-
-def make_folder(target: Target, path: str) -> None:
-    """Create a folder with all that lead to it."""
-    folders = {name_of("folder", paths.key(folder)): True for folder in paths.lineage(path)}
-    change(target, lambda: _make_folder(target, path), folders)
-
-
-def _make_folder(target: Target, path: str) -> None:
-    what = f"create the folder '{path}'"
-
-    def look() -> Mapping[str, Any] | None:
-        return {} if _has_row(target, FOLDER, path) else None
-
-    member = tarfile.TarInfo(path[3:].replace("\\", "/"))
-    member.type, member.mode, member.mtime = tarfile.DIRTYPE, 0o755, int(time.time())
-    archive = member.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
-    answer_of(target, what, lambda: extract(target, path[:3], archive, what), look)
 
 
 def delete(target: Target, path: str, what: str = "") -> None:

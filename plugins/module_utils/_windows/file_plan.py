@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .._task.errors import Invalid, Missing, Refused
 from .._task.session import Target
 from .._task.step import Step
-from . import file, upload
+from . import file, folder, upload
 
 OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "required": True},
@@ -112,8 +112,9 @@ def _plan_folder(target: Target, path: str) -> list[Step]:
         return []
     if file.fetch_size(target, path) is not None:
         raise Refused(f"'{path}' is a file", option="path", path=path)
+    folder.check(target, path)
     what = f"create the folder '{path}'"
-    return [Step(what, {"state": "absent"}, {"state": "directory"}, lambda: file.make_folder(target, path))]
+    return [Step(what, {"state": "absent"}, {"state": "directory"}, lambda: folder.make(target, path))]
 
 
 def _plan_removal(target: Target, path: str) -> list[Step]:

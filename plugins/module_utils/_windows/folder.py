@@ -9,6 +9,8 @@ folder to copy, whose attributes it copies too.
 
 from __future__ import annotations
 
+import tarfile
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,12 +20,10 @@ from .._task.journal import forget, may_have_written, position, taken_back
 from .._task.session import Target
 from .._task.wait import persist
 from .._wsman.faults import HostError
-from . import paths, program
+from . import file, paths, program
+from .command_line import CMD
 from .file import delete_folder, fetch_size, is_folder
 from .foreseen import change, name_of
-
-# No AutoRun commands, parents are created too, and "!" is only text (cmd /?).
-CMD = ("/d", "/e:on", "/v:off", "/c")
 
 
 def missing(target: Target, path: str, planned: Collection[str] = ()) -> list[str]:
@@ -53,6 +53,41 @@ def check_creatable(target: Target, folders: Sequence[str], path: str, option: s
             option=option,
             path=path,
         )
+
+
+def check(target: Target, path: str) -> list[str]:
+    """The folders that make() creates for this one, outermost first. Raises Refused if it can't create them."""
+    folders = missing(target, path)
+    if folders and not _by_tar(target, path):
+        check_creatable(target, folders, path)
+    return folders
+
+
+def make(target: Target, path: str) -> None:
+    """Create a folder with all that lead to it. Raises Refused and MethodFailed."""
+    folders = check(target, path)
+    if not folders:
+        return
+    if not _by_tar(target, path):
+        _create(target, folders)
+        return
+    what = f"create the folder '{path}'"
+
+    def look() -> Output | None:
+        return {} if is_folder(target, path) else None
+
+    def write() -> Output:
+        member = tarfile.TarInfo(path[3:].replace("\\", "/"))
+        member.type, member.mode, member.mtime = tarfile.DIRTYPE, 0o755, int(time.time())
+        return file.extract(target, path[:3], member.tobuf(tarfile.PAX_FORMAT) + bytes(1024), what)
+
+    values = {name_of("folder", paths.key(folder)): True for folder in folders}
+    change(target, lambda: answer_of(target, what, write, look), values)
+
+
+def _by_tar(target: Target, path: str) -> bool:
+    """Whether tar.exe has to create a folder, because cmd.exe can't create one with % in its name."""
+    return "%" in path and file.has_tar(target)
 
 
 @contextmanager

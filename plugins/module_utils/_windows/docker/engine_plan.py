@@ -18,6 +18,7 @@ from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman.faults import HostError
 from .. import command_line, feature, file, pending, program, service, source, upload
+from ..folder import make as make_folder
 from ..foreseen import change, name_of
 from ..reboot import RebootCycle
 from . import client, configuration, start
@@ -286,7 +287,7 @@ def _extract_given(target: Target, archive: str, folder: str, given: source.Sour
 
 def extract(target: Target, archive: str, folder: str) -> None:
     """Extract the programs of a zip file into a folder, which is created; its own folder `docker` is left out."""
-    file.make_folder(target, folder)
+    make_folder(target, folder)
     what = f"extract the Docker Engine into {folder}"
     tar = program.system(target, "tar.exe")
     members = [f"docker/{name}" for name in PROGRAMS]

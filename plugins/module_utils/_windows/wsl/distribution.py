@@ -14,7 +14,7 @@ from ..._task.answer import Output, answer_of, insist
 from ..._task.errors import Invalid, MethodFailed, Refused, Unforeseen
 from ..._task.session import Target
 from ..._task.step import Step
-from .. import file, identity, paths, registry, source
+from .. import file, folder, identity, paths, registry, source
 from ..foreseen import change, foretold, name_of, recall
 from ..registry import HKU
 from ..source import Source
@@ -387,7 +387,7 @@ def _import(target: Target, new: Distribution, wanted: Wanted, what: str) -> Non
         if wanted.in_place:
             arguments = ["--import-in-place", wanted.name, path]
         else:
-            file.make_folder(target, paths.parent_folder(new.location))  # WSL creates the last one only
+            folder.make(target, paths.parent_folder(new.location))  # WSL creates the last one only
             arguments = ["--import", wanted.name, new.location, path, "--version", "2"]
             arguments += ["--vhd"] if wanted.is_disk else []
         target.report(what)

@@ -237,6 +237,22 @@ def _set(context: Context, rest: str) -> int:
     return 0
 
 
+def _type(context: Context, rest: str) -> int:
+    """What is in a file, up to Ctrl+Z; UTF-16 with a byte order mark is converted (type docs; WIN-62)."""
+    for path in _paths(context, rest):
+        try:
+            content = context.machine.files.read(path)
+        except FileError as error:
+            missing = error.hresult in (FILE_NOT_FOUND, PATH_NOT_FOUND)
+            context.err("The system cannot find the file specified.\r\n" if missing else "Access is denied.\r\n")
+            return 1
+        if content.startswith(b"\xff\xfe"):
+            context.out(content.decode("utf-16"))
+        else:
+            context.out(content.partition(b"\x1a")[0])
+    return 0
+
+
 def _ver(context: Context, rest: str) -> int:
     os = context.machine.os
     context.out(f"\r\nMicrosoft Windows [Version 10.0.{os['build']}.{os['revision']}]\r\n")
@@ -328,5 +344,6 @@ BUILT_IN: dict[str, Callable[[Context, str], int]] = {
     "rd": _rmdir,
     "rmdir": _rmdir,
     "set": _set,
+    "type": _type,
     "ver": _ver,
 }

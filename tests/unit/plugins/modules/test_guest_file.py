@@ -137,3 +137,22 @@ def test_a_host_that_hands_lines_to_no_shell() -> None:
     model = {"hosts": [{**MODEL["hosts"][0], "winrm": {"skip_cmd_shell": True}}]}
     with open_lab(model) as lab:
         lab.apply("guest_file", path=NEW, content="x", fetch=True)
+
+
+# ---- Windows without tar.exe ----
+
+
+@pytest.mark.parametrize("skip_cmd_shell", [False, True], ids=["cmd", "direct"])
+def test_files_and_folders_of_an_old_windows(skip_cmd_shell: bool) -> None:
+    """What the roles record on a Hyper-V host of Windows Server 2016."""
+    model = {"name": "hv01", "os": "server2016", "locale": "de-DE", "winrm": {"skip_cmd_shell": skip_cmd_shell}}
+    path = r"C:\ProgramData\nested.hyperv\wsl2_in_vm\1 & 2 (x).json"
+    with open_lab({"hosts": [model]}) as lab:
+        missing = lab.fails("guest_file", "does not exist", path=path, fetch=True)
+        assert missing["changed"] is False
+        lab.apply("guest_file", path=path, content='{"name": "web"}')
+        assert lab.succeeds("guest_file", path=path, fetch=True)["content"] == '{"name": "web"}'
+        assert not lab.writes
+        lab.apply("guest_file", path=path, state="absent")
+        lab.apply("guest_file", path=r"C:\new folder\(deep) & wide", state="directory")
+        lab.refuses("guest_file", "a folder with % in its name", path=r"C:\new\50%", state="directory")

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import Invalid, MethodFailed, Missing, Refused
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
 from ansible_collections.nested.hyperv.plugins.module_utils._windows import file, upload
+from ansible_collections.nested.hyperv.plugins.module_utils._windows import folder as folder_of_windows
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import ConnectionOptions, connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import HostError
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
@@ -93,7 +94,7 @@ def test_what_does_not_exist_can_not_be_read(target: Target) -> None:
 def test_folders(lab: Lab, target: Target) -> None:
     folder = r"C:\a b\c & d"
     assert not file.is_folder(target, folder)
-    file.make_folder(target, folder)
+    folder_of_windows.make(target, folder)
     assert file.is_folder(target, folder)
     assert file.is_empty(target, folder)
     upload.write(target, rf"{folder}\x.txt", b"1")
@@ -141,7 +142,27 @@ def test_a_broken_connection_leaves_the_old_or_the_new_content(
     assert file.fetch(replace(target, _answers={}), r"C:\data\empty.txt")["size"] == 0
 
 
-def test_an_old_windows_has_no_tar_to_read_with() -> None:
-    model = {"hosts": [{"name": "hv01", "os": "server2016", "hyperv": False, "files": FILES}]}
-    with open_lab(model) as lab, pytest.raises(Refused, match=r"needs tar.exe .* this is build 14393"):
-        file.read(connected(lab), OLD)
+OLD_FILES = [
+    {"path": r"C:\data\a (1) & b.txt", "content": '{"a": "\\u00e4"}\r\n'},
+    {"path": r"C:\data\none.txt", "content": ""},
+    {"path": r"C:\data\100%.txt", "content": "x"},
+    {"path": r"C:\data\code.bin", "content": b"before\x1aafter"},
+    {"path": r"C:\data\utf16.txt", "content": "text".encode("utf-16")},
+]
+
+
+@pytest.mark.parametrize("skip_cmd_shell", [False, True], ids=["cmd", "direct"])
+def test_an_old_windows_has_no_tar_to_read_with(skip_cmd_shell: bool) -> None:
+    """Plain texts can be read nevertheless, and nothing else is returned with other octets."""
+    model = {"name": "hv01", "os": "server2016", "hyperv": False, "winrm": {"skip_cmd_shell": skip_cmd_shell}}
+    with open_lab({"hosts": [{**model, "files": OLD_FILES}]}) as lab:
+        target = connected(lab)
+        assert file.read(target, r"C:\data\a (1) & b.txt") == b'{"a": "\\u00e4"}\r\n'
+        assert file.read(target, r"C:\data\none.txt") == b""
+        for name, why in (
+            ("code.bin", "no plain text"),
+            ("utf16.txt", "no plain text"),
+            ("100%.txt", "because of the %"),
+        ):
+            with pytest.raises(Refused, match=f"without tar.exe.*{why}"):
+                file.read(target, rf"C:\data\{name}")
