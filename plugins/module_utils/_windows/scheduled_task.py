@@ -57,6 +57,7 @@ def run(target: Target, what: str, path: str, *arguments: str, timeout: float) -
     output = ntpath.join(directory, f"{name}.txt")
 
     def clear() -> None:
+        _stop(target, name)
         _delete(target, name)
         file.remove(target, output)
 
@@ -64,7 +65,7 @@ def run(target: Target, what: str, path: str, *arguments: str, timeout: float) -
     with source.passing(target, f"create the scheduled task '{name}'", clear):
         with recording():
             _await_leftover(target, name, timeout)
-            clear()
+            clear()  # of a task that could not do it
             _register(target, name, directory, _line(path, arguments, f"{name}.txt"), timeout)
             _start(target, name)
             code = _end(target, name, what, timeout)
@@ -146,12 +147,10 @@ def _end(target: Target, name: str, what: str, timeout: float) -> int:
                 f"{_START_TIMEOUT:.0f} s. Look at its service (Schedule) and its event log"
             )
         in_time = reached_within(target, ended, timeout, what)
-        if not in_time:
-            _invoke(target, "StopByPath", name)
     except WSManError as error:
         raise Unanswered(error.message, **error.details) from error
     if not in_time:
-        raise Unanswered(f"it did not end within {timeout:.0f} s, and its scheduled task was stopped", timeout=timeout)
+        raise Unanswered(f"it did not end within {timeout:.0f} s, so its scheduled task is stopped", timeout=timeout)
     if code is None or code in _ENDED:
         raise Unanswered(f"its scheduled task ended before its program did (result {code})")
     if code & 0xFFFF0000 == _NOT_STARTED:
@@ -162,6 +161,18 @@ def _end(target: Target, name: str, what: str, timeout: float) -> int:
         )
         raise MethodFailed(f"could not {what} on {target.name}: {why}", code=code)
     return code
+
+
+def _stop(target: Target, name: str) -> None:
+    """Stop the program of a task that is given up, as the end of a remote shell does."""
+    if _result(target, name) not in (RUNNING, QUEUED):
+        return
+
+    def is_stopped() -> bool:
+        return _result(target, name) not in (RUNNING, QUEUED)
+
+    _change(target, f"stop the scheduled task '{name}'", lambda: _invoke(target, "StopByPath", name), is_stopped)
+    reached_within(target, is_stopped, _START_TIMEOUT, f"stop the scheduled task '{name}'")
 
 
 def _delete(target: Target, name: str) -> None:

@@ -140,10 +140,14 @@ def _redirected(command: Command, context: Context) -> Steps:
             context.err("The system cannot find the path specified.\r\n" if missing else "Access is denied.\r\n")
             return 1
     inner = replace(context, output=[])
-    steps, full = _run(command.text, inner), False
+    steps, full, owner = _run(command.text, inner), False, f"cmd.exe {id(inner)}"
+    for to in streams.values():
+        if isinstance(to, Redirection) and to.to:
+            files.hold(owner, files.need(to.to), write=True)
     try:
         code = yield from (steps if given is None else _fed(steps, given))
     finally:
+        files.release(owner)
         full = not _deliver(inner.output, streams, context)
     return 1 if full else code
 
