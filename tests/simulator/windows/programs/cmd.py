@@ -242,7 +242,7 @@ def _set(context: Context, rest: str) -> int:
 
 
 def _type(context: Context, rest: str) -> int:
-    """What is in a file, up to Ctrl+Z; UTF-16 with a byte order mark is converted (type docs; WIN-62)."""
+    """What is in a file, up to Ctrl+Z; UTF-16 with a byte order mark is converted (type docs; WIN-82)."""
     for path in _paths(context, rest):
         try:
             content = context.machine.files.read(path)
