@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._task.answer import answer_of
+from ansible_collections.nested.hyperv.plugins.module_utils._task.answer import answer_of, insist
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Unanswered
 from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import Writes, recording, taken_back
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
@@ -141,3 +141,52 @@ def test_uncertain_writes_of_a_step_are_known_outside_of_it() -> None:
         _error, writes, _looks = answer(LOST, None)
         assert writes.uncertain == ["set it"]
     assert outer == Writes([], ["set it"])
+
+
+NOT_DONE = MethodFailed("could not delete it: the connection broke. The host shows that it was not done")
+REFUSED = MethodFailed("could not delete it: another program has it open", return_value=10)
+FAILED = MethodFailed("could not delete it: tar.exe: no space", code=1)
+UNKNOWN = Unanswered("could not learn how this ended")
+DENIED = AccessDenied(FaultParts())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "ends_with"),
+    [
+        ([None], None),
+        ([HostBusy("busy"), ConnectionFailed("refused", sent=False), None], None),  # surely not done
+        ([NOT_DONE, None], None),
+        ([NOT_DONE, HostBusy("busy"), None], None),
+        ([NOT_DONE, NOT_DONE], NOT_DONE),  # once more is enough
+        ([REFUSED], REFUSED),  # the host would say the same again
+        ([FAILED], FAILED),
+        ([NOT_DONE, REFUSED], REFUSED),
+        ([UNKNOWN], UNKNOWN),
+        ([DENIED], DENIED),
+    ],
+)
+def test_what_does_no_harm_is_done_again_until_it_is_done(
+    outcomes: list[HostError | None], ends_with: HostError | None
+) -> None:
+    left = list(outcomes)
+
+    def act() -> None:
+        if error := left.pop(0):
+            raise error
+
+    if ends_with is None:
+        insist(act)
+    else:
+        with pytest.raises(type(ends_with)) as caught:
+            insist(act)
+        assert caught.value is ends_with
+    assert left == []
+
+
+def test_it_is_not_done_again_for_ever(clock: Callable[[], float]) -> None:
+    def act() -> None:
+        raise ConnectionFailed("refused", sent=False)
+
+    with pytest.raises(ConnectionFailed):
+        insist(act)
+    assert 120 <= clock() <= 125
