@@ -386,14 +386,14 @@ FLOWS = (
         "create_training_lab_path": r"C:\Training", "create_training_lab_switch": "Lab",
     }),
     Flow("playbook gate_nesting", "gate_nesting", {
-        "gate_nesting_vms": ["nested01"], "gate_nesting_run_probe": {"path": "report"},
+        "gate_nesting_vms": ["nested01"], "report_probe": {"path": "report"},
         "gate_nesting_declared": {
             "switches": [{"name": "Lab", "type": "internal"}],
             "nats": [{"name": "Lab", "switch": "Lab", "address": "10.9.8.1/24"}],
             "vms": [{"name": "nested01", "processor": {"count": 2}}],
         },
     }, nat=True),
-    Flow("playbook survey_hosts", "survey_hosts", {"survey_hosts_probe": {"path": "report"}}),
+    Flow("playbook survey_hosts", "survey_hosts", {"report_probe": {"path": "report"}}),
     Flow("playbook reset_lab", "reset_lab", {"reset_lab_vms": ["srv01"], "reset_lab_checkpoint": "clean"}),
 )  # fmt: skip
 BY_NAME = {flow.name: flow for flow in FLOWS}

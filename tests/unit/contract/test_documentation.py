@@ -23,7 +23,7 @@ TEXTS = (
     "galaxy.yml",
     "meta/*.yml",
     "changelogs/fragments/*.yml",
-    "playbooks/*.yml",
+    "playbooks/**/*.yml",
     "plugins/doc_fragments/*.py",
     "plugins/filter/*.py",
     "extensions/molecule/**/*.yml",
