@@ -377,15 +377,6 @@ def _starts(lab: Lab) -> dict[str, Any]:
     return {"": lab.machine.boots, **running, **services, **vms}
 
 
-_CHOSEN = re.compile(
-    r"datetime\.datetime\([^()]*(\([^()]*\))?[^()]*\)"  # a moment, with its time zone
-    r"|[0-9A-F]{64}"  # of a container
-    r"|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"
-    r"|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
-    re.IGNORECASE,
-)
-
-
 def _shape(state: Mapping[str, Any]) -> Counter[str]:
-    """A state without what the host chooses: GUIDs, MAC addresses and moments."""
-    return Counter(_CHOSEN.sub("…", f"{path}: {row}") for path, row in state.items() if not path.endswith(KEPT))
+    """A state without what the host chooses, and without what is for people."""
+    return changes.shape({path: row for path, row in state.items() if not path.endswith(KEPT)})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ntpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -133,6 +134,20 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
             names = [*old, *(name for name in new if name not in old)]
             changes[path] = {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
     return changes
+
+
+_CHOSEN = re.compile(
+    r"datetime\.datetime\([^()]*(\([^()]*\))?[^()]*\)"  # a moment, with its time zone
+    r"|[0-9A-F]{64}"  # of a container
+    r"|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"
+    r"|00155D[0-9A-F]{6}|00-15-5D(-[0-9A-F]{2}){3}",
+    re.IGNORECASE,
+)
+
+
+def shape(state: Mapping[str, Any]) -> Counter[str]:
+    """A state without what the host chooses: GUIDs, MAC addresses and moments."""
+    return Counter(_CHOSEN.sub("…", f"{path}: {row}") for path, row in state.items())
 
 
 def writes(requests: Iterable[Entry]) -> list[str]:

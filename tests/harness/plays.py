@@ -3,31 +3,54 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Playbooks of the collection in this process, so that their pauses pass on the simulator's clock.
 
-Ansible's own parts read the playbook, expand templates, loops and conditions, and run each task. Only what its strategy
-plugins do between tasks, in forked workers, is done here: one host, one task after the other. Tasks that are delegated
-to the control node are left out; what they register comes as a variable.
+Ansible's own parts read the playbook with its roles, expand templates, loops and conditions, and run each task. Only
+what its strategy plugins do between tasks, in forked workers, is done here: one host, one task after the other. Tasks
+that are delegated to the control node are left out, which is time that passes; what they register comes as a variable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook import Playbook
+from ansible.playbook.block import Block
 from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
 from ansible.plugins import loader as plugin_loader
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
+
+from . import changes
 from .lab import Lab
 
 FOLDER = Path(__file__).resolve().parents[2] / "playbooks"
+CONTROL_NODE = "localhost"
+WAITED = 60.0  # seconds for each task that the control node would do
+
+
+class Outcome(NamedTuple):
+    """A task that has run, its result, and the requests that it has sent."""
+
+    task: str
+    result: Mapping[str, Any]
+    requests: Sequence[Entry]
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed") or self.result.get("unreachable"))
+
+    @property
+    def writes(self) -> list[str]:
+        return changes.writes(self.requests)
 
 
 class _Silent:
@@ -40,7 +63,8 @@ class _Silent:
 def run_playbook(lab: Lab, name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The results of a playbook as one: changed or failed if any is, with the messages and warnings of all."""
     lab.sim.log.clear()
-    results = list(_results(lab, name, variables))
+    outcomes = list(play(lab, name, variables))
+    results = [row for outcome in outcomes for row in outcome.result.get("results") or [outcome.result]]
     failures = [row for row in results if row.get("failed") or row.get("unreachable")]
     return {
         "changed": any(row.get("changed") for row in results),
@@ -51,6 +75,63 @@ def run_playbook(lab: Lab, name: str, variables: Mapping[str, Any]) -> dict[str,
     }
 
 
+def play(
+    lab: Lab,
+    name: str,
+    variables: Mapping[str, Any],
+    *others: Lab,
+    tags: Sequence[str] = ("all",),
+    before: Callable[[str], None] = lambda _task: None,
+) -> Iterator[Outcome]:
+    """The outcomes of all tasks on a host, to the end or to the first failure that is not ignored.
+
+    `others` are hosts that tasks are delegated to. `before` is called with the name of each task that is going to run.
+    """
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=(), parse=False)
+    inventory.add_group("hyperv")
+    for each in (lab, *others):
+        inventory.add_host(each.host, group="hyperv")
+        for key, value in each.variables.items():
+            inventory.get_host(each.host).set_variable(key, value)
+    manager = VariableManager(loader, inventory)
+    manager._extra_vars = {"ansible_check_mode": False, **variables}
+    HostVars(inventory, manager, loader)  # enters itself as the manager's
+    host = inventory.get_host(lab.host)
+    (play,) = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
+    for task in _tasks(play.compile()):
+        values = manager.get_vars(play, host, task)
+        if not task.evaluate_tags(list(tags), [], values):
+            continue
+        if task.delegate_to == CONTROL_NODE:
+            lab.sim.advance(WAITED)
+            continue
+        before(task.get_name())
+        task = task.copy()  # TaskExecutor expands its attributes in place
+        own = PlayContext(play=play), loader, plugin_loader, _Silent(), manager
+        sent = len(lab.requests)
+        result = _execute(host, task, values, own)
+        if task.register:  # a name; since ansible-core 2.21, names and expressions
+            names = [task.register] if isinstance(task.register, str) else task.register
+            manager.set_nonpersistent_facts(host.name, dict.fromkeys(names, result))
+        manager.set_nonpersistent_facts(host.name, result.get("ansible_facts") or {})
+        outcome = Outcome(task.get_name(), result, lab.requests[sent:])
+        yield outcome
+        if result.get("failed") and not task.ignore_errors:
+            return
+        if result.get("unreachable") and not task.ignore_unreachable:
+            return
+
+
+def _tasks(blocks: Sequence[Block | Task]) -> Iterator[Task]:
+    """The tasks in blocks, and in blocks of these, without those of Ansible itself."""
+    for entry in blocks:
+        if isinstance(entry, Block):
+            yield from _tasks(entry.block)
+        elif entry.action not in ("meta", "ansible.builtin.meta") and not entry.implicit:
+            yield entry
+
+
 def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]) -> dict[str, Any]:
     """The result of a task, as the worker of each ansible-core lets its executor find it."""
     if "task" in signature(TaskExecutor).parameters:  # before 2.21
@@ -59,33 +140,3 @@ def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]
     with context.create(task=task, task_vars=variables, host_name=host.name):
         task.squash()
         return TaskExecutor(host, *own).run().as_result_dict()
-
-
-def _results(lab: Lab, name: str, variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The results of all tasks and items, to the end or to the first failure that is not ignored."""
-    loader = DataLoader()
-    inventory = InventoryManager(loader, sources=(), parse=False)
-    inventory.add_group("hyperv")
-    inventory.add_host(lab.host, group="hyperv")
-    manager = VariableManager(loader, inventory)
-    manager._extra_vars = {"ansible_check_mode": False, **variables}
-    HostVars(inventory, manager, loader)  # enters itself as the manager's
-    host = inventory.get_host(lab.host)
-    for key, value in lab.variables.items():
-        host.set_variable(key, value)
-    (play,) = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
-    for block in play.compile():
-        for task in block.block:
-            if task.action == "meta" or task.implicit or task.delegate_to:  # what the control node does itself
-                continue
-            task = task.copy()  # TaskExecutor expands its attributes in place
-            own = PlayContext(play=play), loader, plugin_loader, _Silent(), manager
-            result = _execute(host, task, manager.get_vars(play, host, task), own)
-            if task.register:  # a name; since ansible-core 2.21, names and expressions
-                names = [task.register] if isinstance(task.register, str) else task.register
-                manager.set_nonpersistent_facts(host.name, dict.fromkeys(names, result))
-            yield from result.get("results") or [result]
-            if result.get("failed") and not task.ignore_errors:
-                return
-            if result.get("unreachable") and not task.ignore_unreachable:
-                return
