@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -26,7 +27,7 @@ import requests.certs
 import yaml
 
 from .. import simulator
-from ..harness import task
+from ..harness import roles, task
 from ..simulator.windows import programs
 from . import powershell
 from .network import Relay, relay
@@ -182,6 +183,7 @@ class Bench:
         (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"hv01": host}}}))
         bundle = Path(requests.certs.where()).read_text() + Path(address.certificate).read_text()
         (folder / "bundle.pem").write_text(bundle)
+        self.output = ""
         self.environment = environment(folder) | {"REQUESTS_CA_BUNDLE": str(folder / "bundle.pem")}
 
     def run(self, tasks: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -204,6 +206,7 @@ class Bench:
             check=False,
         )
         wall, cpu = time.perf_counter() - begun, _cpu() - used
+        self.output = done.stdout
         if done.returncode:
             sys.exit(f"ansible-playbook failed:\n{done.stdout}\n{done.stderr}")
         entries = list(self.sim.log)
@@ -269,6 +272,21 @@ class Bench:
         cost = self.play("nested.hyperv.survey_hosts", "--forks", "20")
         yield replace(self.row("survey_hosts", OURS, cost), vms=SURVEYED * self.vms)
 
+    def role(self, role: roles.Role) -> Iterator[Row]:
+        """A run of a role that changes nothing: as a whole, and each of its tasks."""
+        start = self.run(NOTHING)
+        hosts = {name: task.variables(self.sim, name) for name in (roles.HOST, roles.GUEST)}
+        inventory = {"all": {"hosts": hosts}, "guests": {"hosts": {roles.GUEST: {}}}}
+        (self.folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
+        arguments = f"nested.hyperv.{role.playbook}", "-e", json.dumps(role.variables())
+        self.play(*arguments)
+        costs = [self.play(*arguments) for _round in range(ROUNDS)]
+        least = {name: min(cost[name] for cost in costs) for name in MEASURED}
+        yield self.row(f"no change: {role.name}", OURS, least)
+        (done,) = re.findall(rf"^{roles.GUEST} .*\bok=(\d+)", self.output, re.MULTILINE)
+        each = {name: (least[name] - start[name]) / (int(done) - 1) for name in MEASURED}
+        yield self.row(f"a task of {role.name}", OURS, each)
+
     def row(self, case: str, subject: str, cost: Mapping[str, float]) -> Row:
         values = {name: round(cost[name], 4) for name in MEASURED}
         return Row(case, subject, self.connection.name, self.vms, self.relay.round_trip * 1000, **values)
@@ -276,10 +294,15 @@ class Bench:
 
 @contextmanager
 def bench(
-    vms: int, folder: Path, connection: Connection = NTLM_HTTP, rtt: float = 0.0, hosts: int = 1
+    vms: int,
+    folder: Path,
+    connection: Connection = NTLM_HTTP,
+    rtt: float = 0.0,
+    hosts: int = 1,
+    of: Mapping[str, Any] | None = None,
 ) -> Iterator[Bench]:
-    """Starts hosts with this many VMs, of which the first is so far away."""
-    with simulator.start(model(vms, hosts)) as sim:
+    """Starts hosts with this many VMs, or those of a model, of which the first is so far away."""
+    with simulator.start(of or model(vms, hosts)) as sim:
         address = sim.endpoints["hv01"]
         port = urlsplit(address.https if connection.scheme == "https" else address.http).port
         assert port is not None
@@ -318,6 +341,9 @@ def rows(folder: Path) -> Iterator[Row]:
         yield from measured.training_lab()
     with bench(20, folder, hosts=SURVEYED) as measured:
         yield from measured.survey()
+    for role in roles.ROLES:
+        with bench(1, folder, of=role.model()) as measured:
+            yield from measured.role(role)
 
 
 def times_noop(found: Sequence[Row], row: Row) -> float:
@@ -346,6 +372,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
     yield "https: validated against the whole bundle of requests, or not at all (ignore)."
     yield "inventory: host_info and vm_info, all but what guests tell, of VMs with two adapters each."
     yield f"training_lab: the playbook create_training_lab as a whole, with {CLONES} clones of one parent disk."
+    yield "no change: wsl2_in_vm, isolated_containers: the playbook of the role as a whole; below, each of its tasks."
     yield f"survey_hosts: the playbook as a whole with its report, {SURVEYED} hosts with 20 VMs each, forks 20."
 
 
@@ -403,6 +430,10 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
         (f"seconds for {CLONES} clones of a training lab", pick(found, "training_lab").wall_s, "at most", 60),
         (f"seconds for a survey of {SURVEYED} hosts", pick(found, "survey_hosts").wall_s, "at most", 90),
     ]
+    for role in roles.ROLES:
+        wall, each = (pick(found, f"{case} {role.name}") for case in ("no change:", "a task of"))
+        measured.append((f"seconds for a run of {role.name} without a change", wall.wall_s, "at most", 10))
+        measured.append((f"times a no-op's CPU, a task of {role.name}", times_noop(found, each), "at most", 3))
     return [
         # A difference of runs below 0 measures what else the machine did.
         (f"{value:8.2f} {text} ({bound} {limit:g})", 0 < value <= limit if bound == "at most" else value >= limit)

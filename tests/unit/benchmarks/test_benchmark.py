@@ -14,6 +14,7 @@ from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.benchmarks import __main__ as benchmark
 from ansible_collections.nested.hyperv.tests.benchmarks import powershell
 from ansible_collections.nested.hyperv.tests.benchmarks.__main__ import NOOP, OURS, POWERSHELL, Bench, Row
+from ansible_collections.nested.hyperv.tests.harness.roles import ROLES
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 
 
@@ -34,6 +35,9 @@ def everything(**ours):
     rows += [measured(benchmark.NO_CHANGE, OURS, connection, **ours) for connection in benchmark.HTTPS]
     rows += [measured(benchmark.NO_CHANGE, NOOP, cpu_s=cpu) for cpu in (0.2, 1.0, 7.0)]
     playbooks = [measured("training_lab", OURS, vms=50, **ours), measured("survey_hosts", OURS, vms=4000, **ours)]
+    playbooks += [
+        measured(f"{case} {role.name}", OURS, **ours) for role in ROLES for case in ("no change:", "a task of")
+    ]
     return [*rows, measured("inventory", OURS, vms=1000, **ours), *playbooks]
 
 
@@ -43,6 +47,7 @@ def everything(**ours):
         ({}, []),
         ({"cpu_s": 1.9}, ["NTLM over http"]),
         ({"cpu_s": 2.1}, ["NTLM over http", "the worst over https"]),
+        ({"cpu_s": 3.1}, ["NTLM over http", "the worst over https", "a task of wsl2_in_vm"]),
         ({"requests": 3.0}, ["requests of a task"]),
         ({"wall_s": 4.5}, ["of the PowerShell task's time"]),
         ({"wall_s": -4.5}, ["of the PowerShell task's time", "seconds for 1000 VMs"]),
