@@ -18,12 +18,19 @@ pytestmark = pytest.mark.playbook
 DISK = {"size": "40GB"}
 CLEAN = [{"name": "clean"}]
 LAB = {"state": "running", "memory": "1GB", "disks": [DISK], "checkpoints": CLEAN}
+URL = "https://files.example.com/server.vhdx"
+IMAGE = {
+    "path": r"C:\Images\server.vhdx",
+    "source": URL,
+    "checksum": "sha256:5eb717bc248fa0f52b64a256b909f0d7842ea09360eea1be388ddc71688744a0",
+}
 MODEL = {
     "hosts": [
         {
             "name": "hv01",
             "memory": "512GB",
             "folders": [r"C:\Training"],
+            "web": {URL: {"content": {"disk": {"size": "40GB"}}}},
             "switches": [{"name": "Lab", "type": "internal"}],
             "files": [
                 {"path": r"C:\ISO\server.iso", "size": "5GB"},
@@ -285,6 +292,26 @@ def test_a_nested_lab_is_predicted_made_kept_and_undone(sim: simulator.Simulatio
     assert check.recap() == real.recap()
     assert without_folders(changes.state(sim.machines["hv01"])) == without_folders(before)
     assert play("create_nested_lab", undo).recap()["changed"] == 0
+
+
+def test_labs_begin_with_their_images(sim: simulator.Simulation, play: Play) -> None:
+    vms = [{"name": "node01", "source": IMAGE["path"], "disk": "80GB"}, {"name": "node02", "source": IMAGE["path"]}]
+    nested = {"create_nested_lab_vms": vms, "create_nested_lab_images": [IMAGE], "create_nested_lab_path": r"C:\Lab"}
+    training = TRAINING | {"create_training_lab_images": [IMAGE], "create_training_lab_parent": IMAGE["path"]}
+    for name, wanted in (("create_nested_lab", nested), ("create_training_lab", training)):
+        check = play(name, wanted, "--check")
+        assert check.code == 0, check.text
+        assert not check.writes
+        real = play(name, wanted)
+        assert real.code == 0, real.text
+        assert check.recap() == real.recap()
+        again = play(name, wanted)
+        assert again.code == 0, again.text
+        assert not again.writes
+    files = sim.machines["hv01"].files
+    assert files.need(r"C:\Lab\node01\node01.vhdx").disk.size == 80 << 30
+    assert files.need(r"C:\Lab\node02\node02.vhdx").disk.size == 40 << 30
+    assert parent_of(sim, r"C:\Training\student01\student01.vhdx") == IMAGE["path"]
 
 
 def test_a_nested_lab_without_nat_in_a_folder_of_its_own(sim: simulator.Simulation, play: Play) -> None:
