@@ -237,10 +237,25 @@ options:
     description:
       - Condition to wait for after the VM was started. V(heartbeat) waits until the heartbeat service of the guest
         responds, V(ip_address) until the guest reports an IP address that is not link-local.
+      - V(winrm) and V(ssh) wait until the service of the guest answers the control node, without a login. The control
+        node tries each address that the guest reports, or O(wait_address), and before it a static mapping of the host
+        that leads to this address and port (see M(nested.hyperv.nat_mapping)).
       - Requires O(state=running) or O(state=restarted).
       - Corresponds to C(Wait-VM -For).
     type: str
-    choices: [heartbeat, ip_address]
+    choices: [heartbeat, ip_address, winrm, ssh]
+  wait_address:
+    description:
+      - IP address or name of the guest for O(wait_for=winrm) and O(wait_for=ssh), if the guest reports no address. For
+        a guest behind a NAT, the internal address of its static mapping.
+    type: str
+    version_added: 0.1.0
+  wait_port:
+    description:
+      - Port of the service in the guest, for O(wait_for=winrm) and O(wait_for=ssh). Defaults to 5985 for V(winrm) and
+        22 for V(ssh). Port 5986 uses TLS, and its certificate is not verified.
+    type: int
+    version_added: 0.1.0
   wait_timeout:
     description:
       - Number of seconds to wait for the condition in O(wait_for). If it is not met after this time, the task fails and
@@ -310,6 +325,12 @@ EXAMPLES = r"""
     wait_for: heartbeat
     wait_timeout: 600
 
+- name: Start a VM and wait until Ansible can connect to its guest
+  nested.hyperv.vm:
+    name: lab01
+    state: running
+    wait_for: ssh
+
 - name: Upgrade the configuration version of a VM, with a power cycle if it is running
   nested.hyperv.vm:
     name: old02
@@ -343,11 +364,16 @@ name:
   type: str
   sample: node01
 ip_addresses:
-  description: IP addresses that the guest reports.
-  returned: with O(wait_for=ip_address)
+  description: IP addresses that the guest reports, or O(wait_address).
+  returned: with O(wait_for=ip_address), O(wait_for=winrm) or O(wait_for=ssh)
   type: list
   elements: str
   sample: [192.168.100.2]
+reached_at:
+  description: Address and port at which the service of the guest answered the control node.
+  returned: with O(wait_for=winrm) or O(wait_for=ssh)
+  type: dict
+  sample: {address: 192.0.2.10, port: 55985}
 power_cycle_required:
   description: Whether the changes require the VM to be powered off.
   returned: success, or when the task fails during the changes or is refused because the VM is not off

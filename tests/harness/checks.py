@@ -21,6 +21,7 @@ from .lab import open_lab
 # What check mode can't know: ids that the host will choose, what has been done, and what is measured.
 UNKNOWN = {"id", "checkpoint_id", "created", "power_cycled", "ip_addresses", "warnings"}
 UNKNOWN |= {"uptime", "booted", "rebooted", "verification", "kernel", "file_size", "guest", "assigned", "demand"}
+UNKNOWN |= {"reached_at", "rounds"}
 # What is null in check mode until the host has chosen it.
 CHOSEN = ("mac_address",)
 _GUID = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|…", re.IGNORECASE)

@@ -18,7 +18,7 @@ from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.simulator.machine.clock import Clock
 from ansible_collections.nested.hyperv.tests.simulator.wire.log import Entry
 
-from . import changes, task
+from . import changes, reach, task
 
 # Keys of results that check mode can't predict: what the host chooses, and what happened.
 UNPREDICTABLE = {
@@ -31,6 +31,8 @@ UNPREDICTABLE = {
     "id",
     "checkpoint_id",
     "ip_addresses",
+    "reached_at",
+    "rounds",
     "warnings",
 }
 
@@ -172,7 +174,7 @@ def open_lab(
         model = copy.deepcopy(dict(model))
         for spec in model["hosts"]:
             spec["jobs"] = dict(jobs)
-    with simulator.start(model, strict=True) as sim, waiting_advances(sim.clock):
+    with simulator.start(model, strict=True) as sim, waiting_advances(sim.clock), reach.guests_in_reach(sim):
         try:
             yield Lab(sim, host)
         finally:
