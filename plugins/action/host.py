@@ -57,6 +57,9 @@ class ActionModule(ActionBase):
         for option in getattr(module, "LOCAL_FILES", ()):
             if (params.get(option) or "").strip():
                 params[option] = self._find_local(option, params[option])
+        for option in getattr(module, "LOCAL_OUTPUTS", ()):
+            if (params.get(option) or "").strip():
+                params[option] = self._loader.path_dwim(params[option])
         connection = self._connection
         host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname") or self._play_context.remote_addr
         try:

@@ -38,8 +38,9 @@ options:
         report.
       - V(disks) contains the files of disks and DVD drives and their controller locations, V(checkpoints) the
         checkpoints of M(nested.hyperv.vm_checkpoint), V(firmware) the firmware settings of M(nested.hyperv.vm),
-        V(availability) failover cluster and replication, V(security) the virtual TPM, and V(integration_services) the
-        integration services of M(nested.hyperv.vm). These six groups are not in the default.
+        V(availability) failover cluster and replication, V(security) the virtual TPM, V(integration_services) the
+        integration services of M(nested.hyperv.vm), and V(guest_data) the key-value pairs of
+        M(nested.hyperv.vm_guest_data) and those of the guest. These seven groups are not in the default.
     type: list
     elements: str
     choices:
@@ -55,6 +56,7 @@ options:
       - availability
       - security
       - integration_services
+      - guest_data
     default: [settings, nesting, processor, memory, network_adapters, guest]
 extends_documentation_fragment:
   - nested.hyperv._module
@@ -382,6 +384,30 @@ vms:
         shutdown: true
         time_synchronization: true
         vss: true
+    guest_data:
+      description:
+        - Key-value pairs of the Data Exchange service. C(host) are those of the host for the guest, C(host_only) those
+          that only the host can read, C(guest) those that programs of the guest set for the host, and C(intrinsic)
+          those that the guest reports by itself. Those of the guest are empty while it does not run. In group
+          V(guest_data).
+      type: dict
+      contains:
+        host:
+          description: Pairs of the host for the guest.
+          type: dict
+          sample: {role: web}
+        host_only:
+          description: Pairs that only the host can read.
+          type: dict
+          sample: {owner: training}
+        guest:
+          description: Pairs that programs of the guest set for the host.
+          type: dict
+          sample: {ready: "yes"}
+        intrinsic:
+          description: Pairs that the guest reports by itself, such as its operating system.
+          type: dict
+          sample: {OSName: Windows Server 2022 Datacenter}
 """
 
 from dataclasses import replace

@@ -253,6 +253,19 @@ FLOWS = (
     Flow("vm_dvd_drive remove", "vm_dvd_drive", {
         "vm": "web01", "path": r"C:\ISO\setup.iso", "state": "absent", **CYCLE,
     }),
+    Flow("vm_keyboard start and repeat", "vm_keyboard", {
+        "vm": "lab01", "start": True, "keys": ["enter"], "repeat": {"every": 1, "for": 2},
+    }),
+    Flow("vm_keyboard text", "vm_keyboard", {"vm": "web01", "text": "dir\n", "keys": ["ctrl+c"]}),
+    Flow("vm_screenshot", "vm_screenshot", {"vm": "web01"}),
+    Flow("vm_guest_file", "vm_guest_file", {
+        "vm": "web01", "src": r"C:\ISO\drivers.iso", "dest": r"C:\drivers.iso", "enable_service": True,
+    }),
+    Flow("vm_guest_file overwrite", "vm_guest_file", {
+        "vm": "web01", "src": r"C:\ISO\drivers.iso", "dest": r"C:\new\drivers.iso", "enable_service": True,
+        "overwrite": True, "create_parents": True,
+    }),
+    Flow("vm_guest_data", "vm_guest_data", {"vm": "web01", "data": {"role": "web", "seats": 20}}),
     Flow("vm_checkpoint create", "vm_checkpoint", {"vm": "web01", "name": "before"}),
     Flow("vm_checkpoint rename", "vm_checkpoint", {"vm": "lab01", "name": "clean", "new_name": "installed"}),
     Flow("vm_checkpoint apply", "vm_checkpoint", {"vm": "srv01", "name": "clean", "state": "applied", **CYCLE}),

@@ -49,4 +49,14 @@ KNOWN = (
         "A drive that loses its image hours after the task can't be found by this image any more. The message tells "
         "its place.",
     ),
+    *(
+        Known(
+            "vm_keyboard start and repeat",
+            fault,
+            "not_converged",
+            "The VM has started when the task fails, and the prompt of its boot passes meanwhile. Keys are for this "
+            "prompt alone, so that the second run types none, which is a warning with the solution.",
+        )
+        for fault in ("refused", "access denied", "job without end", "host reboot")
+    ),
 )

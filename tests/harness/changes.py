@@ -86,6 +86,16 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             for sid in registry.children("HKU")
             for key in _below(registry, rf"HKU\{sid}\Software\Microsoft\Windows\CurrentVersion\Lxss")
         }
+        typed = {
+            f"keyboard:{vm.id}": {"Typed": sorted({key.what for key in vm.keyboard.typed})}
+            for vm in machine.vms.values()
+            if vm.keyboard.typed
+        }
+        guests = {
+            f"guestfile:{vm.id}:{path}": file._asdict()
+            for vm in machine.vms.values()
+            for path, file in vm.guest.files.received.items()
+        }
         adapters = {
             f"adapter:{row.guid}": {"Name": row.name, "Dhcp": row.dhcp, "Dns": row.dns}
             for row in machine.network.physical
@@ -106,7 +116,7 @@ def state(machine: Machine) -> dict[str, dict[str, Any]]:
             **names,
             **tasks,
         }
-        return {**machine.dump(), **power, **networks, **guardians, **windows}
+        return {**machine.dump(), **power, **networks, **guardians, **windows, **typed, **guests}
 
 
 def _below(registry: Registry, key: str) -> list[str]:

@@ -159,9 +159,18 @@ KVP = declare(
     "Msvm_KvpExchangeComponent",
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="SystemName",
-    string_array="GuestIntrinsicExchangeItems",
+    string_array="GuestIntrinsicExchangeItems GuestExchangeItems",
 )
-KVP_ITEM = declare(V2, "Msvm_KvpExchangeDataItem", "", string="Name Data")
+KVP_ITEM = declare(V2, "Msvm_KvpExchangeDataItem", "", string="Name Data", uint16="Source")
+# The pairs of the host, which are part of the settings of the integration service.
+KVP_SETTINGS = declare(
+    V2,
+    "Msvm_KvpExchangeComponentSettingData",
+    "InstanceID",
+    string="InstanceID",
+    uint16="EnabledState",
+    string_array="HostExchangeItems HostOnlyItems",
+)
 SHUTDOWN = declare(
     V2,
     "Msvm_ShutdownComponent",
@@ -338,6 +347,33 @@ HEARTBEAT = declare(
     "CreationClassName DeviceID SystemCreationClassName SystemName",
     string="SystemName",
     uint16_array="OperationalStatus",
+)
+KEYBOARD = declare(
+    V2,
+    "Msvm_Keyboard",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="CreationClassName DeviceID SystemCreationClassName SystemName",
+)
+VIDEO_HEAD = declare(
+    V2,
+    "Msvm_VideoHead",
+    "CreationClassName DeviceID SystemCreationClassName SystemName",
+    string="SystemName",
+    uint16="EnabledState",
+    uint32="CurrentHorizontalResolution CurrentVerticalResolution",
+)
+GUEST_FILE_SERVICE = declare(
+    V2,
+    "Msvm_GuestFileService",
+    "CreationClassName Name SystemCreationClassName SystemName",
+    string="CreationClassName Name SystemCreationClassName SystemName",
+)
+COPY_TO_GUEST = declare(
+    V2,
+    "Msvm_CopyFileToGuestSettingData",
+    "",
+    string="SourcePath DestinationPath",
+    boolean="OverwriteExisting CreateFullPath",
 )
 # The boot configuration data; an element holds one of the values, which depends on its type.
 BOOT_OBJECT = declare(WMI, "BcdObject", "Id StoreFilePath", string="Id StoreFilePath")

@@ -65,6 +65,18 @@ PRIVILEGES = (
     ),
     Privilege("host_image", "Stores the checksums of images in the registry", CIMV2, ADMINISTRATORS, LIKELY),
     Privilege("host_image", "Reads virtual hard disks and the media of VMs", V2, HYPERV_ADMINISTRATORS, MEASURED),
+    Privilege("vm_keyboard", "Starts VMs, and types on their keyboards", V2, HYPERV_ADMINISTRATORS, LIKELY),
+    Privilege("vm_screenshot", "Reads the pictures of screens", V2, HYPERV_ADMINISTRATORS, LIKELY),
+    Privilege(
+        "vm_guest_file",
+        "Enables the guest service interface, and copies files into guests",
+        V2,
+        HYPERV_ADMINISTRATORS,
+        LIKELY,
+    ),
+    Privilege("vm_guest_file", "Looks for the file", CIMV2, EVERYONE, LIKELY),
+    Privilege("vm_guest_data", "Changes the key-value pairs of VMs", V2, HYPERV_ADMINISTRATORS, LIKELY),
+    Privilege("vm", "Reads static mappings (`wait_for: winrm` and `ssh`)", STANDARD, EVERYONE, LIKELY),
     Privilege("vm_info preflight", "Reads VMs and guests", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege(
         "vm_info preflight",

@@ -81,6 +81,7 @@ class Client:
         self._clock = clock or time.monotonic
         self._without_wql: set[str] = set()
         self._shell: Shell | None = None
+        self.octet_shape: Callable[[list[int]], Any] | None = None  # that this host takes, once one is known
         self.answered = False  # whether the host has ever answered, so that address and credentials are right
         # Called with the path of a row that the host cannot send; without it, such a row is an error.
         self.on_unreadable: Callable[[str], None] | None = None
@@ -210,16 +211,18 @@ class Client:
         returns: Mapping[str, Any] | None = None,
         *,
         reads: bool = False,
+        answer_size: int = envelope.MAX_ENVELOPE_SIZE,
     ) -> dict[str, Any]:
         """Call a method, of the class itself if `keys` is empty. Sent once, unless the method only `reads`.
 
-        An argument None is sent as null, a list as repeated elements, bytes as base64, a Reference as an EPR, and a
-        mapping with `__CLASS` as an embedded object. `returns` maps output parameters to types ("ref", "string[]",
-        CimClass, [CimClass], …); outputs without a type are text. `ReturnValue` is an int.
+        `answer_size` is the largest answer to ask for, in octets; a host may have a limit of its own. An argument None
+        is sent as null, a list as repeated elements, bytes as base64, a Reference as an EPR, and a mapping with
+        `__CLASS` as an embedded object. `returns` maps output parameters to types ("ref", "string[]", CimClass,
+        [CimClass], …); outputs without a type are text. `ReturnValue` is an int.
         """
         body = envelope.build_invoke(cls, method, arguments or {})
         try:
-            answer = self.call(f"{cls.uri}/{method}", cls.uri, body, keys, repeatable=reads)
+            answer = self.call(f"{cls.uri}/{method}", cls.uri, body, keys, repeatable=reads, answer_size=answer_size)
         except NotFound as fault:
             if keys:
                 raise
@@ -266,6 +269,7 @@ class Client:
         extra_headers: str = "",
         repeatable: bool = False,
         timeout: float | None = None,
+        answer_size: int = envelope.MAX_ENVELOPE_SIZE,
     ) -> Element:
         """The s:Body of the answer to one operation. `body` and `extra_headers` are XML with the prefixes s, a, w.
 
@@ -284,6 +288,7 @@ class Client:
                 timeout=seconds,
                 extra_headers=extra_headers,
                 message_id=message_id,
+                answer_size=answer_size,
             )
             return self._exchange(request, message_id, resource, action)
 

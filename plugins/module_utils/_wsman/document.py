@@ -13,8 +13,8 @@ from xml.parsers import expat
 
 from .faults import BadAnswer, quoted
 
-# Twice the MaxEnvelopeSize of our requests, which a host keeps to.
-MAX_OCTETS = 1_024_000
+# A picture of 1920 x 1080 in base64, the largest answer that a request asks for. Others are of 512,000 octets at most.
+MAX_OCTETS = 6_000_000
 # A selector that is a reference, in a reference, in an item of a page, is 15 deep; the readers recurse.
 MAX_DEPTH = 64
 

@@ -95,6 +95,7 @@ def build_request(
     timeout: float = 60,
     extra_headers: str = "",
     message_id: str | None = None,
+    answer_size: int = MAX_ENVELOPE_SIZE,
 ) -> bytes:
     """One request; `body` and `extra_headers` are XML that may use the prefixes s, a and w.
 
@@ -107,7 +108,7 @@ def build_request(
         f"<a:ReplyTo><a:Address{_MUST}>{ANONYMOUS}</a:Address></a:ReplyTo>"
         f"<a:Action{_MUST}>{text(action)}</a:Action>"
         f"<a:MessageID>{message_id or new_message_id()}</a:MessageID>"
-        f"<w:MaxEnvelopeSize{_MUST}>{MAX_ENVELOPE_SIZE}</w:MaxEnvelopeSize>"
+        f"<w:MaxEnvelopeSize{_MUST}>{answer_size}</w:MaxEnvelopeSize>"
         f"<w:OperationTimeout>PT{timeout:g}S</w:OperationTimeout>"
         # Requests fault and job texts in English. A host without that language answers in its own.
         '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>'

@@ -67,22 +67,25 @@ class Keyboard:
 
     def type_scancodes(self, codes: list[int]) -> None:
         """One character at most: more of them in one call arrive as nothing (alissonsol/yuruna)."""
-        makes = []
+        makes: list[str] = []
+        modifiers: list[str] = []
+        only_releases = all(is_break for _code, is_break in events(codes))
         for code, is_break in events(codes):
             if is_break:
                 self.held.discard(code)
             elif code in MODIFIERS:
                 self.held.add(code)
+                modifiers.append(f"{code:02X}")
             else:
                 makes.append(f"{code:02X}")
-        if len(makes) == 1:
-            self.type(*makes)
+        if len(makes) <= 1 and not only_releases:
+            self.type(*(makes or modifiers))
         elif makes:
             now = self.vm.machine.clock.now()
             self.lost += [Key(now, what) for what in makes]
             self._pause(PAUSE)
         else:
-            self._pause(PAUSE if self.held else AFTER_RELEASES)
+            self._pause(AFTER_RELEASES)
 
     def without_power(self) -> None:
         self.held.clear()

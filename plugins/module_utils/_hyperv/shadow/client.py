@@ -175,9 +175,10 @@ class Shadow:
         returns: Mapping[str, Any] | None = None,
         *,
         reads: bool = False,
+        **options: Any,
     ) -> dict[str, Any]:
         if reads:
-            return self._host.invoke(cls, method, keys, arguments, returns, reads=True)
+            return self._host.invoke(cls, method, keys, arguments, returns, reads=True, **options)
         call = Call(cls, method, keys or {}, arguments or {}, returns or {})
         predict = self._methods.get((cls.name, method))
         if predict is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..._task.session import Target, Task
 from ..._wsman.faults import HostError
-from . import checkpoint, host_settings, network, parts, storage, vm
+from . import checkpoint, guest_data, host_settings, network, parts, storage, vm
 from .client import Method, Shadow
 from .overlay import Overlay
 
@@ -24,6 +24,7 @@ METHODS: Mapping[tuple[str, str], Method] = {
     **storage.METHODS,
     **network.METHODS,
     **host_settings.METHODS,
+    **guest_data.METHODS,
 }
 
 # Results that are ids of objects that a task creates.

@@ -27,7 +27,7 @@ from ..schema import (
     GUEST_NETWORK,
     INTEGRATION_SERVICES,
     KVP,
-    KVP_ITEM,
+    KVP_SETTINGS,
     MEDIUM,
     MEMORY,
     PORT_SECURITY,
@@ -43,7 +43,7 @@ from ..schema import (
 from ..storage import layout as layouts
 from ..storage.drive import describe as describe_drive
 from ..storage.layout import DISK, DVD, Layout
-from . import checkpoint, find, firmware, integration, memory, processor
+from . import checkpoint, find, firmware, guest_data, integration, memory, processor
 from .find import OFF, VM, of_vms, owner, state_word
 from .parts import generation, query_features, query_parts
 from .settings import CHECKPOINT_TYPE, NOTES
@@ -59,6 +59,7 @@ MORE_GROUPS = (
     "availability",
     "security",
     "integration_services",
+    "guest_data",
 )  # returned only on request
 
 # The group of each fact that isn't named like its group; the state of a VM is in none.
@@ -85,6 +86,7 @@ _NO_REPLICATION = 0  # Msvm_ComputerSystem.ReplicationMode
 _NONSENSE_MEMORY = 256 * _MB  # MB; MemoryUsage of a VM that isn't running can be garbage
 
 _REALIZED = "VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"
+_INTRINSIC = ("SystemName", "GuestIntrinsicExchangeItems")
 _SETTINGS_COLUMNS = ("InstanceID", "VirtualSystemSubType", "Version", "Notes")
 _FIRMWARE_COLUMNS = (
     "InstanceID",
@@ -138,6 +140,18 @@ class Reading:
         if cls.name in self.parts:
             return self.parts[cls.name]
         return adapters.query_rows(self.host, self.vms, cls)
+
+    @cached_property
+    def exchange(self) -> dict[str, Row]:
+        """What the Data Exchange services of the guests report, by VM id."""
+        if not self.powered:
+            return {}
+        where = None
+        if of_vms(self.powered):
+            where = " OR ".join(f"SystemName = {cim.quote(vm.id)}" for vm in self.powered)
+        columns = tuple(KVP.properties) if "guest_data" in self.groups else _INTRINSIC
+        rows = self.host.client.query(KVP, columns=columns, where=where)
+        return {row["SystemName"].upper(): row for row in rows}
 
     @cached_property
     def layouts(self) -> dict[str, Layout]:
@@ -338,10 +352,8 @@ def _query_addresses(reading: Reading) -> dict[str, list[str]]:
 
 def _guest(reading: Reading, facts: Facts) -> None:
     """The operating system that the guest's data exchange service reports; absent if it doesn't run."""
-    by_id = _query_exchange_items(reading)
     for vm in reading.vms:
-        items = (cim.from_embedded(text, KVP_ITEM) for text in by_id.get(vm.id, []))
-        values = {item["Name"]: item["Data"] for item in items}
+        values = guest_data.pairs_of(reading.exchange.get(vm.id, {}).get("GuestIntrinsicExchangeItems") or ())
         facts[vm.id]["guest"] |= {
             "os": values.get("OSName") or facts[vm.id]["guest"]["os"],
             "os_version": values.get("OSVersion"),
@@ -349,15 +361,17 @@ def _guest(reading: Reading, facts: Facts) -> None:
         }
 
 
-def _query_exchange_items(reading: Reading) -> dict[str, list[str]]:
-    """The key-value pairs of the guests as embedded instances, by VM id."""
-    if not reading.powered:
-        return {}
-    where = None
-    if of_vms(reading.powered):
-        where = " OR ".join(f"SystemName = {cim.quote(vm.id)}" for vm in reading.powered)
-    rows = reading.host.client.query(KVP, columns=tuple(KVP.properties), where=where)
-    return {row["SystemName"].upper(): row["GuestIntrinsicExchangeItems"] for row in rows}
+def _guest_data(reading: Reading, facts: Facts) -> None:
+    """The key-value pairs in both directions: the settings of the host, and what the guest reports while it runs."""
+    settings, reported = reading.by_owner(KVP_SETTINGS), reading.exchange
+    for vm in reading.vms:
+        row = next(iter(settings.get(vm.id, ())), {})
+        facts[vm.id]["guest_data"] = {
+            "host": guest_data.pairs_of(row.get("HostExchangeItems") or ()),
+            "host_only": guest_data.pairs_of(row.get("HostOnlyItems") or ()),
+            "guest": guest_data.pairs_of(reported.get(vm.id, {}).get("GuestExchangeItems") or ()),
+            "intrinsic": guest_data.pairs_of(reported.get(vm.id, {}).get("GuestIntrinsicExchangeItems") or ()),
+        }
 
 
 def _drives(reading: Reading, facts: Facts) -> None:
@@ -464,4 +478,5 @@ _READERS: tuple[tuple[set[str], Callable[[Reading, Facts], None]], ...] = (
     ({"availability"}, _availability),
     ({"security"}, _security),
     ({"integration_services"}, _integration),
+    ({"guest_data"}, _guest_data),
 )

@@ -17,6 +17,7 @@ import time
 import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, transport
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.adapter import LONGEST_ANSWER
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.transport import (
     ConnectionOptions,
@@ -209,7 +210,7 @@ def test_a_host_that_drips_has_no_longer_than_one_that_is_silent(start):
     ("headers", "body", "said"),
     [
         ({"Content-Encoding": "gzip"}, gzip.compress(bytes(10_000_000)), "compressed"),
-        ({}, b"<Envelope>" + bytes(3_000_000), "larger than"),
+        ({}, b"<Envelope>" + bytes(LONGEST_ANSWER), "larger than"),
     ],
 )
 def test_answers_out_of_proportion(serve, headers, body, said):
