@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +15,7 @@ import pytest
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import changes
 from ansible_collections.nested.hyperv.tests.harness.containers import NANO, PING, VERSION
-from ansible_collections.nested.hyperv.tests.harness.lab import Lab
+from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks
 from ansible_collections.nested.hyperv.tests.harness.plays import Outcome
 from ansible_collections.nested.hyperv.tests.harness.roles import (
@@ -108,6 +109,41 @@ def test_the_engine_runs_its_containers() -> None:
         there.succeeds(state="absent")
         assert list(there.guest.machine.docker.containers) == []
         assert there.guest.machine.software.find_service("docker") is None
+
+
+# ---- what existed before ----
+
+
+def test_a_distribution_that_existed_stays_whatever_its_letters() -> None:
+    """Also on a host without tar.exe, and if Windows refuses wsl.exe to remote shells."""
+    features = dict.fromkeys(("VirtualMachinePlatform", "Microsoft-Windows-Subsystem-Linux"), "enabled")
+    existing = {"name": "UBUNTU", "rootfs": {"users": ["bob"]}}
+    wsl = {"version": "2.7.14.0", "network_logon": "E_ACCESSDENIED", "distributions": [existing]}
+    model = WSL2.model(READY_VM, features=features, wsl=wsl)
+    model["hosts"][0]["os"] = "server2016"
+    given = {
+        "distributions": [*WSL2.wanted["distributions"], {"name": "new", "source": ROOTFS}],
+        "scheduled_task": True,
+    }
+    with open_lab(model) as lab:
+        lab.sim.advance(3600)  # the guest has long been running
+        there = Site(WSL2, lab)
+        there.succeeds(**given)
+        record = json.loads(there.guest.machine.files.read(r"C:\ProgramData\nested.hyperv\wsl2_in_vm.json"))
+        assert record["distributions"] == ["new"]
+        assert not there.guest.machine.scheduler.tasks
+        there.succeeds(state="absent", **given)
+        found = there.guest.succeeds("guest_info", include=["wsl"])["guest"]
+        assert [row["name"] for row in found["distributions"]] == ["UBUNTU"]
+
+
+def test_an_engine_of_somebody_else_that_hides_its_containers() -> None:
+    docker, features = {"version": VERSION, "state": "Stopped"}, {"Containers": "enabled"}
+    with site(CONTAINERS, READY_VM, docker=docker, features=features) as there:
+        outcomes = there.run()
+        assert outcomes[-1].failed
+        assert "does not answer, so that its containers are unknown" in said(outcomes)
+        assert not there.guest.machine.files.get(r"C:\ProgramData\nested.hyperv\isolated_containers.json")
 
 
 # ---- files of the control node ----
