@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.nested.hyperv.tests.harness import containers
@@ -43,6 +44,8 @@ class Flow(NamedTuple):
         return run_playbook(lab, self.runs, self.args) if self.is_playbook else lab.run(self.runs, **self.args)
 
 
+IMAGE = "sha256:5eb717bc248fa0f52b64a256b909f0d7842ea09360eea1be388ddc71688744a0"  # of a disk of 40 GB
+SMALL_IMAGE = Path(__file__).resolve().parents[1] / "unit/contract/files/seed.iso"
 CHECKPOINTS = [{"name": "clean", "children": [{"name": "later", "current": True}]}]
 GUEST = {"shutdown_seconds": 2, "boot_seconds": 1}
 HOST: dict[str, Any] = {
@@ -61,11 +64,14 @@ HOST: dict[str, Any] = {
         {"name": "Old", "type": "private"},
     ],
     "folders": [r"C:\Training"],
+    "web": {"https://files.example.com/base.vhdx": {"content": {"disk": {"size": "40GB"}}, "seconds": 20}},
     "files": [
         {"path": r"C:\ISO\setup.iso", "size": "5GB"},
         {"path": r"C:\ISO\drivers.iso", "size": "1GB"},
         {"path": r"C:\VMs\spare.vhdx", "size": "10GB"},
         {"path": r"C:\Images\base.vhdx", "size": "40GB"},
+        {"path": r"C:\Images\golden.vhdx", "content": {"disk": {"size": "30GB"}}},
+        {"path": r"C:\Images\new.vhdx", "content": {"disk": {"size": "40GB"}}},
     ],
     "vms": [
         {
@@ -233,6 +239,14 @@ FLOWS = (
         "name": "web01", "mac_spoofing": True, "static_memory": True, "minimum_startup_memory": "4GB", **CYCLE,
     }),
     Flow("vm_nesting disable", "vm_nesting", {"name": "nested01", "state": "disabled", "mac_spoofing": False, **CYCLE}),
+    Flow("host_image download", "host_image", {
+        "path": r"C:\New\images\base.vhdx", "source": "https://files.example.com/base.vhdx", "checksum": IMAGE,
+    }),
+    Flow("host_image send", "host_image", {"path": r"C:\ISO\seed.iso", "src": str(SMALL_IMAGE)}),
+    Flow("host_image replace by a copy", "host_image", {
+        "path": r"C:\Images\golden.vhdx", "source": r"C:\Images\new.vhdx", "checksum": IMAGE, "force": True,
+    }),
+    Flow("host_image remove", "host_image", {"path": r"C:\Images\golden.vhdx", "state": "absent"}),
     Flow("vm_disk create", "vm_disk", {"path": r"C:\VMs\other.vhdx", "size": "10GB"}),
     Flow("vm_disk create in a new folder", "vm_disk", {"path": r"C:\New\lab 1\other.vhdx", "size": "10GB"}),
     Flow("vm_disk create and attach", "vm_disk", {"vm": "web01", "path": r"C:\VMs\logs.vhdx", "size": "10GB"}),
