@@ -12,9 +12,9 @@ false_changed     the state is the same as before, no Windows, service, containe
                   says `changed: true` without "may have been done"
 tracebacks        the flow ends in an exception instead of a result, or does not end within three hours
 double_writes     the host has carried out the same write (method, object and arguments, or a command line of a program
-                  that changes something) more often than any of this method is in the flow without a fault, which
-                  mostly is once; to ask a VM for a state again, which it has lost with a host that restarted, is no
-                  second write
+                  that changes something, and what was sent to it) more often than any of this method is in the flow
+                  without a fault, which mostly is once; to ask a VM for a state again, which it has lost with a host
+                  that restarted, is no second write
 left_off_unsaid   a VM that was running or paused is off or saved when all is over, or a service that ran is
                   stopped, which it would not be without the fault, and the messages and warnings do not say so
 not_converged     the flow without a fault fails afterwards, or leaves another state than without the fault before; a VM
@@ -321,7 +321,8 @@ def _limited(lab: Lab) -> Iterator[list[float]]:
 @contextmanager
 def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
     """The writes that the host carries out: method, and object with arguments."""
-    machine, found, start = lab.machine, [], programs.start
+    machine, found, start, send = lab.machine, [], programs.start, programs.Process.write
+    places: dict[programs.Process, int] = {}  # of the programs in the list
     invoke, transfer = machine.invoke, {name: getattr(machine, name) for name in ("create", "put", "delete")}
 
     def note(method: str, *rest: Any) -> None:
@@ -345,11 +346,22 @@ def _writes(lab: Lab) -> Iterator[list[tuple[str, str]]]:
     def started(on: Any, line: str, **how: Any) -> Any:
         process = start(on, line, **how)
         if not changes.only_reads(line):
+            places[process] = len(found)
             note(f"start {ntpath.basename(split(line.replace('^', ''))[0])}", line)
         return process
 
+    def sent(process: programs.Process, data: bytes, **how: Any) -> None:
+        if process in places:  # tar.exe gets the names of its files this way
+            method, rest = found[places[process]]
+            found[places[process]] = method, f"{rest} {data!r}"
+        send(process, data, **how)
+
     methods = {"invoke": invoked, **{name: transferred(name) for name in transfer}}
-    with mock.patch.multiple(machine, **methods), mock.patch.object(programs, "start", started):
+    with (
+        mock.patch.multiple(machine, **methods),
+        mock.patch.object(programs, "start", started),
+        mock.patch.object(programs.Process, "write", sent),
+    ):
         yield found
 
 
