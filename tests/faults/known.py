@@ -36,13 +36,6 @@ KNOWN = (
         "tells its path.",
     ),
     Known(
-        "guest_file change",
-        "access denied",
-        "not_converged",
-        "A denied request is not repeated, so that the replaced file stays under its temporary name if its deletion is "
-        "denied. The message tells it; to look for it in every task would cost a request.",
-    ),
-    Known(
         "vm_dvd_drive remove",
         "job without end",
         "not_converged",
