@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import model as models
+from .cim.schema import STANDARD
 from .machine.accounts import User
 from .machine.clock import Clock
 from .machine.machine import Machine
@@ -24,6 +25,11 @@ from .wire.log import RequestLog
 from .wire.server import Endpoint
 from .wire.ssh import SshListener
 from .wire.wsman import WinRm
+
+if TYPE_CHECKING:
+    from .hyperv.vm import Vm
+
+SSH_PORT, WINRM_PORT, WINRMS_PORT = 22, 5985, 5986
 
 __all__ = ["Address", "Machine", "Rule", "Simulation", "User", "start"]
 
@@ -57,7 +63,7 @@ class Simulation:
         directory: Path | None = None,
         strict: bool = False,
     ) -> None:
-        self.strict = strict
+        self.strict, self._host = strict, host
         document = models.read(model)
         self.clock = Clock()
         self.machines = models.by_name(models.build(document, self.clock))
@@ -70,13 +76,14 @@ class Simulation:
         self._listeners: dict[str, tuple[Endpoint, Endpoint]] = {}
         try:
             for number, (name, machine) in enumerate(self.machines.items()):
-                self._open(name, machine, host, port + 2 * number if port else 0)
+                self._open(name, machine, *((port + 2 * number, port + 2 * number + 1) if port else (0, 0)))
             self.clock.start()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, name: str, machine: Machine, host: str, port: int) -> None:
+    def _open(self, name: str, machine: Machine, port: int, secure_port: int) -> None:
+        host = self._host
         service = WinRm(machine, Settings.of({"strict": self.strict, **machine.spec["winrm"]}), self.faults)
         addresses = {"127.0.0.1", "::1", host} - {"localhost"}
         certificate = make_certificate(self.directory, name.replace("/", "_"), addresses)
@@ -87,7 +94,7 @@ class Simulation:
             service,
             self.log,
             host=host,
-            port=port + 1 if port else 0,
+            port=secure_port,
             context=tls_context(certificate, trusted),
             client_certificates={fingerprint(path): user for path, user in trusted.items()},
         )
@@ -99,14 +106,31 @@ class Simulation:
             name, http.url, https.url, first.name, first.password, str(_public_part(certificate)), machine.depth
         )
         machine.watchers.append(lambda changed: self._follow(name, changed))
+        machine.newcomers.append(self._add)
         self._follow(name, machine)
+
+    def _add(self, machine: Machine) -> None:
+        """A guest that has been installed since the start, or installed again."""
+        name = next(
+            (key for key, known in self.machines.items() if known.inside and known.inside is machine.inside), ""
+        )
+        for endpoint in self._listeners.pop(name, ()):
+            endpoint.close()
+        if not name:
+            name = machine.name if machine.name not in self.machines else f"{machine.host.name}/{machine.name}"
+        self.machines[name] = machine
+        assert machine.inside is not None
+        self._open(name, machine, _mapped_port(machine.inside, WINRM_PORT), _mapped_port(machine.inside, WINRMS_PORT))
 
     def _follow(self, name: str, machine: Machine) -> None:
         """A machine listens only while it runs, and so does sshd in its guests."""
         for vm in tuple(machine.vms.values()):
             if not vm.guest.ssh:
                 continue
-            listener = self.ssh.setdefault(vm.id, SshListener())
+            if vm.id not in self.ssh:
+                self.ssh[vm.id] = SshListener()
+                self.ssh[vm.id].port = _mapped_port(vm, SSH_PORT)
+            listener = self.ssh[vm.id]
             if vm.guest.reachable and machine.running:
                 listener.start()
             else:
@@ -144,6 +168,18 @@ class Simulation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _mapped_port(vm: Vm, port: int) -> int:
+    """The port of the host that a static mapping leads from to a guest, which listens there; 0 without one."""
+    addresses = {address for adapter in vm.addresses.values() for address in adapter}
+    rows = vm.machine.repository.rows("MSFT_NetNatStaticMapping", STANDARD)
+    ports = [
+        row["ExternalPort"]
+        for row in rows
+        if (row["InternalIPAddress"], row["InternalPort"]) in {(address, port) for address in addresses}
+    ]
+    return next(iter(ports), 0)
 
 
 def _public_part(pem: Path) -> Path:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..cim.embedded import embedded_text
 from ..machine.jobs import IN_PROGRESS, MACHINE_LOCKED, NOT_READY
+from . import firmware
 from .guest_files import GuestFiles
 
 if TYPE_CHECKING:
     from ..machine.machine import Machine
+    from ..machine.systems import System
     from .vm import Vm
 
 # Where Windows keeps the pairs of Data Exchange (Microsoft Learn): those of the host, and those for it.
@@ -30,12 +32,17 @@ COMPONENTS = {
 
 
 class Guest:
-    """`spec` is the VM's `guest:` in the model; `machine` the Windows inside, when the model describes one."""
+    """`spec` is the VM's `guest:` in the model; `machine` the Windows inside, when the model describes one.
+
+    `system` is the one on a disk that it is, and `question` what it waits for on its console.
+    """
 
     def __init__(self, vm: Vm, spec: dict[str, Any]) -> None:
         self.vm = vm
         self.spec = spec
         self.machine: Machine | None = None
+        self.system: System | None = None
+        self.question = ""
         self.files = GuestFiles(self)
         self.ssh = bool(spec["ssh"])  # sshd answers while it runs
         self.from_host: dict[str, str] = {}  # the pairs that have come from the host
@@ -154,10 +161,12 @@ class Guest:
         self.booted, self.stopping = False, False
         self._run = object()
         run, seconds = self._run, float(self.spec["boot_seconds"])
-        if seconds <= 0:
-            self._boot()
+        if order := firmware.entries(self.vm):
+            firmware.start(self, lambda: self._run is run and self.vm.powered, order)
+        elif seconds <= 0:
+            self.begin()
         else:
-            self.vm.machine.clock.after(seconds, lambda: self._run is run and self.vm.powered and self._boot())
+            self.vm.machine.clock.after(seconds, lambda: self._run is run and self.vm.powered and self.begin())
 
     def power_off(self, *, graceful: bool = False) -> None:
         """The VM stops now. VMs inside are saved first when the guest could shut down, else they just lose power."""
@@ -196,7 +205,8 @@ class Guest:
 
         self.vm.machine.clock.after(float(self.spec["shutdown_seconds"]), done)
 
-    def _boot(self) -> None:
+    def begin(self) -> None:
+        """Its operating system runs from now on."""
         self.booted = True
         self._exposed_at_boot = bool(self.vm.processor["ExposeVirtualizationExtensions"])
         if self.machine:

@@ -21,6 +21,7 @@ OLE = bytes.fromhex("D0CF11E0A1B11AE1")  # MS-CFB 2.2
 VHDX = b"vhdxfile"  # MS-VHDX 2.2.1
 # A VHD has its signature at its end, and a dynamic one also at its beginning (VHD Image Format Specification).
 SIGNATURES = {"vhdx": VHDX, "vhd": b"conectix"}
+WINDOWS_DISC = b"simulated installation disc\0"
 WSL_NAME, WSL_VERSION = "Windows Subsystem for Linux", "2.7.14.0"
 WSL_UPGRADE_CODE = "{6D5B792B-1EDC-4DE9-8EAD-201B820F8E82}"  # microsoft/WSL, package.wix.in
 _OS_RELEASE = 'NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nPRETTY_NAME="Ubuntu 24.04.4 LTS"\n'
@@ -99,12 +100,13 @@ def vhdx(files: Mapping[str, str] | None = None, **keys: Any) -> bytes:
     return VHDX + rootfs(files, **keys)
 
 
-def disk(size: str = "40GB", format: str = "vhdx") -> bytes:
-    """A virtual disk that Hyper-V can read."""
-    return SIGNATURES[format] + json.dumps({"size": size, "format": format}, sort_keys=True).encode()
+def disk(size: str = "40GB", format: str = "vhdx", system: Any = None) -> bytes:
+    """A virtual disk that Hyper-V can read, with an operating system on it as `system` of a file in the model."""
+    found = {"size": size, "format": format, **({"system": system} if system else {})}
+    return SIGNATURES[format] + json.dumps(found, sort_keys=True).encode()
 
 
-def read_disk(content: bytes) -> dict[str, str] | None:
+def read_disk(content: bytes) -> dict[str, Any] | None:
     """The disk in a file; None if it is none, is not complete, or was made in another way."""
     signature = next((begin for begin in SIGNATURES.values() if content.startswith(begin + b"{")), None)
     try:
@@ -127,12 +129,36 @@ def docker_image(os_version: str, name: str) -> bytes:
     return archives.image_tar(os_version, name)
 
 
+def windows_disc(
+    os: str = "server2022",
+    images: tuple[str, ...] | list[str] = (
+        "Windows Server 2022 SERVERSTANDARD",
+        "Windows Server 2022 SERVERDATACENTER",
+    ),
+    *,
+    noprompt: bool = False,
+    prompt_after: float = 1,
+    prompt_seconds: float = 5,
+    seconds: float = 600,
+) -> bytes:
+    """An installation disc with its editions; it asks for a key for some seconds, and Setup takes others."""
+    disc = {"os": os, "images": list(images), "noprompt": noprompt, "seconds": seconds}
+    disc |= {"prompt_after": prompt_after, "prompt_seconds": prompt_seconds}
+    return WINDOWS_DISC + json.dumps(disc, sort_keys=True).encode()
+
+
+def read_windows_disc(content: bytes) -> dict[str, Any] | None:
+    """The installation disc in a file; None if it is none."""
+    return json.loads(content.removeprefix(WINDOWS_DISC)) if content.startswith(WINDOWS_DISC) else None
+
+
 MAKERS = {
     "disk": disk,
     "zip": zip_archive,
     "msi": msi,
     "rootfs": rootfs,
     "vhdx": vhdx,
+    "windows_disc": windows_disc,
     "docker_engine": archives.engine_zip,
     "docker_image": docker_image,
 }

@@ -25,6 +25,7 @@ from .files import (
     root_of,
     times,
 )
+from .systems import System, of_model
 
 if TYPE_CHECKING:
     from .clock import Clock
@@ -71,6 +72,7 @@ class Disk:
     parent_id: str = ""
     parent_time: datetime | None = None
     minimum: int = 0
+    system: System | None = None  # the operating system on it
 
     @property
     def file_size(self) -> int:
@@ -148,7 +150,9 @@ def recognize(content: bytes) -> Disk | None:
     found = read_disk(content)
     if found is None:
         return None
-    return Disk(FORMATS[found["format"]], DYNAMIC, amount(found["size"]), default_block(VHDX, DYNAMIC), 512, 4096)
+    disk = Disk(FORMATS[found["format"]], DYNAMIC, amount(found["size"]), default_block(VHDX, DYNAMIC), 512, 4096)
+    disk.system = of_model(found["system"], "disk") if found.get("system") else None
+    return disk
 
 
 def touch(files: Files, file: HostFile) -> None:
@@ -204,6 +208,9 @@ def merge(files: Files, source: HostFile, target: HostFile) -> None:
             raise FileError(DISK_FULL, target.path)
         target.disk.used += max(0, more)
     target.disk.size = max(target.disk.size, source.disk.size)
+    target.disk.system = next(
+        (file.disk.system for file in merged if file.disk and file.disk.system), target.disk.system
+    )
     standing = children(files, source)
     target.disk.data_id, target.modified = new_guid(), files.clock.now()
     for file in merged:
@@ -227,7 +234,7 @@ FILE_KEYS = {
     "read_only",
     "in_use",
 }
-FILE_KEYS |= {"created", "modified", "content", "attributes"}
+FILE_KEYS |= {"created", "modified", "content", "attributes", "system"}
 
 # Default folders of Hyper-V (Msvm_VirtualSystemManagementServiceSettingData on a fresh host).
 DATA_ROOT = r"C:\ProgramData\Microsoft\Windows\Hyper-V"
@@ -296,6 +303,8 @@ def from_model(files: Files, spec: dict[str, Any], default_time: datetime) -> Ho
         file = create(files, path, disk, spec.get("parent") or "")
         if spec.get("minimum_size") and file.disk:
             file.disk.minimum = amount(spec["minimum_size"])
+        if spec.get("system") and file.disk:
+            file.disk.system = of_model(spec["system"], path)
         if spec.get("stale") and file.disk:
             # The parent was written to after this child was made.
             file.disk.parent_id = new_guid()

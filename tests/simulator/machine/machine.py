@@ -56,6 +56,7 @@ class Machine:
     users: dict[str, User] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
     watchers: list[Callable[[Machine], None]] = field(default_factory=list)
+    newcomers: list[Callable[[Machine], None]] = field(default_factory=list)  # called with a guest that is installed
     processes: list[Process] = field(default_factory=list)  # those that run
     up: bool = True  # Windows runs
     boots: int = 0
@@ -82,6 +83,7 @@ class Machine:
         self.web = Web(self)
         self.acls = Acls(self.files)
         self.unplugged = False
+        self.closed = False  # WinRM does not run, or its firewall lets nobody in
         self._running_vms: set[str] = set()
         self.network = Network(self)
         for part in parts():
@@ -178,7 +180,7 @@ class Machine:
     @property
     def running(self) -> bool:
         """It can be reached over the network: a host while it is up, a guest after its boot."""
-        return not self.unplugged and (self.up if self.inside is None else self.inside.guest.reachable)
+        return not (self.unplugged or self.closed) and (self.up if self.inside is None else self.inside.guest.reachable)
 
     def unplug(self, seconds: float) -> None:
         """Take the machine off the network for some seconds."""

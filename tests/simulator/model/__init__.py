@@ -229,7 +229,7 @@ def _repeated(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     name = str(spec["name"])
     where = f"{where} ({name})"
-    guest = _guest(spec["guest"], f"{where}.guest")
+    guest = guest_spec(spec["guest"], f"{where}.guest")
     vm_id = spec["id"] or _id(machine.name, "vm", name, str(index))
     if vm_id.upper() in machine.vms:
         raise ModelError(f"{where}: id {vm_id} is already in use")
@@ -259,7 +259,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     with _place(where):
         vm = make_vm(machine, vm_id, complete, guest)
     if guest["machine"] is not None:
-        vm.guest.machine = _inner_machine(vm, guest, f"{where}.guest.machine")
+        vm.guest.machine = inner_machine(vm, guest, f"{where}.guest.machine")
         vm.guest.machine.up = spec["state"] in ("running", "paused")
     if spec["state"] not in STATE_NAMES:
         raise ModelError(f"{where}.state: {spec['state']} is not one of {', '.join(STATE_NAMES)}")
@@ -269,7 +269,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
 
 def make_vm(machine: Machine, vm_id: str, spec: dict[str, Any], guest: dict[str, Any] | None = None) -> Vm:
     """A VM with all its rows, off. `spec` has memory, processor and system as CIM properties (see VM and _vm)."""
-    guest = guest if guest is not None else _guest({"os": "none", "integration_services": False}, "")
+    guest = guest if guest is not None else guest_spec({"os": "none", "integration_services": False}, "")
     vm = Vm(machine, vm_id, guest, spec["created"])
     vm.clustered = spec["clustered"]
     for part in parts():
@@ -293,7 +293,7 @@ def new_vm_spec(**given: Any) -> dict[str, Any]:
     }
 
 
-def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
+def inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
     """The Windows in a VM, with defaults from its VM and its host."""
     host = vm.machine
     given = {
@@ -326,7 +326,8 @@ def _inner_machine(vm: Vm, guest: dict[str, Any], where: str) -> Machine:
     return machine
 
 
-def _guest(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def guest_spec(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The complete `guest` of a VM; ModelError for invalid parts."""
     guest = _complete(given, GUEST, where)
     if isinstance(guest["os"], str):
         if guest["os"] not in GUEST_OS:

@@ -178,6 +178,7 @@ class ImageManagement(Service):
                 held = sum(file.disk.used for file in chain if file.disk)
                 new.disk.used = 0 if disk_type == DIFFERENCING else min(disk.size, held)
                 new.disk.minimum = disk.minimum
+                new.disk.system = next((file.disk.system for file in chain if file.disk and file.disk.system), None)
 
             return _plan(call, "error_convert_disk", source, work)
 
