@@ -54,9 +54,11 @@ class ActionModule(ActionBase):
             lambda: options_of_all(module),
         )
         _valid, params = self.validate_argument_spec(**_checked_spec(module.SPEC))
-        for option in getattr(module, "LOCAL_FILES", ()):
-            if (params.get(option) or "").strip():
-                params[option] = self._find_local(option, params[option])
+        for path in getattr(module, "LOCAL_FILES", ()):
+            section, _dot, option = path.rpartition(".")
+            for entry in params.get(section) or () if section else (params,):
+                if (entry.get(option) or "").strip():
+                    entry[option] = self._find_local(path, entry[option])
         for option in getattr(module, "LOCAL_OUTPUTS", ()):
             if (params.get(option) or "").strip():
                 params[option] = self._loader.path_dwim(params[option])

@@ -72,6 +72,7 @@ HOST: dict[str, Any] = {
         {"path": r"C:\Images\base.vhdx", "size": "40GB"},
         {"path": r"C:\Images\golden.vhdx", "content": {"disk": {"size": "30GB"}}},
         {"path": r"C:\Images\new.vhdx", "content": {"disk": {"size": "40GB"}}},
+        {"path": r"C:\Seeds\old.iso", "content": "no image"},
     ],
     "vms": [
         {
@@ -119,6 +120,7 @@ ADAPTERS: dict[str, Any] = {
         {"name": "Ethernet 2", "mac": "02-15-5D-00-00-02", "addresses": [], "dhcp": True},
     ]
 }
+SEED = {"computer_name": "new01", "administrator_password": "Correct-Horse-7"}
 SSH = {"external_port": 2222, "internal_address": "10.9.8.10", "internal_port": 22}
 WEB = {"external_port": 8080, "internal_address": "10.9.8.11", "internal_port": 80}
 NAT = {
@@ -280,6 +282,9 @@ FLOWS = (
         "overwrite": True, "create_parents": True,
     }),
     Flow("vm_guest_data", "vm_guest_data", {"vm": "web01", "data": {"role": "web", "seats": 20}}),
+    Flow("seed_iso create", "seed_iso", {"path": r"C:\Seeds\new.iso", "windows": SEED}),
+    Flow("seed_iso replace", "seed_iso", {"path": r"C:\Seeds\old.iso", "windows": SEED}),
+    Flow("seed_iso delete", "seed_iso", {"path": r"C:\Seeds\old.iso", "state": "absent"}),
     Flow("vm_checkpoint create", "vm_checkpoint", {"vm": "web01", "name": "before"}),
     Flow("vm_checkpoint rename", "vm_checkpoint", {"vm": "lab01", "name": "clean", "new_name": "installed"}),
     Flow("vm_checkpoint apply", "vm_checkpoint", {"vm": "srv01", "name": "clean", "state": "applied", **CYCLE}),

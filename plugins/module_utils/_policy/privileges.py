@@ -77,6 +77,7 @@ PRIVILEGES = (
     Privilege("vm_guest_file", "Looks for the file", CIMV2, EVERYONE, LIKELY),
     Privilege("vm_guest_data", "Changes the key-value pairs of VMs", V2, HYPERV_ADMINISTRATORS, LIKELY),
     Privilege("vm", "Reads static mappings (`wait_for: winrm` and `ssh`)", STANDARD, EVERYONE, LIKELY),
+    Privilege("seed_iso", "Looks for VMs that have an image in a DVD drive", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege("vm_info preflight", "Reads VMs and guests", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege(
         "vm_info preflight",
@@ -108,7 +109,8 @@ PRIVILEGES = (
     Privilege("nat_network", "Assigns and removes the address of the host", STANDARD, ADMINISTRATORS, LIKELY),
     Privilege("nat_mapping nat_network", "Creates NATs and static mappings", STANDARD, ADMINISTRATORS, MEASURED),
     Privilege(
-        "container_engine guest_feature guest_file guest_info guest_reboot isolated_container wsl wsl_distribution",
+        "container_engine guest_feature guest_file guest_info guest_reboot isolated_container seed_iso wsl "
+        "wsl_distribution",
         "Reads Windows, and runs its programs through a remote shell",
         CIMV2,
         ADMINISTRATORS,

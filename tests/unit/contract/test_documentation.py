@@ -59,9 +59,10 @@ IDIOMS = {
     r"\w+n't\b": "the full form",
 }
 
-# Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat, NetTCPIP, Dism and
-# Microsoft.PowerShell.Management (Windows Server 2022); Wait-VM from Get-Help.
+# Cmdlet -> parameters that options name, from the reference of the modules Hyper-V, NetNat, NetTCPIP, DnsClient, Dism,
+# Microsoft.PowerShell.Management, .Core and .LocalAccounts (Windows Server 2022); Wait-VM from Get-Help.
 CMDLETS: Mapping[str, str] = {
+    "Add-LocalGroupMember": "Member",
     "Add-NetNatStaticMapping": "ExternalIPAddress ExternalPort InternalIPAddress InternalPort NatName Protocol",
     "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
     "Add-VMHardDiskDrive": "ControllerLocation ControllerNumber ControllerType Path",
@@ -81,7 +82,9 @@ CMDLETS: Mapping[str, str] = {
     "Get-Content": "Raw",
     "Get-FileHash": "Algorithm",
     "Get-NetAdapter": "",
-    "New-NetIPAddress": "DefaultGateway IPAddress PrefixLength",
+    "Enable-PSRemoting": "SkipNetworkProfileCheck",
+    "New-LocalUser": "Name Password",
+    "New-NetIPAddress": "DefaultGateway InterfaceAlias IPAddress PrefixLength",
     "New-NetNat": "InternalIPInterfaceAddressPrefix Name",
     "Convert-VHD": "Path VHDType",
     "Optimize-VHD": "Path",
@@ -108,7 +111,9 @@ CMDLETS: Mapping[str, str] = {
     "Set-Content": "Value",
     "Set-DnsClientServerAddress": "ServerAddresses",
     "Set-NetIPInterface": "Dhcp",
+    "Set-LocalUser": "Password",
     "Set-Service": "Name StartupType Status",
+    "Set-TimeZone": "Name",
     "Set-VM": "AutomaticCheckpointsEnabled AutomaticStartAction AutomaticStartDelay AutomaticStopAction CheckpointType"
     " Notes",
     "Set-VMBios": "StartupOrder",
@@ -140,6 +145,11 @@ WITHOUT_CMDLET = {
     **dict.fromkeys(
         ("allow_power_cycle", "discard_saved_state", "shutdown_timeout", "job_timeout"), "is about the task"
     ),
+    **dict.fromkeys(("label", "unattend", "meta_data", "user_data", "network_config", "vendor_data"), "of a seed"),
+    **dict.fromkeys(("content", "src"), "of a file in a seed"),
+    **dict.fromkeys(("image_name", "image_index", "disk", "firmware", "architecture"), "of Windows Setup"),
+    **dict.fromkeys(("locale", "keyboard", "product_key", "commands"), "of Windows Setup"),
+    "password_policy": "is about the task",
     **dict.fromkeys(("allow_reboot", "feature_timeout", "only_if_required", "service_timeout"), "is about the task"),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
     **dict.fromkeys(("scenario", "purpose", "strict", "ignore", "report_only", "guest_facts"), "is about the task"),
@@ -166,6 +176,7 @@ DIFFERENT_RETURNS = {
     ("guest_computer_name", "name"): "a computer",
     ("guest_file", "path"): "of a file",
     ("host_image", "path"): "of an image",
+    ("seed_iso", "path"): "of an image",
     ("vm_disk", "drive"): "of a disk",
     ("vm", "id"): "a VM that may not exist yet",
     ("isolated_container", "id"): "a container",

@@ -36,7 +36,7 @@ PAIRS = "Msvm_KvpExchangeComponentSettingData"
 # What a module sends to a host, and also to a guest, whose programs it runs.
 REQUESTS = {"Enumerate", "Pull", "Release", "Get", "Invoke", "Create", "Put", "Delete"}
 OF_SHELLS = {"Command", "Send", "Receive", "Signal"}
-WITH_PROGRAMS = {"host_image"}  # modules for hosts that run programs, too
+WITH_PROGRAMS = {"host_image", "seed_iso"}  # modules for hosts that run programs, too
 MODULES_AND_STATES = [
     (module, states)
     for module in collection.modules()
@@ -58,6 +58,8 @@ WRITES: Mapping[str, set[str]] = {
     "guest_service_interface": {"Msvm_GuestServiceInterfaceComponentSettingData.EnabledState"},
     "features": {"feature."},
     "size": {"file."},
+    "label": {"file."},
+    "files": {"file."},
     "checksum": {"file."},
     "start_mode": {"service."},
     "config": {"file.", "service."},
@@ -160,6 +162,7 @@ UNPREDICTABLE |= {"reached_at", "rounds", "ip_addresses"}
 BEFORE = {
     "vm_checkpoint": {"checkpoints"},
     "guest_reboot": {"reasons"},
+    "seed_iso": {"existed"},
     "vm_disk": {"created"},
     "vm_guest_file": {"copied"},
     "vm_keyboard": {"keys_typed"},

@@ -14,6 +14,7 @@ from ..._task.session import Target
 from ..._task.units import format_size
 from ..._task.wait import reached_within
 from ..._windows import folder, paths
+from ..._windows.foreseen import name_of, recall
 from ..._windows.paths import suffix
 from ..._windows.schema import DATA_FILE
 from ..._wsman import cim
@@ -90,7 +91,11 @@ def query_exists(host: Target, path: str) -> bool:
     """Whether the host has a file of this path. It doesn't show files on shares, which are taken to exist."""
     if paths.is_share(path):
         return True
-    return bool(host.client.query(DATA_FILE, columns=("Name",), where=f"Name = {cim.quote(path)}"))
+
+    def read() -> Any:
+        return host.client.query(DATA_FILE, columns=("Name",), where=f"Name = {cim.quote(path)}")
+
+    return bool(recall(host, name_of("file", paths.key(path)), read))
 
 
 def fetch(host: Target, path: str) -> dict[str, Any] | None:
