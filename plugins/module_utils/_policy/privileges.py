@@ -150,7 +150,6 @@ _REMEDIES = {
     STANDARD: _ADMINISTRATOR,
     HGS: _ADMINISTRATOR,
     WMI: _ADMINISTRATOR,
-    TASK_SCHEDULER: _ADMINISTRATOR,
     CLUSTER: "The user needs access to the failover cluster (Grant-ClusterAccess)",
 }
 

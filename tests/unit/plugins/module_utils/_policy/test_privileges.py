@@ -7,6 +7,8 @@ import pytest
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv import schema
 from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.host.rights import NAMESPACES
 from ansible_collections.nested.hyperv.plugins.module_utils._policy.privileges import BASES, PRIVILEGES, remedy
+from ansible_collections.nested.hyperv.plugins.module_utils._windows import schema as windows
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman.cim import CimClass
 from ansible_collections.nested.hyperv.tests.harness import collection, privileges
 
 
@@ -16,7 +18,7 @@ def test_every_module_has_its_privileges(module: str) -> None:
 
 
 def test_every_row_is_about_namespaces_that_the_modules_use() -> None:
-    used = {cls.namespace for cls in schema.BY_NAME.values()}
+    used = {cls.namespace for home in (schema, windows) for cls in vars(home).values() if isinstance(cls, CimClass)}
     assert {row.namespace for row in PRIVILEGES} == used
     assert set(NAMESPACES) <= used
     assert {row.basis for row in PRIVILEGES} == set(BASES)
