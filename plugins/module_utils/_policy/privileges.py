@@ -18,7 +18,7 @@ DOCUMENTED, MEASURED, LIKELY = BASES = ("documented", "measured", "likely")
 V2, STANDARD, CIMV2 = "root/virtualization/v2", "root/StandardCimv2", "root/cimv2"
 HGS, WMI, CLUSTER = "root/Microsoft/Windows/Hgs", "root/wmi", "root/MSCluster"
 DEVICE_GUARD = "root/Microsoft/Windows/DeviceGuard"
-TASK_SCHEDULER = "root/Microsoft/Windows/TaskScheduler"
+TASK_SCHEDULER, STORAGE = "root/Microsoft/Windows/TaskScheduler", "root/Microsoft/Windows/Storage"
 
 
 class Privilege(NamedTuple):
@@ -123,6 +123,7 @@ PRIVILEGES = (
         ADMINISTRATORS,
         LIKELY,
     ),
+    Privilege("guest_info", "Reads physical disks (group `disks`)", STORAGE, ADMINISTRATORS, LIKELY),
     Privilege("guest_service", "Starts, stops and configures services", CIMV2, ADMINISTRATORS, LIKELY),
     Privilege(
         "guest_computer_name", "Reads and changes the name of Windows, and restarts it", CIMV2, ADMINISTRATORS, LIKELY
