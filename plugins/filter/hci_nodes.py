@@ -64,6 +64,9 @@ _value:
       data_disks: 2
       adapters: []
       disks: []
+      seed: {}
+      seed_path: 'D:\AzureLocal\node1\seed.iso'
+      discs: [{path: 'D:\AzureLocal\node1\seed.iso'}]
       facts: {}
 """
 

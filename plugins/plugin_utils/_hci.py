@@ -11,6 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValu
 from typing import Any
 
 from ..module_utils._policy.profiles import PROFILES, Profile
+from ..module_utils._seed.rules import check_password
 from ..module_utils._task.errors import Invalid, renamed, within
 from ..module_utils._task.units import format_size, parse_size
 from ..module_utils._windows.computer_name import check as check_computer_name
@@ -61,9 +62,27 @@ def _check_lab(lab: Mapping[str, Any], profile: Profile) -> None:
     """Raise Invalid for an option that all nodes have in common, so that no node is named for it."""
     _check_distinct(_names(lab, profile), "adapters", "adapters")
     _sizes({}, lab, profile)
+    _check_first_boot(lab)
     image = str(lab.get("image") or "")
     if image and not image.lower().endswith(".vhdx"):
         raise Invalid(f"'{image}' is no .vhdx file, as the disk of a generation 2 VM is", option="image")
+
+
+def _check_first_boot(lab: Mapping[str, Any]) -> None:
+    """Raise Invalid for a seed that Windows would refuse, and for an installation without a seed."""
+    iso, password = str(lab.get("iso") or ""), lab.get("administrator_password")
+    if iso and lab.get("image"):
+        raise Invalid("can't be combined with azure_stack_hci_eval_image; leave one of both out", option="iso")
+    if iso and not iso.lower().endswith(".iso"):
+        raise Invalid(f"'{iso}' must end in .iso, by which Hyper-V knows an image for a DVD drive", option="iso")
+    if iso and not password:
+        text = (
+            "requires azure_stack_hci_eval_guest and azure_stack_hci_eval_administrator_password, because an "
+            "installation without them asks for a password on its console"
+        )
+        raise Invalid(text, option="iso")
+    if password:
+        check_password(str(password), "Administrator", "azure_stack_hci", "administrator_password")
 
 
 def _names(lab: Mapping[str, Any], profile: Profile) -> list[str]:
@@ -110,6 +129,7 @@ def _node(
     sizes = _sizes(node, lab, profile)
     adapters = _adapters(node, lab, profile, host, several)
     disks = _disks(name, sizes, lab)
+    seed_path = rf"{_folder(name, lab)}\seed.iso"
     address = _address(node, index, interface)
     first_port = (lab.get("publish") or {}).get("first_port")
     return {
@@ -127,6 +147,9 @@ def _node(
         "adapters": adapters,
         "disks": disks,
         "guest_adapters": _guest_adapters(adapters, address, interface, lab),
+        "seed": _seed(computer_name, adapters[0], address, interface, lab),
+        "seed_path": seed_path,
+        "discs": [{"path": path} for path in (lab.get("iso"), seed_path) if path],
         "data_disks": sizes["data_disks"],
         "facts": _facts(name, sizes, profile, adapters, disks, str(lab.get("checkpoint_type") or "disabled")),
     }
@@ -223,8 +246,35 @@ def _mac(*parts: str) -> str:
     return "-".join(digits[start : start + 2] for start in range(0, 12, 2))
 
 
+def _folder(name: str, lab: Mapping[str, Any]) -> str:
+    return f"{str(lab['path']).rstrip(chr(92))}\\{name}"
+
+
+def _seed(
+    computer_name: str,
+    adapter: Mapping[str, Any],
+    address: IPv4Interface | None,
+    interface: IPv4Interface | None,
+    lab: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The options ``windows`` of seed_iso without the password. Other settings follow when Windows answers."""
+    windows: dict[str, Any] = {"computer_name": computer_name, "password_policy": "azure_stack_hci"}
+    if address:
+        first: dict[str, Any] = {"mac_address": adapter["mac_address"], "address": str(address)}
+        if interface:
+            first["gateway"] = str(interface.ip)
+        if lab.get("dns_servers"):
+            first["dns_servers"] = list(lab["dns_servers"])
+        windows["network_adapters"] = [first]
+    if lab.get("time_zone"):
+        windows["time_zone"] = lab["time_zone"]
+    if lab.get("iso"):
+        windows["install"] = {"image_index": int(lab.get("iso_image_index") or 1)}
+    return windows
+
+
 def _disks(name: str, sizes: Mapping[str, int], lab: Mapping[str, Any]) -> list[dict[str, Any]]:
-    folder = f"{str(lab['path']).rstrip(chr(92))}\\{name}"
+    folder = _folder(name, lab)
     system: dict[str, Any] = {"path": f"{folder}\\os.vhdx"}
     if lab.get("image"):
         system["source" if lab.get("image_use") == "copy" else "parent"] = lab["image"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +74,24 @@ NODE: dict[str, Any] = {
 }
 
 
+# Windows on disks and discs, which boots for the first time.
+PASSWORD = "Correct-Horse-Battery-7"
+URL, DOWNLOADED, ISO = "https://files.example.test/azl.vhdx", r"D:\Images\azl.vhdx", r"D:\ISO\azl.iso"
+MACHINE = {"hyperv": False, "restart": {"closing": 1, "boot": 2}, "servicing": {"seconds": 1, "after_restart": 1}}
+GENERALIZED = {"os": "hci24h2", "generalized": True, "machine": MACHINE}
+DISC = {"os": "hci24h2", "images": ["Azure Stack HCI"], "seconds": 1}
+
+
+def with_systems(system: dict[str, Any]) -> dict[str, Any]:
+    """The MODEL with a system on its image, on one that can be downloaded, and on an installation disc."""
+    model = copy.deepcopy(MODEL)
+    host = model["hosts"][0]
+    host["files"][0]["system"] = system
+    host["files"].append({"path": ISO, "content": {"windows_disc": DISC}})
+    host["web"] = {URL: {"content": {"disk": {"size": "127GB", "system": system}}}}
+    return model
+
+
 def with_a_node() -> dict[str, Any]:
     """The MODEL after the role has created node1 and its network."""
     model = copy.deepcopy(MODEL)
@@ -105,6 +125,30 @@ def deploy(sim: simulator.Simulation, playbook: Playbooks) -> Deploy:
         return playbook(name, "-i", "nodes.yml", *options, variables={**WANTED, **wanted})
 
     return run
+
+
+@pytest.fixture
+def seeded() -> dict[str, Any]:
+    """Variables of a node that a seed configures, reached through a port of the host."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        "nodes": [{"name": "node1", "computer_name": "azl-1"}],
+        "publish": {"first_port": port},
+        "guest": True,
+        "reboot": True,
+        "administrator_password": PASSWORD,
+    }
+
+
+def seeds(sim: simulator.Simulation) -> list[str]:
+    """What is left of seeds: images on the host, DVD drives, and entries of the record."""
+    host = sim.machines["hv01"]
+    files = [path for path in without_folders(sim) if path.lower().endswith("seed.iso")]
+    record = json.loads(host.files.need(RECORD).content)
+    drives = [row for vm in host.vms.values() for row in vm.rows("CIM_StorageAllocationSettingData")]
+    return [*files, *record["seeds"], *(str(row) for row in drives if "DVD" in str(row["ResourceSubType"]))]
 
 
 def without_folders(sim: simulator.Simulation) -> dict[str, Any]:
@@ -150,22 +194,60 @@ def test_two_nodes_are_predicted_created_kept_and_removed(sim: simulator.Simulat
     close_clients()
 
 
-def test_a_half_built_lab_is_completed_or_removed(sim: simulator.Simulation, deploy: Deploy) -> None:
+@pytest.mark.parametrize("sim", [with_systems(GENERALIZED)], indirect=True, ids=["an image"])
+def test_a_half_built_lab_is_completed_or_removed(
+    sim: simulator.Simulation, deploy: Deploy, seeded: dict[str, Any]
+) -> None:
     before = without_folders(sim)
-    sim.faults.add(simulator.Rule(do="fault", method="DefineSystem", at=1, times=1))
-    failed = deploy()
+    wanted = {**seeded, "images": [{"path": DOWNLOADED, "source": URL}], "image": DOWNLOADED}
+    # The second one: the first creates the switch.
+    sim.faults.add(simulator.Rule(do="fault", method="DefineSystem", at=2, times=1))
+    failed = deploy(**wanted)
     assert failed.code == 2
-    assert len(names(sim)) < 3
+    assert names(sim) == {"dc01"}
+    assert len(seeds(sim)) == 2, failed.text
 
-    resumed = deploy()
+    resumed = deploy(**wanted)
     assert resumed.code == 0, resumed.text
-    assert names(sim) == {"dc01", "node1", "node2"}
+    assert names(sim) == {"dc01", "node1"}
+    assert sim.machines["azl-1"].name.lower() == "azl-1"
+    assert {adapter.name for adapter in sim.machines["azl-1"].network.adapters} >= {"NIC1", "NIC2", "NIC3", "NIC4"}
+    assert seeds(sim) == []
+    assert PASSWORD not in failed.text + resumed.text
 
     Lab(sim).succeeds("vm", name="node1", state="absent", force_off=True)
     close_clients()
     removed = deploy(state="absent")
     assert removed.code == 0, removed.text
-    assert without_folders(sim) == before
+    after = without_folders(sim)
+    assert {path for path in after if path not in before} == {f"file:{DOWNLOADED}"}
+    close_clients()
+
+
+@pytest.mark.parametrize("sim", [with_systems(GENERALIZED)], indirect=True, ids=["a disc"])
+def test_windows_is_installed_from_a_disc(
+    sim: simulator.Simulation, deploy: Deploy, seeded: dict[str, Any], tmp_path: Path
+) -> None:
+    steps = tmp_path / "next_steps.md"
+    real = deploy(**seeded, image=None, iso=ISO, dns_servers=["192.168.44.10"], next_steps=str(steps))
+    assert real.code == 0, real.text
+    assert sim.machines["azl-1"].running
+    assert seeds(sim) == []
+    assert sim.machines["hv01"].files.get(ISO)
+    assert "| node1 | azl-1 | 192.168.44.201/24 | 2 |" in steps.read_text()
+    close_clients()
+
+
+@pytest.mark.parametrize("sim", [with_systems({**GENERALIZED, "generalized": False})], indirect=True, ids=["not one"])
+def test_an_image_that_ignores_the_seed_is_named_after_the_timeout(
+    sim: simulator.Simulation, deploy: Deploy, seeded: dict[str, Any]
+) -> None:
+    failed = deploy(**seeded, boot_timeout=2)
+    assert failed.code == 2
+    text = " ".join(failed.text.split())
+    assert "gave up after 2 s to see WinRM of VM 'node1' answer" in text
+    assert "an image that is not generalized ignores it" in text
+    assert len(seeds(sim)) == 3, "the seed is kept for another attempt, and for state absent"
     close_clients()
 
 

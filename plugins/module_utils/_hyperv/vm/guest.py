@@ -74,8 +74,8 @@ CONDITIONS: Mapping[str, Callable[[Wait], dict[str, Any] | None]] = {
 _WAY_OUT = "See that its guest boots and has integration services, or raise 'wait_timeout'"
 _WAY_OUT_OF_SERVICES = (
     "See that its guest boots (vm_screenshot), that the service runs and its firewall lets it through, or raise "
-    "'wait_timeout'. A guest that a seed should have configured may have ignored it: an image that was sealed with "
-    "'sysprep /unattend:' keeps its own answer file, which outranks the seed"
+    "'wait_timeout'. A guest that a seed should have configured may have ignored it: an image that is not generalized "
+    "ignores it, and one that was sealed with 'sysprep /unattend:' keeps its own answer file, which outranks the seed"
 )
 
 OPTIONS: dict[str, Any] = {

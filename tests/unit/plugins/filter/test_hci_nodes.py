@@ -126,3 +126,47 @@ def test_impossible_values_are_errors_that_name_the_variable(nodes: Any, lab: di
     with pytest.raises(AnsibleFilterError) as caught:
         hci_nodes(nodes, {**LAB, **lab}, "hv01")
     assert words in str(caught.value)
+
+
+def test_a_seed_has_the_name_and_the_address_of_its_node() -> None:
+    (node,) = planned(
+        "node1", administrator_password="Correct-Horse-Battery-7", dns_servers=["192.168.44.10"], time_zone="UTC"
+    )
+    assert node["seed"] == {
+        "computer_name": "node1",
+        "password_policy": "azure_stack_hci",
+        "network_adapters": [
+            {
+                "mac_address": node["adapters"][0]["mac_address"],
+                "address": "192.168.44.201/24",
+                "gateway": "192.168.44.1",
+                "dns_servers": ["192.168.44.10"],
+            }
+        ],
+        "time_zone": "UTC",
+    }
+    assert node["discs"] == [{"path": r"D:\AzureLocal\node1\seed.iso"}]
+
+
+def test_an_installation_has_two_discs() -> None:
+    (node,) = planned(
+        "node1", iso=r"D:\ISO\azl.iso", iso_image_index=2, administrator_password="Correct-Horse-Battery-7"
+    )
+    assert node["seed"]["install"] == {"image_index": 2}
+    assert [disc["path"] for disc in node["discs"]] == [r"D:\ISO\azl.iso", r"D:\AzureLocal\node1\seed.iso"]
+
+
+@pytest.mark.parametrize(
+    ("lab", "words"),
+    [
+        ({"administrator_password": "Short-Horse-7"}, "administrator_password.*must have 14 to 127 characters"),
+        ({"administrator_password": "correct-horse-battery"}, "administrator_password.*an upper-case letter"),
+        ({"iso": r"D:\azl.iso"}, "iso.*requires azure_stack_hci_eval_guest"),
+        ({"iso": r"D:\azl.iso", "image": r"D:\azl.vhdx"}, "iso.*can't be combined with azure_stack_hci_eval_image"),
+        ({"iso": r"D:\azl.img"}, "iso.*must end in .iso"),
+    ],
+)
+def test_impossible_first_boots_are_refused_without_the_password(lab: dict[str, Any], words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words) as refused:
+        planned("node1", **lab)
+    assert lab.get("administrator_password", "\0") not in str(refused.value)
