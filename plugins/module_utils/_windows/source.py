@@ -9,7 +9,7 @@ import hashlib
 import ntpath
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 from .._task.answer import Output, answer_of, insist
@@ -101,15 +101,14 @@ def check(target: Target, source: Source, timeout: float) -> None:
 @contextmanager
 def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
     """The path of the file, whose checksum is right; a downloaded one is removed afterwards."""
-    if not source.is_url:
-        yield source.location
-        return
     path = path_of(target, source)
-    with passing(target, f"download {source.location} to '{path}'", lambda: file.remove(target, path)):
-        with recording():
-            download(target, source, path, timeout)
-            if source.digest:
-                _compare(target, source, path, timeout)
+    downloaded = passing(target, f"download {source.location} to '{path}'", lambda: file.remove(target, path))
+    with downloaded if source.is_url else nullcontext():
+        if source.is_url:
+            with recording():
+                download(target, source, path, timeout)
+                if source.digest:
+                    _compare(target, source, path, timeout)
         yield path
 
 

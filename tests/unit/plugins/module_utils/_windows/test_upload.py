@@ -49,9 +49,11 @@ def connected(lab: Lab, **more: Any) -> Iterator[Target]:
     options = ConnectionOptions(address.http, "ntlm", address.user, address.password)
     target = Target("hv01", connect(options), **more)
     lab.sim.log.clear()
-    yield target
-    target.client.close_shell()
-    target.client.close()
+    try:
+        yield target
+    finally:
+        target.client.close_shell()
+        target.client.close()
 
 
 @pytest.fixture
