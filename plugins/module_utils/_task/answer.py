@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -34,16 +34,18 @@ def answer_of(
     """The output of a write, which is sent once and recorded.
 
     If its answer is lost, ``look`` reads what the target shows of it: the output, as far as that is known, if the write
-    was done, and None if not. ``working`` is whether the target is still at work. Raises MethodFailed if the write
-    was not done, Unanswered if nobody can say.
+    was done, and None if not. ``working`` is whether the target is still at work. A request that fails after a
+    program of the write has ended leaves the same doubt, also if it only reads. Raises MethodFailed if the write was
+    not done, Unanswered if nobody can say.
     """
+    ended: Sequence[str] = ()
     try:
-        with sending(what):
+        with sending(what) as ended:
             output = write()
     except Unanswered as error:
         output = _seen(target, what, look, working, error)
     except WSManError as error:
-        if not may_have_run(error):
+        if not (ended or may_have_run(error)):
             error.message = f"could not {what}: {error.message}"
             raise
         output = _seen(target, what, look, working, error)

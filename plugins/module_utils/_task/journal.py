@@ -23,6 +23,8 @@ class Writes(NamedTuple):
 
 
 _writes: ContextVar[Writes | None] = ContextVar("writes", default=None)
+# The programs that have ended within the write that is being sent.
+_ended: ContextVar[list[str] | None] = ContextVar("ended", default=None)
 
 
 @contextmanager
@@ -59,15 +61,29 @@ def is_uncertain(what: str) -> bool:
 
 
 @contextmanager
-def sending(what: str) -> Iterator[None]:
-    """A write; if the task is stopped before the answer comes, it is recorded as uncertain."""
+def sending(what: str) -> Iterator[list[str]]:
+    """A write; if the task is stopped before the answer comes, it is recorded as uncertain.
+
+    The list is of the programs that have ended within it: whatever fails after them, the write may have been done.
+    """
+    ended: list[str] = []
+    token = _ended.set(ended)
     try:
-        yield
+        yield ended
     except Exception:
         raise
     except BaseException:
         may_have_written(what)
         raise
+    finally:
+        _ended.reset(token)
+
+
+def has_ended(program: str) -> None:
+    """Record that a program, which may have changed something, has ended within the write that is being sent."""
+    ended = _ended.get()
+    if ended is not None:
+        ended.append(program)
 
 
 def position() -> int:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .._task.errors import Missing, Unanswered, Unforeseen
+from .._task.journal import has_ended
 from .._task.session import Target
 from .._wsman.faults import HostError, InvalidSelectors, OperationTimeout, WSManError, is_passing
 from .._wsman.shell import Ended, NoProgram, Shell
@@ -105,6 +106,8 @@ def run(
                 error.message = f"{name}: {error.message}"
                 raise
         else:
+            if not reads:
+                has_ended(name)
             if ended.code != UNKNOWN and (ended.complete or not reads):
                 return Result(ended.stdout, ended.stderr, ended.code)
             if not reads:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from .._task.answer import answer_of
@@ -14,6 +15,7 @@ from .._task.session import Target
 from .._task.step import Step
 from .._task.wait import wait_until
 from .._wsman.cim import quote
+from .._wsman.faults import HostError
 from .foreseen import change, foretold, name_of, recall
 from .schema import SERVICE
 
@@ -92,13 +94,32 @@ def plan(target: Target, current: Mapping[str, Any], params: Mapping[str, Any]) 
     if starts and (mode or current["start_mode"]) == DISABLED:
         raise Refused(f"the service '{name}' is disabled, so it can't be started. Set 'start_mode'", option="state")
     before = {"state": current["state"]}
+
+    def begin() -> None:
+        with saying_it_may_be_stopped(name, current["state"] != STOPPED):
+            start(target, name, timeout)
+
     if state in ("stopped", "restarted") and current["state"] != STOPPED:
         what = f"stop the service '{name}'"
         steps.append(Step(what, before, {"state": STOPPED}, lambda: stop(target, name, timeout)))
     if starts:
         after = {"state": state if state == "restarted" else RUNNING}
-        steps.append(Step(f"start the service '{name}'", before, after, lambda: start(target, name, timeout)))
+        steps.append(Step(f"start the service '{name}'", before, after, begin))
     return steps
+
+
+@contextmanager
+def saying_it_may_be_stopped(name: str, ran: bool) -> Iterator[None]:
+    """Say in an error that a service, which ran before the task, may be stopped now.
+
+    An error about an option, such as the time in which the service has to answer, says enough.
+    """
+    try:
+        yield
+    except HostError as error:
+        if ran and not error.details.get("option"):
+            error.message = f"{error.message.rstrip('.')}. The service '{name}' may be stopped; run the task again"
+        raise
 
 
 def start(target: Target, name: str, timeout: float = TIMEOUT) -> None:

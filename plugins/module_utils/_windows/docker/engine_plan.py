@@ -213,7 +213,8 @@ def _apply(target: Target, engine: Engine, wanted: Wanted, changes: Changes, tim
                 _bring_back(target, wanted.folder, timeouts, error)
             raise
         if engine.runs or changes.start:
-            start.start(target, wanted.folder, timeouts["start_timeout"])
+            with service.saying_it_may_be_stopped(SERVICE, engine.runs):
+                start.start(target, wanted.folder, timeouts["start_timeout"])
 
 
 def _replace(target: Target, archive: str, folder: str) -> None:
@@ -386,14 +387,10 @@ def plan_removal(target: Target, engine: Engine, wanted: Wanted, remove_data: bo
 def _remove(target: Target, engine: Engine, folder: str, root: str) -> None:
     if root and engine.runs:
         _prune(target, client.docker_of(folder))
-    try:
+    with service.saying_it_may_be_stopped(SERVICE, engine.runs):
         if engine.runs:
             stop(target)
         _remove_programs(target, engine, folder, root)
-    except HostError as error:
-        if engine.runs:
-            error.message = f"{error.message.rstrip('.')}. The Docker Engine may be stopped; run the task again"
-        raise
 
 
 def _remove_programs(target: Target, engine: Engine, folder: str, root: str) -> None:

@@ -405,3 +405,11 @@ def test_a_run_that_breaks_off_can_be_run_again(number: int, what: str) -> None:
         lab.succeeds("container_engine", **INSTALL)
         lab.leaves_alone("container_engine", **INSTALL)
         assert lab.machine.docker.version == VERSION
+
+
+@pytest.mark.parametrize("args", [{"config": {"debug": True}}, {"source": NEXT_ZIP, "version": NEXT}])
+def test_an_engine_that_is_not_started_again_is_named(args: dict[str, Any]) -> None:
+    with lab_of(guest(docker=ENGINE)) as lab:
+        lab.sim.faults.add(Rule("fault", fault="AccessDenied", method="StartService"))
+        result = lab.fails("container_engine", "Access is denied", "The service 'docker' may be stopped", **args)
+        assert result["changed"] is True

@@ -69,6 +69,14 @@ def test_a_service_that_takes_too_long(lab: Lab) -> None:
     assert result["changed"] is True
 
 
+@pytest.mark.parametrize(("name", "said"), [("Slow", True), ("Idle", False)])
+def test_a_service_that_ran_and_does_not_start_again_is_named(lab: Lab, name: str, said: bool) -> None:
+    lab.sim.faults.add(Rule("fault", fault="AccessDenied", method="StartService"))
+    result = lab.fails("guest_service", "could not start", name=name, state="restarted")
+    assert (f"The service '{name}' may be stopped" in result["msg"]) is said
+    assert result["changed"] is said
+
+
 @pytest.mark.parametrize("method", ["StartService", "StopService", "ChangeStartMode"])
 @pytest.mark.parametrize("do", ["drop", "lose"])
 def test_a_lost_answer(lab: Lab, method: str, do: str) -> None:

@@ -197,6 +197,19 @@ def test_an_image_is_loaded_from_a_file_without_a_network() -> None:
         assert "pull" not in lines(lab)
 
 
+@pytest.mark.parametrize("seconds", [30, 3600])
+def test_an_image_that_is_loaded_is_a_change_also_if_the_guest_does_not_answer_then(seconds: float) -> None:
+    with lab_of(guest(docker=ENGINE)) as lab:
+        lab.sim.faults.add(Rule("unplug", operation="Command", at=7, seconds=seconds))
+        result = lab.run("isolated_container", **WEB, source=SAVED)
+        assert [image for image in lab.machine.docker.images if NANO in image.tags]
+        assert result["changed"] is True
+        if seconds > 60:
+            assert result["uncertain"] == [f"load the image '{NANO}'"]
+        else:
+            assert "failed" not in result
+
+
 def test_a_file_with_another_image_is_found_out() -> None:
     with lab_of(guest(docker={**ENGINE, "reachable": False})) as lab:
         lab.machine.files.write(SAVED, image_tar("10.0.20348.1", "other:1"))

@@ -10,7 +10,12 @@ import pytest
 
 from ansible_collections.nested.hyperv.plugins.module_utils._task.answer import answer_of, insist
 from ansible_collections.nested.hyperv.plugins.module_utils._task.errors import MethodFailed, Unanswered
-from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import Writes, recording, taken_back
+from ansible_collections.nested.hyperv.plugins.module_utils._task.journal import (
+    Writes,
+    has_ended,
+    recording,
+    taken_back,
+)
 from ansible_collections.nested.hyperv.plugins.module_utils._task.session import Target
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import Client
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.faults import (
@@ -53,7 +58,7 @@ def answer(write: Any, looks: list[Any] | None, working: bool = False) -> tuple[
     def give(result: Any) -> Any:
         if isinstance(result, BaseException):
             raise result
-        return result
+        return result() if callable(result) else result
 
     def look() -> Any:
         nonlocal count
@@ -129,6 +134,34 @@ def test_a_task_that_is_stopped_in_the_middle_of_a_write_may_have_done_it() -> N
     error, writes, looks = answer(KeyboardInterrupt(), [OUTPUT])
     assert isinstance(error, KeyboardInterrupt)
     assert (writes, looks) == (Writes([], ["set it"]), 0)
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionFailed("refused", sent=False), HostBusy("busy"), AccessDenied(FaultParts())]
+)
+def test_a_request_that_fails_after_a_program_of_the_write_leaves_its_end_unknown(error: HostError) -> None:
+    def write() -> Any:
+        has_ended("docker.exe")
+        raise error
+
+    assert answer(write, [OUTPUT]) == (OUTPUT, Writes(["set it"], []), 1)
+    again, writes, _looks = answer(write, [error])
+    assert isinstance(again, Unanswered)
+    assert writes == Writes([], ["set it"])
+
+
+def test_a_program_of_a_write_within_a_write_is_not_one_of_the_outer() -> None:
+    def write() -> Any:
+        answer_of(Target("hv01", Client(unreachable)), "fetch it", fetch)
+        raise HostBusy("busy")
+
+    def fetch() -> Any:
+        has_ended("curl.exe")
+        return {}
+
+    error, writes, looks = answer(write, [OUTPUT])
+    assert isinstance(error, HostBusy)
+    assert (writes, looks) == (Writes(["fetch it"], []), 0)
 
 
 def test_what_may_have_been_done_is_not_undone() -> None:
