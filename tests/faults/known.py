@@ -36,6 +36,13 @@ KNOWN = (
         "tells its path.",
     ),
     Known(
+        "container_engine configure",
+        "access denied",
+        "not_converged",
+        "A denied request is not repeated, so that the copy of the configuration that dockerd.exe has validated stays "
+        "if its deletion is denied. A warning tells its path.",
+    ),
+    Known(
         "vm_dvd_drive remove",
         "job without end",
         "not_converged",

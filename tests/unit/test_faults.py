@@ -15,6 +15,7 @@ from ansible_collections.nested.hyperv.tests.faults.flows import BY_NAME, FLOWS
 from ansible_collections.nested.hyperv.tests.faults.known import KNOWN
 from ansible_collections.nested.hyperv.tests.faults.matrix import COLUMNS, FAULTS, Case, Verdict
 from ansible_collections.nested.hyperv.tests.harness import collection
+from ansible_collections.nested.hyperv.tests.simulator import Rule
 
 SAMPLE = 3  # runs of each flow
 SEED = 1
@@ -83,6 +84,21 @@ def test_lies_are_told_from_what_may_be() -> None:
     ):
         result = {"changed": changed, "failed": True, "msg": "x", **({"uncertain": ["it"]} if uncertain else {})}
         assert list(matrix._lies(result, differs)) == wrong
+
+
+def test_a_part_that_is_begun_again_is_another_write_and_the_same_file_is_not() -> None:
+    """Both are extracted by the same command line; the names are in the input of tar.exe."""
+    flow = BY_NAME["guest_file create"]
+    with matrix._host(flow) as lab, matrix._writes(lab) as writes:
+        lab.sim.faults.add(Rule("unplug", operation="Receive", at=2, seconds=30))
+        assert flow.run(lab)["changed"] is True
+        parts = [rest for method, rest in writes if method == "start tar.exe"]
+    assert len(parts) == len(set(parts)) == 2
+    expected = matrix.baseline(flow.name)
+    assert matrix._double(writes, expected, ()) == {}
+    assert matrix._double([*writes, ("start tar.exe", parts[0])], expected, ()) == {
+        "double_writes": "start tar.exe 2 times"
+    }
 
 
 def test_the_published_table_is_of_these_flows_and_faults() -> None:
