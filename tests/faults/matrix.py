@@ -119,12 +119,16 @@ class Verdict(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """A flow without a fault: its requests, writes, and the host before and after it."""
+    """A flow without a fault: its requests, writes, and the host after it.
+
+    `restarted` is the shape of a guest that restarts then, which completes pending features.
+    """
 
     requests: list[Entry]
     repeats: Mapping[str, int]  # method → how often the same write is carried out
     power: Mapping[str, int]
     shape: Counter[str]
+    restarted: Counter[str]
 
 
 def cases(flows: Iterable[str] | None = None, faults: Iterable[str] | None = None) -> Iterator[Case]:
@@ -160,7 +164,11 @@ def baseline(name: str) -> Baseline:
         repeats: Counter[str] = Counter()
         for (method, _rest), number in Counter(writes).items():
             repeats[method] = max(repeats[method], number)
-        return Baseline(requests, repeats, _power(lab), _shape(_state(lab)))
+        power, shape = _power(lab), _shape(_state(lab))
+        if flow.guest is not None:
+            lab.machine.restart.schedule(0, restart=True)
+            lab.sim.advance(ALL_OVER)
+        return Baseline(requests, repeats, power, shape, _shape(_state(lab)))
 
 
 def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
@@ -192,10 +200,10 @@ def judge(case: Case, tell: Any = lambda *_words: None) -> Verdict:
             for name in off & {vm.name for vm in lab.machine.vms.values()}:
                 lab.run("vm", name=name, state="running")
             known = _CONVERGENCES.setdefault(case.flow, {})
-            shape = frozenset(_shape(_state(lab)).items())
-            if shape not in known:
-                known[shape] = _convergence(flow, lab, expected, tell)
-            wrong |= known[shape]
+            key = reboots, frozenset(_shape(_state(lab)).items())
+            if key not in known:
+                known[key] = _convergence(flow, lab, expected.shape, expected.restarted if reboots else None, tell)
+            wrong |= known[key]
     return Verdict(case, wrong)
 
 
@@ -265,11 +273,14 @@ def _left_off(result: Mapping[str, Any], off: set[str]) -> dict[str, str]:
     return {"left_off_unsaid": f"{', '.join(unsaid)}: {text or 'no message'}"} if unsaid else {}
 
 
-_CONVERGENCES: dict[str, dict[frozenset[Any], dict[str, str]]] = {}  # flow → state → what is wrong with a run from it
+# flow → (whether the host restarted, state) → what is wrong with a run from it
+_CONVERGENCES: dict[str, dict[tuple[bool, frozenset[Any]], dict[str, str]]] = {}
 
 
-def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[str, str]:
-    """What is wrong with the run that follows."""
+def _convergence(
+    flow: Flow, lab: Lab, expected: Counter[str], restarted: Counter[str] | None, tell: Any
+) -> dict[str, str]:
+    """What is wrong with the run that follows, which has to leave one of two shapes."""
     unexpected: dict[str, str] = {}
     second = _attempt(flow, lab, unexpected)
     tell("second run", second)
@@ -277,8 +288,8 @@ def _convergence(flow: Flow, lab: Lab, expected: Baseline, tell: Any) -> dict[st
         return {"not_converged": f"second run: {unexpected.get('tracebacks') or _said(second)}"}
     lab.sim.advance(ALL_OVER)
     left = _shape(_state(lab))
-    if left != expected.shape:
-        more, less = left - expected.shape, expected.shape - left
+    if left not in (expected, restarted):
+        more, less = left - expected, expected - left
         tell("state", {"more": list(more.elements()), "less": list(less.elements())})
         return {"not_converged": f"the state differs: + {'; '.join(more)} - {'; '.join(less)}"[:2000]}
     return {}
