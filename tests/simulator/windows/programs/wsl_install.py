@@ -55,7 +55,7 @@ def import_(client: Client, line: str) -> Steps:
         yield from _register(client, name, folder, content, version, oobe=False)
     except (Failed, _Told) as failure:
         files = client.context.machine.files
-        if created and not files.within(folder):
+        if created and files.has_folder(folder) and files.is_empty(folder):
             files.delete_folder(folder)
         if isinstance(failure, _Told):
             return FAILURE

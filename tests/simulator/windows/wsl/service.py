@@ -264,10 +264,14 @@ class Wsl:
         self._linux[file] = linux or Linux()
 
     def _delete_disk(self, distribution: Distribution) -> None:
-        file = self.machine.files.get(distribution.disk)
+        """Delete the disk, and its folder if nothing else is in it (LxssUserSession.cpp, _DeleteDistribution)."""
+        files = self.machine.files
+        file = files.get(distribution.disk)
         if file is not None:
             self._linux.pop(file, None)
-            self.machine.files.delete(file.path)
+            files.delete(file.path)
+        if files.has_folder(distribution.folder) and files.is_empty(distribution.folder):
+            files.delete_folder(distribution.folder)
 
     # --- registering
 
