@@ -42,7 +42,7 @@ HOUR = 3600.0
 KEPT = re.compile(
     r"guest01 folder:C:\\Program Files:|hv01 .*:Msvm_EthernetSwitchPortSecuritySettingData\."
     r"|guest01 file:.*\\\.wslconfig:|guest01 group:docker-users:"
-    r"|guest01 folder:.*\\AppData\\Local\\wsl:"
+    r"|guest01 folder:.*\\AppData\\Local\\wsl:|guest01 wsl:HKU\\.*\\Lxss: \{\}"
 )
 GERMAN: dict[str, Any] = {"locale": "de-DE"}
 

@@ -271,6 +271,17 @@ def test_impossible_labs_are_refused_before_anything_is_created(
     assert not refused.writes
 
 
+def test_a_port_that_leads_to_another_guest_is_refused(sim: simulator.Simulation, deploy: Deploy) -> None:
+    Lab(sim).succeeds("nat_network", name="hci", switch="hci", manage_switch=True, address="192.168.44.1/24")
+    mapping = {"external_port": 55986, "internal_address": "192.168.44.77", "internal_port": 5985}
+    Lab(sim).succeeds("nat_mapping", nat="hci", **mapping)
+    close_clients()
+    refused = deploy(publish={"first_port": 55985})
+    assert refused.code == 2, refused.text
+    assert "has not created the mapping of port 55986 of hv01" in " ".join(refused.text.split())
+    assert not refused.writes
+
+
 @pytest.mark.parametrize("sim", [with_a_node()], indirect=True, ids=["a node"])
 def test_windows_in_a_node_is_configured_and_proven(sim: simulator.Simulation, deploy: Deploy) -> None:
     wanted = {

@@ -287,6 +287,37 @@ def test_a_guest_behind_a_nat_is_published_until_the_end(role: Role) -> None:
 
 
 @every_role
+def test_a_mapping_that_the_role_has_not_created_is_kept(role: Role) -> None:
+    with site(role) as there:
+        mapping = {name: value for name, value in publish(there).items() if name != "address"}
+        there.host.succeeds("nat_mapping", **mapping, internal_port=5985)
+        there.succeeds(publish=publish(there))
+        there.succeeds(publish=publish(there), state="absent")
+        assert len(mappings(there)) == 1
+
+
+@every_role
+def test_a_port_that_leads_to_another_guest_is_refused(role: Role) -> None:
+    with site(role) as there:
+        mapping = {**PUBLISHED, "external_port": publish(there)["external_port"], "internal_address": "192.168.100.11"}
+        there.host.succeeds("nat_mapping", **mapping, internal_port=5985)
+        outcomes = there.run(publish=publish(there))
+        assert outcomes[-1].failed
+        assert "leads to 192.168.100.11 already" in said(outcomes)
+        assert [row["internal_address"] for row in mappings(there)] == ["192.168.100.11"]
+
+
+@every_role
+def test_a_mapping_that_is_kept_ends_with_the_role(role: Role) -> None:
+    with site(role) as there:
+        kept = {**publish(there), "keep": True}
+        before = there.state()
+        there.succeeds(publish=kept)
+        there.succeeds(publish=kept, state="absent")
+        assert difference(there.state(), before) == SAME
+
+
+@every_role
 def test_an_unsupported_guest_is_refused_by_rule_before_anything_is_changed(role: Role) -> None:
     with site(role, **role.unsupported) as there:
         before = there.state()
