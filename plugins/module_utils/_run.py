@@ -27,6 +27,7 @@ from ._wsman.faults import (
     HostError,
     NotWSMan,
     OperationTimeout,
+    ProgramTimeout,
     WSManError,
 )
 
@@ -77,7 +78,7 @@ def run_module(
             warn(f"{name}: {line}")
         return result
     except HostError as error:
-        text = sentence(error, answered=client is not None and client.answered)
+        text = sentence(error, client is not None and client.answered) + _longer(error, task.params)
         result = {"changed": False, **error.details, "failed": True, "msg": f"{name}: {text}"}
         return {**result, "unreachable": True} if is_unreachable(error) else result
     finally:
@@ -89,7 +90,7 @@ def is_unreachable(error: HostError) -> bool:
     """Whether the host cannot be talked to, and nothing was or may have been changed."""
     if isinstance(error, (Fault, BadAnswer)) or not isinstance(error, WSManError) or error.details.get("changed"):
         return False
-    if error.sent and error.writes:
+    if (error.sent and error.writes) or isinstance(error, ProgramTimeout):
         return False
     return isinstance(error, (ConnectionFailed, AuthenticationFailed, OperationTimeout, NotWSMan, HostBusy))
 
@@ -124,6 +125,8 @@ def sentence(error: HostError, answered: bool = False) -> str:
     if explained := explain(error):
         return explained
     message = error.message.rstrip(".")
+    if isinstance(error, ProgramTimeout):
+        return message
     if isinstance(error, AccessDenied):
         return f"{message}. {remedy(error.resource, by_service=error.wmi_status is None)}"
     kinds = ((kind, text) for kind, text in _WAYS_OUT if not answered or kind in (BadAnswer, OperationTimeout))
@@ -131,6 +134,15 @@ def sentence(error: HostError, answered: bool = False) -> str:
     if isinstance(error, ConnectionFailed) and (error.sent or answered):  # host and port are right
         way_out = "Run the task again"
     return f"{message}{'' if message.endswith('?') else '.'} {way_out}" if way_out else message
+
+
+def _longer(error: HostError, params: Mapping[str, Any]) -> str:
+    """A sentence about the option whose time limit has passed."""
+    timeout = error.details.get("timeout")
+    names = [name for name, value in params.items() if name.endswith("timeout") and value == timeout]
+    if timeout is None or not names or any(name in error.message for name in names):
+        return ""
+    return f". Increase {' or '.join(names)} if it needs more time"
 
 
 def connection_of(environment: Mapping[str, str]) -> tuple[str, ConnectionOptions]:

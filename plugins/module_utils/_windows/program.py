@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .._task.errors import Missing, Unanswered, Unforeseen
 from .._task.journal import has_ended
 from .._task.session import Target
-from .._wsman.faults import HostError, InvalidSelectors, OperationTimeout, WSManError, is_passing
+from .._wsman.faults import InvalidSelectors, ProgramTimeout, WSManError, is_passing
 from .._wsman.shell import Ended, NoProgram, Shell
 from . import command_line
 from .schema import OPERATING_SYSTEM
@@ -85,7 +85,7 @@ def run(
     A program that ``reads`` changes nothing: it is repeated if the connection breaks, and runs in check mode too. Any
     other is started once. ``stdin`` b"" is needed by programs that read to the end of their input. ``environment`` is
     for secrets that no command line may show; such a program has a shell of its own. Raises Missing if there is no such
-    program, OperationTimeout after ``timeout`` s, and errors for which `may_have_run` is true if nobody can say what
+    program, ProgramTimeout after ``timeout`` s, and errors for which `may_have_run` is true if nobody can say what
     became of it: ask the target's state.
     """
     if target.foresees and not reads:
@@ -101,7 +101,7 @@ def run(
         except WSManError as error:
             if reads:
                 error.writes = False
-            again = reads and attempt < TRIES - 1 and "timeout" not in error.details
+            again = reads and attempt < TRIES - 1 and not isinstance(error, ProgramTimeout)
             if not again or not (is_passing(error) or isinstance(error, InvalidSelectors)):
                 error.message = f"{name}: {error.message}"
                 raise
@@ -162,8 +162,3 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp437")
-
-
-def timed_out(error: HostError) -> bool:
-    """Whether a program was stopped because it took too long."""
-    return isinstance(error, OperationTimeout) and "timeout" in error.details

@@ -97,6 +97,10 @@ class OperationTimeout(WSManError):
     sent = True
 
 
+class ProgramTimeout(OperationTimeout):
+    """A program was stopped because it took longer than its `timeout` (details, s); the host answers."""
+
+
 class FaultParts(NamedTuple):
     """The content of a SOAP fault, before `judge` classifies it."""
 

@@ -14,7 +14,16 @@ from typing import Any, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
 from .envelope import ACTION_CREATE, ACTION_DELETE, attribute, text
-from .faults import BadAnswer, Fault, HostError, InvalidSelectors, OperationTimeout, RequestTooLarge, WSManError
+from .faults import (
+    BadAnswer,
+    Fault,
+    HostError,
+    InvalidSelectors,
+    OperationTimeout,
+    ProgramTimeout,
+    RequestTooLarge,
+    WSManError,
+)
 
 SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 CMD = f"{SHELL}/cmd"
@@ -97,7 +106,7 @@ class Shell:
         """Run a command line to its end; both parts are written as the host is to read them.
 
         ``stdin`` None leaves the input open, b"" ends it; none of it is sent twice. ``on_output`` gets the standard
-        output as it comes. Raises NoProgram, OperationTimeout after ``timeout`` s (the program is stopped, what it has
+        output as it comes. Raises NoProgram, ProgramTimeout after ``timeout`` s (the program is stopped, what it has
         started may go on), and WSManError with ``sent`` if nobody can say what became of the program.
         """
         deadline = self._clock() + timeout
@@ -274,8 +283,8 @@ def _pieces(stdin: bytes | Iterable[bytes]) -> Iterator[bytes]:
     return iter(stdin)
 
 
-def _too_long(timeout: float) -> OperationTimeout:
-    return OperationTimeout(f"The program did not end within {timeout:g} s.", timeout=timeout)
+def _too_long(timeout: float) -> ProgramTimeout:
+    return ProgramTimeout(f"The program did not end within {timeout:g} s.", timeout=timeout)
 
 
 def _pause(seconds: float) -> None:

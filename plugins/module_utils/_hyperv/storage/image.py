@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..._task.errors import Invalid, MethodFailed, Missing, Refused
 from ..._task.session import Target
 from ..._task.step import Step
-from ..._windows import archive, copying, curl, file, folder, paths, program, source, upload
+from ..._windows import archive, copying, curl, file, folder, paths, source, upload
 from ..._windows.foreseen import change, recall
 from ..._windows.schema import DATA_FILE, FOLDER
 from ..._windows.upload import Content
@@ -74,7 +74,8 @@ class Wanted(NamedTuple):
 
     @property
     def what(self) -> str:
-        return f"{self.verb} {self.location if self.url else repr(self.location)} to '{self.path}'"
+        location = self.url or f"'{self.location}'"
+        return f"{self.verb} {location} to '{self.path}'"
 
 
 # ---- options ----
@@ -362,12 +363,11 @@ def _bring(host: Target, wanted: Wanted) -> None:
 
 @contextmanager
 def _named(wanted: Wanted) -> Iterator[None]:
-    """Say of a broken connection, or of a program that takes too long, what it was about."""
+    """Say of a broken connection what it was about."""
     try:
         yield
     except WSManError as error:
-        more = ". Increase transfer_timeout" if program.timed_out(error) else ""
-        error.message = f"could not {wanted.what}: {error.message.removeprefix(f'could not {wanted.what}: ')}{more}"
+        error.message = f"could not {wanted.what}: {error.message.removeprefix(f'could not {wanted.what}: ')}"
         raise
 
 

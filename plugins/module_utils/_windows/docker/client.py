@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._task.errors import MethodFailed, Missing, Refused
 from ..._task.session import Target
-from ..._wsman.faults import OperationTimeout
+from ..._wsman.faults import ProgramTimeout
 from .. import program
 from ..foreseen import name_of
 from ..program import Result
@@ -35,10 +35,8 @@ def server_version(target: Target, docker: str) -> str | None:
     """The version of the engine, None if it doesn't answer; docker.exe waits for an engine that starts."""
     try:
         result = ask(target, docker, "version", "--format", "{{.Server.Version}}", timeout=PATIENCE)
-    except OperationTimeout as error:
-        if program.timed_out(error):
-            return None
-        raise
+    except ProgramTimeout:
+        return None
     return result.text.strip() or None if result.code == 0 else None
 
 

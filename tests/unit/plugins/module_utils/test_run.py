@@ -96,6 +96,25 @@ def test_the_option_of_an_error_begins_its_message_and_is_returned() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("timeout", "msg"),
+    [
+        (60, "hv01: x.exe: it did not end. Increase copy_timeout if it needs more time"),
+        (5, "hv01: x.exe: it did not end"),  # a limit that no option sets
+    ],
+)
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_program_that_takes_too_long_fails_on_a_host_that_is_reachable(timeout: int, msg: str, writes: bool) -> None:
+    error = faults.ProgramTimeout("x.exe: it did not end.", timeout=timeout)
+    error.writes = writes
+
+    def run(host: Target, task: Task) -> dict[str, Any]:
+        raise error
+
+    result = _run.run_module(run, "hv01", OPTIONS, Task({"copy_timeout": 60, "other_timeout": 7}))
+    assert result == {"changed": False, "timeout": timeout, "failed": True, "msg": msg}
+
+
 def test_what_is_no_error_of_the_host_is_not_hidden() -> None:
     def run(_host: Target, _task: Task) -> dict[str, Any]:
         raise KeyError("a bug")
