@@ -211,7 +211,6 @@ profile:
     processors: 4
     tpm: true
     os_disk: 136365211648
-    least_os_disk: 136365211648
     data_disks: 2
     data_disk: 1099511627776
     adapters: 2

@@ -36,7 +36,6 @@ class Profile(NamedTuple):
     processors: int
     tpm: bool
     os_disk: int
-    least_os_disk: int
     data_disks: int
     data_disk: int
     adapters: int
@@ -68,7 +67,6 @@ _ALL = (
         processors=4,
         tpm=True,
         os_disk=127 * _GB,
-        least_os_disk=127 * _GB,
         data_disks=2,
         data_disk=_TB,
         adapters=2,
@@ -89,7 +87,6 @@ _ALL = (
         processors=8,
         tpm=True,
         os_disk=200 * _GB,
-        least_os_disk=200 * _GB,
         data_disks=4,
         data_disk=127 * _GB,
         adapters=2,
@@ -111,7 +108,6 @@ _ALL = (
         processors=4,
         tpm=True,
         os_disk=127 * _GB,
-        least_os_disk=127 * _GB,
         data_disks=4,
         data_disk=_TB,
         adapters=2,
@@ -133,7 +129,6 @@ _ALL = (
         processors=16,
         tpm=False,
         os_disk=30 * _GB,
-        least_os_disk=30 * _GB,
         data_disks=4,
         data_disk=100 * _GB,
         adapters=2,
