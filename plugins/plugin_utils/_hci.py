@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
+from ipaddress import IPv4Interface
 from typing import Any
 
 from ..module_utils._policy.profiles import PROFILES, Profile
 from ..module_utils._seed.rules import check_password
 from ..module_utils._task.errors import Invalid, renamed, within
+from ..module_utils._task.ip import parse_interface, parse_ipv4
 from ..module_utils._task.units import format_size, parse_size
 from ..module_utils._windows.computer_name import check as check_computer_name
 
@@ -49,13 +50,8 @@ def _profile(name: str) -> Profile:
 
 
 def _interface(text: str) -> IPv4Interface:
-    try:
-        if "/" not in text:
-            raise ValueError
-        return IPv4Interface(text)
-    except (AddressValueError, NetmaskValueError, ValueError) as error:
-        problem = f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.44.1/24"
-        raise Invalid(problem, option="address") from error
+    with within("address"):
+        return parse_interface(text)
 
 
 def _check_lab(lab: Mapping[str, Any], profile: Profile) -> None:
@@ -186,11 +182,8 @@ def _address(node: Mapping[str, Any], index: int, interface: IPv4Interface | Non
         host = _FIRST_HOST + index if network.prefixlen <= 24 else network.num_addresses - 2 - index
         address = network.network_address + host if host > 0 else interface.ip
     else:
-        try:
-            address = IPv4Address(str(node["address"]).partition("/")[0])
-        except AddressValueError as error:
-            text = f"'{node['address']}' is not an IPv4 address, such as {network.network_address + 1}"
-            raise Invalid(text, option="address") from error
+        with within("address"):
+            address = parse_ipv4(str(node["address"]).partition("/")[0])
     if address not in network or address in (network.network_address, network.broadcast_address, interface.ip):
         raise Invalid(
             f"{address} can't be the address of a node in {network}, whose gateway is {interface.ip}; choose another",

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from .._task.errors import Invalid
+from .._task.ip import parse_any_interface
 from . import network, rules
 
 # Setup looks for both names on a disc: the first one while it installs Windows, either one at the first boot.
@@ -274,7 +275,7 @@ def _specialize(options: Mapping[str, Any]) -> Components:
 
 def _interface(adapter: Mapping[str, Any]) -> Node:
     """An adapter with a static address, in the order that Microsoft documents for it."""
-    address = network.parse_address(adapter["address"])
+    address = parse_any_interface(adapter["address"])
     settings = Node(f"Ipv{address.version}Settings", [Node("DhcpEnabled", "false")])
     routes = []
     if adapter["gateway"]:

@@ -97,6 +97,16 @@ def within(section: str) -> Iterator[None]:
 
 
 @contextmanager
+def about(label: str) -> Iterator[None]:
+    """Begin the message of every error raised inside with the element of a list that it is about."""
+    try:
+        yield
+    except TaskError as error:
+        error.message = f"{label}: {error.message}"
+        raise
+
+
+@contextmanager
 def renamed(names: Mapping[str, str]) -> Iterator[None]:
     """Rename the option of every error raised inside, for a plan that sets other options than the user's."""
     try:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
+from ipaddress import IPv4Interface
 from typing import Any, NamedTuple
 
 from .._task.answer import answer_of
-from .._task.errors import Invalid, MethodFailed, Missing, Refused, within
+from .._task.errors import Invalid, MethodFailed, Missing, Refused, about, within
+from .._task.ip import parse_gateway, parse_interface, parse_ipv4
 from .._task.mac import format_mac, parse_mac
 from .._task.session import Target
 from .._task.step import Step
@@ -114,35 +115,19 @@ def parse(params: Mapping[str, Any]) -> list[Wanted]:
 def _parse(entry: Mapping[str, Any]) -> Wanted:
     with within("mac_address"):
         mac = format_mac(parse_mac(entry["mac_address"])) or ""
-    address = _parse_interface(entry["address"]) if entry["address"] else None
-    dhcp = False if address else entry["dhcp"]
-    if address and entry["dhcp"]:
-        raise Invalid("an adapter with an address has no DHCP; leave one of them out", option="dhcp")
-    if entry["gateway"] and not address:
-        raise Invalid("needs the 'address' of the adapter", option="gateway")
-    gateway = _parse_ip(entry["gateway"], "gateway") if entry["gateway"] else None
-    if address and gateway and IPv4Address(gateway) not in address.network:
-        raise Invalid(f"{gateway} is not in the network {address.network} of the adapter", option="gateway")
-    servers = entry["dns_servers"]
-    dns = None if servers is None else tuple(_parse_ip(server, "dns_servers") for server in servers)
-    return Wanted(mac, entry["name"], dhcp, address, gateway, dns)
-
-
-def _parse_interface(text: str) -> IPv4Interface:
-    try:
-        if "/" not in text:
-            raise ValueError
-        return IPv4Interface(text)
-    except (AddressValueError, NetmaskValueError, ValueError) as error:
-        problem = f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.44.201/24"
-        raise Invalid(problem, option="address") from error
-
-
-def _parse_ip(text: str, option: str) -> str:
-    try:
-        return str(IPv4Address(text))
-    except AddressValueError as error:
-        raise Invalid(f"'{text}' is not an IPv4 address, such as 192.168.44.1", option=option) from error
+    with about(f"adapter {mac}"):
+        with within("address"):
+            address = parse_interface(entry["address"]) if entry["address"] else None
+        if address and entry["dhcp"]:
+            raise Invalid("an adapter with an address has no DHCP; leave one of them out", option="dhcp")
+        if entry["gateway"] and not address:
+            raise Invalid("needs the 'address' of the adapter", option="gateway")
+        with within("gateway"):
+            gateway = parse_gateway(entry["gateway"], address) if entry["gateway"] and address else None
+        servers = entry["dns_servers"]
+        with within("dns_servers"):
+            dns = None if servers is None else tuple(str(parse_ipv4(server)) for server in servers)
+    return Wanted(mac, entry["name"], False if address else entry["dhcp"], address, gateway, dns)
 
 
 def _check_distinct(values: Iterable[str], option: str) -> None:

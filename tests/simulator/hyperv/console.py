@@ -90,10 +90,6 @@ class Keyboard:
     def without_power(self) -> None:
         self.held.clear()
 
-    def typed_since(self, moment: datetime) -> list[Key]:
-        """The keys that have reached the guest from then on."""
-        return [key for key in self.typed if key.when >= moment]
-
     def _pause(self, seconds: float) -> None:
         self._free_at = self.vm.machine.clock.seconds() + seconds
 

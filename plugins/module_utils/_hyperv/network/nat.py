@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, NamedTuple
 
-from ..._task.errors import Invalid, Refused, within
+from ..._task.errors import Invalid, Refused, about, within
+from ..._task.ip import check_host, check_usable, parse_interface, parse_ipv4, parse_prefix
 from ..._task.session import Target
 from ..._wsman.cim import Instance
 from ..._wsman.faults import InvalidClass
@@ -21,15 +22,6 @@ from .switch import Switch
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 ANY = "0.0.0.0"
-
-# Networks that hosts use for themselves or not at all (IANA IPv4 Special-Purpose Address Registry): no NAT serves them.
-UNUSABLE = {
-    IPv4Network("0.0.0.0/8"): "for hosts without an address",
-    IPv4Network("127.0.0.0/8"): "for loopback",
-    IPv4Network("169.254.0.0/16"): "for link-local addresses, which hosts give themselves",
-    IPv4Network("224.0.0.0/4"): "for multicast",
-    IPv4Network("240.0.0.0/4"): "reserved",
-}
 
 MAPPING_OPTIONS: dict[str, Any] = {
     "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "tcp"},
@@ -112,13 +104,18 @@ def parse(params: Mapping[str, Any]) -> WantedNat:
     """The options, as far as they can be checked without the host. Raises Invalid."""
     check_name(params["name"])
     check_name(params["switch"], "switch")
-    address = _parse_address(params["address"]) if params["address"] else None
-    prefix = _parse_prefix(params["prefix"]) if params["prefix"] else address.network if address else None
+    with within("address"):
+        address = parse_interface(params["address"]) if params["address"] else None
+        if address and address.network.prefixlen > 30:
+            raise Invalid(f"{address} leaves no addresses for guests; choose a prefix length of at most 30")
+    with within("prefix"):
+        prefix = parse_prefix(params["prefix"]) if params["prefix"] else address.network if address else None
     if params["state"] == "present" and address is None:
         text = "give the host's address behind the NAT with its prefix length, such as 192.168.100.1/24"
         raise Invalid(text, option="address")
     if params["state"] == "present" and prefix:
-        _check_usable(prefix, "prefix" if params["prefix"] else "address")
+        with within("prefix" if params["prefix"] else "address"):
+            check_usable(prefix)
     if address and prefix and not (address.ip in prefix and address.network.subnet_of(prefix)):
         raise Invalid(f"{address} lies outside the prefix {prefix}; choose one of its addresses", option="address")
     mappings = params["static_mappings"]
@@ -134,49 +131,6 @@ def parse(params: Mapping[str, Any]) -> WantedNat:
         "prefix" if params["prefix"] else "address",
         mappings,
     )
-
-
-def _parse_address(text: str) -> IPv4Interface:
-    with within("address"):
-        try:
-            if "/" not in text:
-                raise ValueError
-            address = IPv4Interface(text)
-        except (AddressValueError, NetmaskValueError, ValueError) as error:
-            raise Invalid(
-                f"'{text}' is not an IPv4 address with its prefix length, such as 192.168.100.1/24"
-            ) from error
-        network = address.network
-        if network.prefixlen > 30:
-            raise Invalid(f"{text} leaves no addresses for guests; choose a prefix length of at most 30")
-        if address.ip in (network.network_address, network.broadcast_address):
-            kind = "network" if address.ip == network.network_address else "broadcast"
-            raise Invalid(
-                f"{address.ip} is the {kind} address of {network}, not an address of a host; "
-                f"choose an address from {network[1]} to {network[-2]}"
-            )
-    return address
-
-
-def _check_usable(prefix: IPv4Network, option: str) -> None:
-    """Raise Invalid for a prefix whose addresses can't be those of guests."""
-    for network, use in UNUSABLE.items():
-        if network.overlaps(prefix):
-            raise Invalid(
-                f"addresses of {network} can't be those of guests, since the network is {use}; choose a private prefix "
-                "such as 192.168.100.0/24",
-                option=option,
-            )
-
-
-def _parse_prefix(text: str) -> IPv4Network:
-    try:
-        if "/" not in text:
-            raise ValueError
-        return IPv4Network(text)
-    except (AddressValueError, NetmaskValueError, ValueError) as error:
-        text = f"'{text}' is not an IPv4 prefix with zeros behind its length, such as 192.168.100.0/24"
-        raise Invalid(text, option="prefix") from error
 
 
 def _parse_mappings(
@@ -197,32 +151,28 @@ def parse_mapping(
     option: Mapping[str, Any], address: IPv4Interface | None = None, prefix: IPv4Network | None = None
 ) -> StaticMapping:
     """One mapping, within the network if that is known. Raises Invalid."""
-    label = f"{option['protocol']} {option['external_port']}"
-    internal_port = option["external_port"] if option["internal_port"] is None else option["internal_port"]
-    for name, port in (("external_port", option["external_port"]), ("internal_port", internal_port)):
-        if not 1 <= port <= 65535:
-            raise Invalid(f"{label}: {port} is out of range, choose a port from 1 to 65535", option=name)
-    external, internal = (_parse_ip(option, name, label) for name in ("external_address", "internal_address"))
-    if prefix and internal not in prefix:
-        text = f"{label}: {internal} lies outside the prefix {prefix} of the guests"
-        raise Invalid(text, option="internal_address")
-    if address and internal == address.ip:
-        text = f"{label}: {internal} is the host's own address; give the address of a guest"
-        raise Invalid(text, option="internal_address")
-    network = address.network if address and internal in address.network else prefix
-    if network and internal in (network.network_address, network.broadcast_address):
-        kind = "network" if internal == network.network_address else "broadcast"
-        text = f"{label}: {internal} is the {kind} address of {network}; give the address of a guest"
-        raise Invalid(text, option="internal_address")
+    with about(f"{option['protocol']} {option['external_port']}"):
+        internal_port = option["external_port"] if option["internal_port"] is None else option["internal_port"]
+        for name, port in (("external_port", option["external_port"]), ("internal_port", internal_port)):
+            if not 1 <= port <= 65535:
+                raise Invalid(f"{port} is out of range, choose a port from 1 to 65535", option=name)
+        with within("external_address"):
+            external = parse_ipv4(option["external_address"])
+        with within("internal_address"):
+            internal = parse_ipv4(option["internal_address"])
+            _check_guest(internal, address, prefix)
     return StaticMapping(option["protocol"], str(external), option["external_port"], str(internal), internal_port)
 
 
-def _parse_ip(option: Mapping[str, Any], name: str, label: str) -> IPv4Address:
-    try:
-        return IPv4Address(option[name])
-    except AddressValueError as error:
-        text = f"{label}: '{option[name]}' is not an IPv4 address; write an IPv4 address such as 192.168.100.10"
-        raise Invalid(text, option=name) from error
+def _check_guest(guest: IPv4Address, address: IPv4Interface | None, prefix: IPv4Network | None) -> None:
+    """Raise Invalid for an address that no guest behind the NAT can have."""
+    if prefix and guest not in prefix:
+        raise Invalid(f"{guest} lies outside the prefix {prefix} of the guests")
+    if address and guest == address.ip:
+        raise Invalid(f"{guest} is the host's own address; give the address of a guest")
+    network = address.network if address and guest in address.network else prefix
+    if network:
+        check_host(guest, network)
 
 
 # ---- reading ----

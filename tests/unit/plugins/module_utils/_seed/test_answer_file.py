@@ -140,7 +140,11 @@ def test_windows_is_installed_on_the_partition_after_those_of_the_firmware() -> 
         ({"users": [USER, {**USER, "name": "ANSIBLE"}]}, "users", "twice"),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "tzutil"),
         ({"network_adapters": [{**ADAPTER, "address": "192.168.100.11"}]}, "network_adapters.address", "prefix"),
-        ({"network_adapters": [{**ADAPTER, "address": "192.168.100.255/24"}]}, "network_adapters.address", "computer"),
+        (
+            {"network_adapters": [{**ADAPTER, "address": "192.168.100.255/24"}]},
+            "network_adapters.address",
+            "broadcast address",
+        ),
         ({"network_adapters": [{**ADAPTER, "gateway": "10.0.0.1"}]}, "network_adapters.gateway", "192.168.100.0/24"),
         ({"network_adapters": [{**ADAPTER, "dns_servers": ["dns"]}]}, "network_adapters.dns_servers", "IP address"),
         ({"network_adapters": [{**ADAPTER, "mac_address": "0"}]}, "network_adapters.mac_address", "MAC address"),
