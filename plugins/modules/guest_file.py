@@ -80,6 +80,15 @@ EXAMPLES = r"""
     fetch: true
   register: settings
 
+- name: Read a file that may not exist
+  nested.hyperv.guest_file:
+    path: C:\ProgramData\app\settings.json
+    fetch: true
+  register: settings
+  failed_when:
+    - settings is failed
+    - settings.kind | default('') != 'no_file'
+
 - name: Create a folder
   nested.hyperv.guest_file:
     path: C:\ProgramData\app\logs
@@ -115,6 +124,13 @@ content:
   returned: success, with O(fetch=true)
   type: str
   sample: '{"debug": true}'
+kind:
+  description:
+    - Kind of the failure, for C(failed_when). V(no_file) if the file does not exist, and V(not_empty) if the folder is
+      not empty.
+  returned: when the file does not exist, or the folder is not empty
+  type: str
+  sample: no_file
 return_value:
   description: Code with which Windows refused the request.
   returned: when Windows refused the request

@@ -24,6 +24,8 @@ OPTIONS: dict[str, Any] = {
     "checksum": {"type": "str"},
     "fetch": {"type": "bool", "default": False},
 }
+# Kinds of failures that playbooks expect, for their `failed_when`: sentences may change, these words don't.
+NO_FILE, NOT_EMPTY = "no_file", "not_empty"
 
 
 class Wanted(NamedTuple):
@@ -101,7 +103,7 @@ def plan(target: Target, wanted: Wanted) -> list[Step]:
 def _check_existing(target: Target, wanted: Wanted, current: Mapping[str, Any] | None) -> None:
     if current is None:
         text = f"'{wanted.path}' does not exist on {target.name}. Give 'content' or 'src' to create it"
-        raise Missing(text, option="path", path=wanted.path)
+        raise Missing(text, option="path", path=wanted.path, kind=NO_FILE)
     if wanted.checksum and current["checksum"] != wanted.checksum:
         text = f"'{wanted.path}' has the checksum {current['checksum']}"
         raise Refused(text, option="checksum", path=wanted.path)
@@ -125,6 +127,6 @@ def _plan_removal(target: Target, path: str) -> list[Step]:
         return []
     if not file.is_empty(target, path):
         text = f"the folder '{path}' is not empty, and only an empty one is deleted. Delete its content first"
-        raise Refused(text, option="path", path=path)
+        raise Refused(text, option="path", path=path, kind=NOT_EMPTY)
     what = f"delete the folder '{path}'"
     return [Step(what, {"state": "directory"}, {"state": "absent"}, lambda: file.delete_folder(target, path))]

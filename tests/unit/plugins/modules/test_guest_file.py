@@ -80,7 +80,8 @@ def test_reading(lab: Lab) -> None:
 def test_an_existing_file_is_checked(lab: Lab) -> None:
     lab.leaves_alone("guest_file", path=r"C:\app\old.txt", checksum=checksum(b"old"))
     lab.refuses("guest_file", "checksum: ", "has the checksum", path=r"C:\app\old.txt", checksum="0" * 64)
-    lab.refuses("guest_file", "path: ", "does not exist", path=r"C:\app\none.txt")
+    refused = lab.refuses("guest_file", "path: ", "does not exist", path=r"C:\app\none.txt")
+    assert refused["kind"] == "no_file"
 
 
 def test_folders(lab: Lab) -> None:
@@ -88,7 +89,7 @@ def test_folders(lab: Lab) -> None:
     assert lab.machine.files.has_folder(r"C:\a\b\c d")
     lab.refuses("guest_file", "is a folder", path=r"C:\a\b", content="x")
     lab.refuses("guest_file", "is a file", path=r"C:\app\old.txt", state="directory")
-    lab.refuses("guest_file", "not empty", path=r"C:\a\b", state="absent")
+    assert lab.refuses("guest_file", "not empty", path=r"C:\a\b", state="absent")["kind"] == "not_empty"
     lab.apply("guest_file", path=r"C:\a\b\c d", state="absent")
     assert not lab.machine.files.has_folder(r"C:\a\b\c d")
 
