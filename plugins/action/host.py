@@ -35,6 +35,15 @@ class Unreachable(AnsibleConnectionFailure):
         return super().as_task_result(type(utr).from_action_result_dict(dict(self._facts)))
 
 
+def unreachable(message: str, facts: dict[str, Any]) -> AnsibleError:
+    """The error of an unreachable host, which up to ansible-core 2.18 only carries a result as an action's failure."""
+    if any(hasattr(AnsibleConnectionFailure, name) for name in ("result_contribution", "as_task_result")):
+        return Unreachable(message, facts)
+    error = AnsibleActionFail(message)
+    error.result = {**facts, "unreachable": True}
+    return error
+
+
 class ActionModule(ActionBase):
     """Checks the task's options, opens the host from the connection's options, and runs the module in process."""
 
@@ -82,7 +91,7 @@ class ActionModule(ActionBase):
         if result.pop("unreachable", False):
             # Raised, as connection plugins do: then Ansible doesn't go on with `until`.
             result.pop("failed")
-            raise Unreachable(result["msg"], result)
+            raise unreachable(result["msg"], result)
         if not self._task.diff:
             result.pop("diff", None)
         return result

@@ -76,7 +76,10 @@ def run_task(
     except AnsibleConnectionFailure as error:
         result = {**_contribution(error), "failed": True}
     except AnsibleError as error:
-        result = {"failed": True, "changed": False, "msg": error.message}
+        contribution = getattr(error, "result", {})
+        if not contribution.get("unreachable"):  # an action says so up to ansible-core 2.18
+            contribution = {"changed": False, "msg": error.message}
+        result = {**contribution, "failed": True}
     check_result(module, result, str(host_vars.get("ansible_password", "")))
     return result
 

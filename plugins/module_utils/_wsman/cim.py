@@ -9,7 +9,7 @@ import base64
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 from xml.etree.ElementTree import Element
@@ -106,12 +106,15 @@ _PATH = re.compile(
     """,
     re.VERBOSE,
 )
-# Possessive, so that it takes linear time whatever a host sends.
+# No two parts that follow each other match the same character, so that it takes linear time whatever a host sends.
 _KEY = re.compile(
     r"""
-    \s*+(?P<name>\w++)\s*+=\s*+
-    (?: "(?P<double>(?:[^"\\]|\\.)*+)" | '(?P<single>(?:[^'\\]|\\.)*+)' | (?P<bare>[^,"']++) )
-    \s*+(?:,|$)
+    \s*(?P<name>\w+)\s*=
+    (?: \s*"(?P<double>[^"\\]*(?:\\.[^"\\]*)*)"\s*
+      | \s*'(?P<single>[^'\\]*(?:\\.[^'\\]*)*)'\s*
+      | \s*(?P<bare>[^,"'\s][^,"']*)
+    )
+    (?:,|$)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -174,6 +177,7 @@ def literal(value: str | bool | int) -> str:
 # ---- datetimes ----
 
 _INTERVAL = re.compile(r"^(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d+))?S)?)?$")
+_ISO = re.compile(r"^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?)?$")
 _NATIVE = re.compile(r"^(\d{8})(\d\d)(\d\d)(\d\d)\.(\d{6}|\*{6})(?:([+-]\d{3})|(:)000)$")
 
 
@@ -188,8 +192,21 @@ def parse_datetime(text: str) -> datetime | timedelta:
     native = _NATIVE.match(text)
     if native is not None:
         return _parse_native(native)
-    value = datetime.fromisoformat(text)
-    return _utc(value)
+    return _parse_iso(text)
+
+
+def _parse_iso(text: str) -> datetime:
+    """datetime.fromisoformat of Python 3.10 reads neither Z nor fractions of any length."""
+    match = _ISO.match(text)
+    if match is None:
+        raise ValueError("not a datetime")
+    date, time, fraction, offset = match.groups()
+    text = f"{date}T{time or '00:00:00'}{(offset or '').replace('Z', '+00:00')}"
+    return _utc(datetime.fromisoformat(text).replace(microsecond=_microseconds(fraction)))
+
+
+def _microseconds(fraction: str | None) -> int:
+    return int((fraction or "0")[:6].ljust(6, "0"))
 
 
 def _parse_interval(text: str) -> timedelta:
@@ -202,7 +219,7 @@ def _parse_interval(text: str) -> timedelta:
         hours=int(hours or 0),
         minutes=int(minutes or 0),
         seconds=int(seconds or 0),
-        microseconds=int((fraction or "0")[:6].ljust(6, "0")),
+        microseconds=_microseconds(fraction),
     )
     return -value if sign else value
 
@@ -245,7 +262,7 @@ def iso_datetime(value: datetime | timedelta) -> str:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return value.astimezone(timezone.utc) if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
 # ---- text of values ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 INTEGERS = {
@@ -13,7 +13,7 @@ INTEGERS = {
     for sign in "us"
     for bits in (8, 16, 32, 64)
 }
-NEVER = datetime(1601, 1, 1, tzinfo=UTC)
+NEVER = datetime(1601, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)

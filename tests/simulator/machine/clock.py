@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Clock:
             self._wake.notify()
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds(), UTC)
+        return datetime.fromtimestamp(self.seconds(), timezone.utc)
 
     def since(self, start: datetime) -> timedelta:
         return self.now() - start

@@ -367,7 +367,7 @@ def times(spec: dict[str, Any], key: str, default: datetime) -> datetime:
     value = spec.get(key)
     if value is None:
         return default
-    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     return found if found.tzinfo else found.replace(tzinfo=default.tzinfo)
 
 

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +238,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     if spec["version"]:
         system["Version"] = str(spec["version"])
     if spec["created"]:
-        spec = {**spec, "created": spec["created"].replace(tzinfo=UTC)}
+        spec = {**spec, "created": spec["created"].replace(tzinfo=timezone.utc)}
     processor = {
         "VirtualQuantity": spec["processors"],
         "ExposeVirtualizationExtensions": spec["nested"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
@@ -18,7 +18,7 @@ def make_certificate(directory: Path, name: str, addresses: Iterable[str] = ("12
     """A self-signed server certificate with its key in one PEM file, as `New-SelfSignedCertificate` creates."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
+    now = datetime.now(timezone.utc)
     names: list[x509.GeneralName] = [x509.DNSName(name), x509.DNSName("localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     certificate = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -158,6 +158,6 @@ def _micros(fraction: str | None) -> int:
 
 def _zone(text: str | None) -> timezone:
     if text in (None, "Z"):
-        return UTC
+        return timezone.utc
     sign = -1 if text[0] == "-" else 1
     return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[4:6])))

@@ -255,8 +255,7 @@ def test_check_mode_predicts_each_example_and_a_second_run_changes_nothing(lab: 
         try:
             refused = not keeps_promises(lab, module, example)
         except AssertionError as error:
-            error.add_note(f"example: {example.title}")
-            raise
+            raise AssertionError(f"example: {example.title}") from error
         if refused:
             assert states != "as documented", f"{example.title}: is refused"
             set_all(lab, "off" if states == "running" else "running")

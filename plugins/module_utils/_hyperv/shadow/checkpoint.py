@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..._wsman import cim
@@ -94,7 +94,7 @@ def _take(shadow: Shadow, vm: str, level: int | None, automatic: bool = False) -
 def _after(existing: list[Checkpoint]) -> datetime:
     """A time of creation that sorts after those of the existing checkpoints, whatever the host's clock says."""
     times = [datetime.fromisoformat(checkpoint.created) for checkpoint in existing if checkpoint.created]
-    return max([datetime.now(UTC), *(time + timedelta(milliseconds=1) for time in times)])
+    return max([datetime.now(timezone.utc), *(time + timedelta(milliseconds=1) for time in times)])
 
 
 def _holds_memory(shadow: Shadow, vm: str, settings: Instance, level: int | None) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ..._wsman import cim
@@ -42,7 +42,7 @@ def define_switch(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     keys = {"CreationClassName": SWITCH.name, "Name": guid}
     shadow.overlay.add(SWITCH, {**keys, "ElementName": given["ElementName"]})
     defaults = {"Notes": [], "TeamingEnabled": False, "IOVPreferred": False, "BandwidthReservationMode": 0}
-    own = {"InstanceID": f"Microsoft:{guid}", "CreationTime": datetime.now(UTC)}
+    own = {"InstanceID": f"Microsoft:{guid}", "CreationTime": datetime.now(timezone.utc)}
     shadow.overlay.add(SWITCH_SETTINGS, {**defaults, **given, **own})
     for text in call.arguments["ResourceSettings"]:
         _add_port(shadow, guid, embedded(text))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ..._windows import paths
@@ -49,7 +49,7 @@ def define_system(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     resources = [embedded(text) for text in call.arguments["ResourceSettings"]]
     guid = shadow.overlay.new_id()
     keys = {"CreationClassName": COMPUTER_SYSTEM.name, "Name": guid}
-    now, name = datetime.now(UTC), given["ElementName"]
+    now, name = datetime.now(timezone.utc), given["ElementName"]
     state = {"EnabledState": power.REQUESTS[OFF], "OperationalStatus": [2], "OnTimeInMilliseconds": 0}
     shadow.overlay.add(COMPUTER_SYSTEM, {**keys, **state, "ElementName": name, "InstallDate": now})
     shadow.overlay.add(

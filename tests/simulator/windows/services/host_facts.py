@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ...cim.schema import CIMV2, read_yaml
@@ -37,7 +37,7 @@ def bios(machine: Machine) -> dict[str, Any]:
         "SMBIOSMajorVersion": 3,
         "SMBIOSMinorVersion": 1,
         "BIOSVersion": [values["version"], values["smbios"]],
-        "ReleaseDate": datetime(2023, 11, 28, tzinfo=UTC),
+        "ReleaseDate": datetime(2023, 11, 28, tzinfo=timezone.utc),
         "PrimaryBIOS": True,
         "Status": "OK",
     }

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -141,7 +141,7 @@ def test_a_broken_connection_means_one_restart(lab: Lab, action: str, do: str) -
 
 
 def boot(uptime: float, at: float) -> Boot:
-    return Boot(datetime(2026, 1, 1, tzinfo=UTC), uptime, at)
+    return Boot(datetime(2026, 1, 1, tzinfo=timezone.utc), uptime, at)
 
 
 @pytest.mark.parametrize(

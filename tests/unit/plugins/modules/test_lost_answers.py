@@ -136,8 +136,7 @@ def test_a_result_tells_what_was_done_though_an_answer_is_lost(flow: Flow, fate:
             try:
                 check(lab, flow, write, fate)
             except AssertionError as error:
-                error.add_note(f"{fate} {write}")
-                raise
+                raise AssertionError(f"{fate} {write}") from error
 
 
 def check(lab: Lab, flow: Flow, write: Write, fate: str) -> None:

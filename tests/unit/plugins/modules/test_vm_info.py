@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -155,7 +155,7 @@ def test_one_vm_is_described_as_it_is_among_all_and_without_rows_of_summaries(st
 
 # ---- what decides about production ----
 
-CREATED = datetime(2022, 5, 1, tzinfo=UTC)
+CREATED = datetime(2022, 5, 1, tzinfo=timezone.utc)
 CLUSTERED = {
     "hosts": [
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_a_path_is_read_as_it_was_written(value: str) -> None:
     [
         ("00000000004500.000000:000", timedelta(minutes=45)),
         ("00000002010203.000004:000", timedelta(days=2, hours=1, minutes=2, seconds=3, microseconds=4)),
-        ("20261008151536.684240+000", datetime(2026, 10, 8, 15, 15, 36, 684240, UTC)),
+        ("20261008151536.684240+000", datetime(2026, 10, 8, 15, 15, 36, 684240, timezone.utc)),
         ("20261008151536.000000-480", datetime(2026, 10, 8, 15, 15, 36, 0, timezone(timedelta(hours=-8)))),
     ],
 )

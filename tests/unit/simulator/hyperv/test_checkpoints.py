@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -110,7 +110,7 @@ def test_parents_make_the_tree() -> None:
 )
 def test_default_names_are_in_the_hosts_language(locale: str, name: str) -> None:
     machine = host({}, locale=locale)
-    when = datetime(2026, 10, 8, 15, 5, 9, tzinfo=UTC)
+    when = datetime(2026, 10, 8, 15, 5, 9, tzinfo=timezone.utc)
     assert checkpoints.default_name(machine.vm("vm0"), when, automatic=False) == name
 
 

@@ -254,7 +254,7 @@ def list_images(client: Client, flags: dict[str, Any], names: list[str]) -> Step
 
 
 def _created(image: Image) -> datetime:
-    return datetime.fromisoformat(str(image.configuration.get("created") or archives.CREATED))
+    return datetime.fromisoformat(str(image.configuration.get("created") or archives.CREATED).replace("Z", "+00:00"))
 
 
 def inspect_images(client: Client, flags: dict[str, Any], names: list[str]) -> Steps:

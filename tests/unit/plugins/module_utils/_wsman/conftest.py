@@ -8,7 +8,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def self_signed(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         alternatives: list[x509.GeneralName] = [x509.DNSName(item) for item in names]
         alternatives += [x509.IPAddress(ip_address(item)) for item in addresses]
         issuer, issuer_key = subject, key

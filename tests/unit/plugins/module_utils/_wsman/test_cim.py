@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from xml.etree import ElementTree
 
 import pytest
@@ -57,25 +57,32 @@ NAMES = (
     [
         (
             "2026-10-08T15:15:36.68424Z",
-            datetime(2026, 10, 8, 15, 15, 36, 684240, UTC),
+            datetime(2026, 10, 8, 15, 15, 36, 684240, timezone.utc),
             "2026-10-08T15:15:36.68424Z",
             "20261008151536.684240+000",
         ),
-        ("2026-10-08T15:15:36Z", datetime(2026, 10, 8, 15, 15, 36, 0, UTC), None, "20261008151536.000000+000"),
-        ("1601-01-01T00:00:00Z", datetime(1601, 1, 1, tzinfo=UTC), None, "16010101000000.000000+000"),
+        ("2026-10-08T15:15:36Z", datetime(2026, 10, 8, 15, 15, 36, 0, timezone.utc), None, "20261008151536.000000+000"),
+        ("1601-01-01T00:00:00Z", datetime(1601, 1, 1, tzinfo=timezone.utc), None, "16010101000000.000000+000"),
         (
             "2014-04-03T14:45:50.46875+08:00",
             datetime(2014, 4, 3, 14, 45, 50, 468750, timezone(timedelta(hours=8))),
             "2014-04-03T06:45:50.46875Z",
             "20140403064550.468750+000",
         ),
-        ("2014-04-03T14:45:50", datetime(2014, 4, 3, 14, 45, 50, 0, UTC), "2014-04-03T14:45:50Z", None),
+        ("2014-04-03T14:45:50", datetime(2014, 4, 3, 14, 45, 50, 0, timezone.utc), "2014-04-03T14:45:50Z", None),
+        ("2014-04-03", datetime(2014, 4, 3, tzinfo=timezone.utc), "2014-04-03T00:00:00Z", None),
+        ("2014-04-03T14:45:50.1234567Z", datetime(2014, 4, 3, 14, 45, 50, 123456, timezone.utc), None, None),
         ("P0DT0H5M0S", timedelta(minutes=5), "P0DT0H5M0S", "00000000000500.000000:000"),
         ("P0DT0H0M1.00417S", timedelta(seconds=1, microseconds=4170), None, "00000000000001.004170:000"),
         ("P12DT3H4M5S", timedelta(days=12, hours=3, minutes=4, seconds=5), None, "00000012030405.000000:000"),
         ("00000000004500.000000:000", timedelta(minutes=45), "P0DT0H45M0S", None),
-        ("20130309025732.500000+060", datetime(2013, 3, 9, 1, 57, 32, 500000, UTC), "2013-03-09T01:57:32.5Z", None),
-        ("20130309025732.******+000", datetime(2013, 3, 9, 2, 57, 32, 0, UTC), None, None),
+        (
+            "20130309025732.500000+060",
+            datetime(2013, 3, 9, 1, 57, 32, 500000, timezone.utc),
+            "2013-03-09T01:57:32.5Z",
+            None,
+        ),
+        ("20130309025732.******+000", datetime(2013, 3, 9, 2, 57, 32, 0, timezone.utc), None, None),
     ],
 )
 def test_datetimes(text, value, iso, native):
@@ -90,7 +97,7 @@ def test_datetimes(text, value, iso, native):
     assert cim.convert("datetime", cim.native_datetime(read), "When") == value
 
 
-@pytest.mark.parametrize("text", ["", "soon", "P1", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize("text", ["", "soon", "P1", "2026-13-01T00:00:00Z", "2026-01-01Z", "2026-01-01T00:00:00.Z"])
 def test_what_is_no_datetime_is_an_error(text):
     with pytest.raises(HostError, match="of type datetime"):
         cim.convert("datetime", text, "When")
@@ -232,7 +239,7 @@ def test_embedded_types():
             "InstanceID": "Microsoft:G",
             "Notes": ["one"],
             "AutomaticStartupActionDelay": timedelta(minutes=45),
-            "CreationTime": datetime(2026, 10, 8, 15, 15, 36, tzinfo=UTC),
+            "CreationTime": datetime(2026, 10, 8, 15, 15, 36, tzinfo=timezone.utc),
             "SecureBootEnabled": False,
             "HighMmioGapSize": 2**64 - 1,
             "ElementName": None,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -151,7 +151,7 @@ def test_arguments():
             "Empty": "",
             "None_": [],
             "Many": [1, 2],
-            "At": datetime(2026, 1, 2, 3, 4, 5, 600000, UTC),
+            "At": datetime(2026, 1, 2, 3, 4, 5, 600000, timezone.utc),
             "After": timedelta(minutes=5),
             "Raw": b"\x01\x02\x03",
         }
@@ -228,14 +228,14 @@ def test_a_whole_instance():
     assert vm["OperationalStatus"] == [2]
     assert vm["StatusDescriptions"] == ["正常稼働中"]
     assert vm["Roles"] == []
-    assert vm["InstallDate"] == datetime(2026, 10, 8, 15, 15, 36, 684240, UTC)
+    assert vm["InstallDate"] == datetime(2026, 10, 8, 15, 15, 36, 684240, timezone.utc)
     assert vm["LastSuccessfulBackupTime"] is None
     assert vm["ProcessID"] is None
     assert vm["OnTimeInMilliseconds"] == 0
     # Not in the CimClass: as it looks.
     assert vm["Description"] == "Microsoft Virtual Machine"
     assert vm["EnabledDefault"] == "3"
-    assert vm["LastReplicationTime"] == datetime(1601, 1, 1, tzinfo=UTC)
+    assert vm["LastReplicationTime"] == datetime(1601, 1, 1, tzinfo=timezone.utc)
     assert vm["CommunicationStatus"] is None
 
 
@@ -436,7 +436,7 @@ def test_output_with_an_embedded_instance():
         "",
         ["one"],
     )
-    assert setting["CreationTime"] == datetime(2026, 10, 8, 15, 15, 36, 684240, UTC)
+    assert setting["CreationTime"] == datetime(2026, 10, 8, 15, 15, 36, 684240, timezone.utc)
     # Asked for as a class, the text is read at once.
     assert envelope.parse_output(body, "GetVirtualHardDiskSettingData", {"SettingData": disk})["SettingData"] == setting
 

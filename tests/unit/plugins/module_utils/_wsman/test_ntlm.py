@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import ssl
 import struct
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import pytest
 import spnego
@@ -428,8 +428,8 @@ def test_the_hash_of_the_binding(algorithm, used):
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=timezone.utc))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=timezone.utc))
         .sign(key, algorithm)
     )
     der = certificate.public_bytes(serialization.Encoding.DER)

@@ -40,8 +40,9 @@ import re, sys
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman import client, warm_up
 options = client.ConnectionOptions({host.endpoint.url!r}, "ntlm", "administrator", "Passw0rd!", proxy=None)
 warm_up.warm_up()
-modules, compiled, original = set(sys.modules), [], re._compiler.compile
-re._compiler.compile = lambda pattern, flags=0: compiled.append(pattern) or original(pattern, flags)
+compiler = re.sre_compile if sys.version_info < (3, 11) else re._compiler
+modules, compiled, original = set(sys.modules), [], compiler.compile
+compiler.compile = lambda pattern, flags=0: compiled.append(pattern) or original(pattern, flags)
 client.connect(options).identify()
 print(sorted(set(sys.modules) - modules), compiled)
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -222,7 +222,7 @@ def test_an_overlay_survives_being_written_and_read() -> None:
     guid = overlay.new_id()
     row = {
         "InstanceID": f"Microsoft:{guid}",
-        "CreationTime": datetime(2026, 1, 2, 3, 4, 5, 678900, UTC),
+        "CreationTime": datetime(2026, 1, 2, 3, 4, 5, 678900, timezone.utc),
         "AutomaticStartupActionDelay": timedelta(minutes=1),
         "Notes": ["a", ""],
         "VirtualNumaEnabled": None,
