@@ -10,7 +10,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import diagnosis, ntlm, tls
+from . import diagnosis, libraries, ntlm, tls
 from .adapter import Adapter
 from .faults import AuthenticationFailed, HostError, LibraryMissing, WSManError
 from .options import AUTHENTICATION, ConnectionOptions, endpoint_url
@@ -26,15 +26,16 @@ except ImportError as error:
     Transport = object
 else:
     IMPORT_ERROR = None
+OUTDATED = libraries.outdated("pywinrm")
 
 __all__ = ["ConnectionOptions", "HttpTransport", "endpoint_url"]
 
 # The arguments that pywinrm's Transport of this version accepts.
 _PARAMETERS = frozenset(inspect.signature(Transport.__init__).parameters)
-# What pywinrm knows of the packages of a transport, and how to install them.
+# What pywinrm knows of the packages of a transport, which it lists as an extra of the same name.
 _PACKAGES = {
-    "kerberos": ("HAVE_KERBEROS", "pykerberos", "pywinrm[kerberos]"),
-    "credssp": ("HAVE_CREDSSP", "requests-credssp", "pywinrm[credssp]"),
+    "kerberos": ("HAVE_KERBEROS", "pykerberos"),
+    "credssp": ("HAVE_CREDSSP", "requests-credssp"),
 }
 # HTTP.sys closes connections that were idle for 120 s; a write must not be the request that finds out.
 IDLE_LIMIT = 60.0
@@ -256,21 +257,26 @@ class _PywinrmTransport(Transport):
 
 def _require_packages(options: ConnectionOptions) -> None:
     """Raise LibraryMissing before a password goes anywhere."""
+    if OUTDATED is not None:
+        raise LibraryMissing(
+            f"The Python package pywinrm of the control node has version {OUTDATED}; version "
+            f"{libraries.MINIMUM['pywinrm']} or newer is needed. {libraries.installation('pywinrm')}"
+        )
     if IMPORT_ERROR is not None:
         raise LibraryMissing(
             f"The Python package pywinrm cannot be imported on the control node ({IMPORT_ERROR}). "
-            "Install it where Ansible runs: python3 -m pip install pywinrm"
+            f"{libraries.installation('pywinrm')}"
         ) from IMPORT_ERROR
     if options.transport in ("ntlm", "negotiate") and ntlm.IMPORT_ERROR is not None:
         raise LibraryMissing(
-            f"The transport {options.transport} needs requests_ntlm 1.2 or newer ({ntlm.IMPORT_ERROR}). "
-            "Install it where Ansible runs: python3 -m pip install 'requests_ntlm>=1.2'"
+            f"The transport {options.transport} needs requests_ntlm {libraries.MINIMUM['requests_ntlm']} or newer "
+            f"({ntlm.IMPORT_ERROR}). {libraries.installation('requests_ntlm')}"
         ) from ntlm.IMPORT_ERROR
-    flag, package, extra = _PACKAGES.get(options.transport, ("", "", ""))
+    flag, package = _PACKAGES.get(options.transport, ("", ""))
     if flag and not getattr(winrm_transport, flag, False):
         raise LibraryMissing(
             f"The transport {options.transport} needs the Python package {package}, which cannot be imported on the "
-            f"control node. Install it where Ansible runs: python3 -m pip install '{extra}'"
+            f"control node. {libraries.installation('pywinrm', options.transport)}"
         )
 
 

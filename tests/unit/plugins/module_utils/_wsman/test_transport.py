@@ -10,13 +10,17 @@ import base64
 import contextlib
 import dataclasses
 import gzip
+import os
+import platform
 import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, transport
+from ansible_collections.nested.hyperv.plugins.module_utils._wsman import faults, libraries, transport
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.adapter import LONGEST_ANSWER
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import connect
 from ansible_collections.nested.hyperv.plugins.module_utils._wsman.transport import (
@@ -383,4 +387,39 @@ def test_not_a_url():
 
 def test_pywinrm_missing(monkeypatch):
     monkeypatch.setattr(transport, "IMPORT_ERROR", ImportError("No module named 'winrm'"))
-    assert "pip install pywinrm" in str(failing(options(1)))
+    assert f"{sys.executable} -m pip install 'pywinrm>=0.5'" in str(failing(options(1)))
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.4.3"])
+def test_pywinrm_too_old(checkout, tmp_path, version):
+    """With the metadata of that release first in the path, in a process of its own: it is compared at the import."""
+    metadata = tmp_path / f"pywinrm-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: pywinrm\nVersion: {version}\n")
+    code = f"""
+from {transport.__name__} import ConnectionOptions, HttpTransport
+HttpTransport(ConnectionOptions("https://hv01:5986/wsman", "ntlm", "administrator", "x"))
+"""
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{checkout / '.build'}"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "LibraryMissing: " in last
+    assert f"has version {version}; version 0.5 or newer is needed" in last
+    assert f"({sys.executable}, version {platform.python_version()})" in last
+    assert f"{sys.executable} -m pip install 'pywinrm>=0.5'" in last
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.5.0", "0.6.1rc1", "1.0"])
+def test_pywinrm_new_enough(monkeypatch, version):
+    monkeypatch.setattr("importlib.metadata.version", lambda _package: version)
+    assert libraries.outdated("pywinrm") is None
+
+
+def test_a_package_without_metadata_is_not_outdated():
+    assert libraries.outdated("no-such-package") is None
+
+
+def test_execution_environments_have_the_versions_that_are_needed(checkout):
+    requirements = (checkout / "meta" / "ee-requirements.txt").read_text().splitlines()
+    (pywinrm,) = (line for line in requirements if line.startswith("pywinrm"))
+    assert pywinrm.endswith(f">={libraries.MINIMUM['pywinrm']}")
