@@ -20,7 +20,7 @@ def outdated(package: str) -> str | None:
     try:
         version = metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None  # missing, or installed in a way that leaves no metadata: its import tells
+        return None  # missing, or installed in a way that leaves no metadata: the import decides
     return version if _numbers(version) < _numbers(MINIMUM[package]) else None
 
 
