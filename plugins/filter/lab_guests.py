@@ -10,9 +10,8 @@ short_description: Plan the addresses, ports and seeds of the guests of a lab
 version_added: 0.1.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
-  - Assigns addresses and ports to the VMs of a lab, and returns what the seed of each VM contains for this VM alone, in
-    the format of the options of M(nested.hyperv.seed_iso). The playbooks C(create_nested_lab) and
-    C(create_training_lab) use it.
+  - Assigns addresses and ports to the VMs of a lab, and returns the options of M(nested.hyperv.seed_iso) that differ
+    between the VMs. The playbooks C(create_nested_lab) and C(create_training_lab) use it.
   - The result depends on its input only, and contains no password. Impossible values are errors, which name the
     variable of the playbook.
 options:
@@ -89,7 +88,7 @@ _PLANS: dict[str, Callable[..., list[dict[str, Any]]]] = {
 
 
 def lab_guests(vms: Sequence[Any], lab: Mapping[str, Any], playbook: str) -> list[dict[str, Any]]:
-    """The guests with what is special to each of them."""
+    """The guests with their addresses, ports and seeds."""
     try:
         return _PLANS[playbook](vms, lab)
     except Invalid as error:

@@ -102,7 +102,7 @@ def _check_discs(name: str, seed: Mapping[str, Any], vm: Mapping[str, Any]) -> N
         text = f"of VM '{name}' is missing, the installation disc for windows.install of its seed"
         raise Invalid(text, option="vms.iso")
     if vm.get("iso") and int(vm.get("generation") or 2) == 1:
-        text = f"can't be combined with the seed of VM '{name}', whose drive can't be told apart in a generation 1 VM"
+        text = f"can't be combined with the seed of VM '{name}', because it is a generation 1 VM; leave one of them out"
         raise Invalid(text, option="vms.iso")
 
 
