@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-PARTS = {"CHANGELOG.md", "docs", "LICENSE", "README.md", "changelogs", "meta", "playbooks", "plugins", "roles"}
+PAGES = {"CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"}
+PARTS = PAGES | {"docs", "changelogs", "meta", "playbooks", "plugins", "roles"}
 
 
 def run(*command: str | Path, **environment: str) -> str:
