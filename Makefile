@@ -1,10 +1,11 @@
 # make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM), DEMO=containers (isolated
 #             containers in a VM) or DEMO=hci (nodes of Azure Stack HCI)
 # make test   every check, as in continuous integration, and with each other ansible-core that a Python at hand can
-#             run what can differ with it; or one of: lint layers units contract report sanity molecule
+#             run what can differ with it; or one of: lint layers units contract report docs sanity molecule
 # make format writes what make lint checks of Python's format
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
+# make docs   the site of the documentation: .build/docs/html/index.html
 # make rules  the pages of the support rules and of the privileges (docs), from their data
 # make profile  files, functions and moves between files of three tasks
 #
@@ -26,7 +27,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units contract report sanity molecule demo bench faults rules profile clean
+.PHONY: help test setup lint format layers units contract report docs sanity molecule demo bench faults rules profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -101,6 +102,24 @@ $(VENV)/report.stamp: $(VENV)/test.stamp tests/requirements-report.txt
 
 report: $(VENV)/report.stamp $(LINK) .build/$(AXE)/axe.min.js
 	chromium=$$(.ci/programs) && CHROMIUM=$$chromium AXE='$(CURDIR)/.build/$(AXE)/axe.min.js' pytest tests/report
+
+# The site: pages of the modules and roles from their documentation, guides, and Markdown of the repository in place, so
+# that its links lead to the same files. Every reference must lead somewhere.
+$(VENV)/docs.stamp: $(VENV)/test.stamp tests/requirements-docs.txt
+	@echo 'Adding the tools for the documentation'
+	@$(call pip-install,-r tests/requirements-docs.txt)
+	@touch $@
+
+docs: $(VENV)/docs.stamp $(LINK)
+	@rm -rf .build/docs && mkdir -p .build/docs/source/collection && chmod go-w .build/docs/source/collection
+	antsibull-changelog lint
+	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+	    --dest-dir .build/docs/source/collection nested.hyperv
+	@cp -R docs/docsite/examples .build/docs/source/collection
+	@cp docs/sphinx/index.rst .build/docs/source
+	@tar cf - $(wildcard C*.md SECURITY.md docs/*.md docs/*.png docs/*.svg docs/*.j2 docs/pipelines roles/*/README.md \
+	    tests/simulator/*.md) | tar xf - -C .build/docs/source
+	sphinx-build -M html .build/docs/source .build/docs -c docs/sphinx -W --keep-going -q
 
 # ansible-test wants a real folder, not a link, and a git repository of its own.
 sanity: $(VENV)/test.stamp

@@ -26,9 +26,9 @@ import rounds
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".build" / "log"
-# Linters, the report and all units run once. The rounds with other ansible-cores and Pythons run what can differ with
-# them. The units start two processes themselves.
-FIRST = (("setup",), ("layers", "report"), ("sanity", "lint", "molecule"), ("units",))
+# Linters, the report, the documentation and all units run once. The rounds with other ansible-cores and Pythons run
+# what can differ with them. The units start two processes themselves.
+FIRST = (("setup",), ("layers", "report"), ("sanity", "lint", "docs", "molecule"), ("units",))
 OTHER = (("setup",), ("sanity", "molecule"), ("contract",))
 
 

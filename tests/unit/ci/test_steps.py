@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-FIRST = ["setup", "layers", "lint", "molecule", "report", "sanity", "units"]
+FIRST = ["setup", "docs", "layers", "lint", "molecule", "report", "sanity", "units"]
 OTHER = ["setup", "contract", "molecule", "sanity"]
 
 

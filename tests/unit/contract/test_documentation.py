@@ -19,11 +19,16 @@ BLOCK = re.compile(r'^(?:DOCUMENTATION|EXAMPLES|RETURN) = r"""\n(.*?)^"""', re.M
 
 # Whole files whose language is checked.
 TEXTS = (
-    "README.md",
+    "*.md",
+    ".github/**/*.*",
+    "docs/*.md",
+    "docs/docsite/**/*.*",
+    "docs/sphinx/*.rst",
     "galaxy.yml",
     "meta/*.yml",
     "changelogs/fragments/*.yml",
     "playbooks/**/*.yml",
+    "roles/*/README.md",
     "plugins/doc_fragments/*.py",
     "plugins/filter/*.py",
     "extensions/molecule/**/*.yml",
@@ -226,7 +231,8 @@ def test_comments_and_messages_are_written_in_plain_english(idiom: str) -> None:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Path and text of everything whose language is checked."""
-    for path in sorted({path for pattern in TEXTS for path in ROOT.glob(pattern) if path.is_file()}):
+    messages = {ROOT / "docs/support_rules.md"}  # generated from messages, which are code
+    for path in sorted({path for pattern in TEXTS for path in ROOT.glob(pattern) if path.is_file()} - messages):
         yield str(path.relative_to(ROOT)), path.read_text()
     for module in MODULES:
         path = ROOT / f"plugins/modules/{module}.py"
