@@ -16,6 +16,7 @@ from ..module_utils._task.errors import Invalid, renamed, within
 from ..module_utils._task.ip import parse_interface, parse_ipv4
 from ..module_utils._task.units import format_size, parse_size
 from ..module_utils._windows.computer_name import check as check_computer_name
+from ..module_utils._windows.paths import canonical as check_path
 
 Node = dict[str, Any]
 
@@ -240,7 +241,7 @@ def _mac(*parts: str) -> str:
 
 
 def _folder(name: str, lab: Mapping[str, Any]) -> str:
-    return f"{str(lab['path']).rstrip(chr(92))}\\{name}"
+    return f"{check_path(str(lab['path'])).rstrip(chr(92))}\\{name}"
 
 
 def _seed(

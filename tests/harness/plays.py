@@ -10,6 +10,7 @@ that are delegated to the control node are left out, which is time that passes; 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import signature
@@ -21,6 +22,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook import Playbook
 from ansible.playbook.block import Block
+from ansible.playbook.helpers import load_list_of_blocks
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins import loader as plugin_loader
@@ -99,7 +101,9 @@ def play(
     HostVars(inventory, manager, loader)  # enters itself as the manager's
     host = inventory.get_host(lab.host)
     (play,) = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
-    for task in _tasks(play.compile()):
+    coming = deque(_tasks(play.compile()))
+    while coming:
+        task = coming.popleft()
         values = manager.get_vars(play, host, task)
         if not task.evaluate_tags(list(tags), [], values):
             continue
@@ -107,10 +111,11 @@ def play(
             lab.sim.advance(WAITED)
             continue
         before(task.get_name())
-        task = task.copy()  # TaskExecutor expands its attributes in place
         own = PlayContext(play=play), loader, plugin_loader, _Silent(), manager
-        sent = len(lab.requests)
+        sent, include = len(lab.requests), task
+        task = task.copy()  # TaskExecutor expands its attributes in place
         result = _execute(host, task, values, own)
+        coming.extendleft(reversed(list(_included(include, result, play))))
         if task.register:  # a name; since ansible-core 2.21, names and expressions
             names = [task.register] if isinstance(task.register, str) else task.register
             manager.set_nonpersistent_facts(host.name, dict.fromkeys(names, result))
@@ -130,6 +135,29 @@ def _tasks(blocks: Sequence[Block | Task]) -> Iterator[Task]:
             yield from _tasks(entry.block)
         elif entry.action not in ("meta", "ansible.builtin.meta") and not entry.implicit:
             yield entry
+
+
+def _included(include: Any, result: Mapping[str, Any], play: Any) -> Iterator[Task]:
+    """The tasks of the files that a task of a role includes, once for each item of its loop."""
+    for row in result.get("results") or [result]:
+        if "include" not in row:
+            continue
+        loader = include.get_loader()
+        path = loader.path_dwim_relative(include._role._role_path, "tasks", row["include"], is_role=True)
+        trusted = "trusted_as_template" in signature(loader.load_from_file).parameters  # since ansible-core 2.19
+        data = loader.load_from_file(path, **({"trusted_as_template": True} if trusted else {}))
+        copy, name = include.copy(), row.get("ansible_loop_var")
+        copy.vars = {**copy.vars, **({name: row[name]} if name else {})}
+        yield from _tasks(
+            load_list_of_blocks(
+                data,
+                play=play,
+                parent_block=copy.build_parent_block(),
+                role=include._role,
+                loader=loader,
+                variable_manager=include.get_variable_manager(),
+            )
+        )
 
 
 def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]) -> dict[str, Any]:

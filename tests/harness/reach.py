@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -22,15 +23,19 @@ TCP = 6
 @contextmanager
 def guests_in_reach(sim: Simulation) -> Iterator[None]:
     """Lead connections to addresses of guests, and to mapped ports of hosts, to the simulator; no other leaves."""
-    connect = socket.create_connection
 
-    def route(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
-        place = find(sim, *address)
-        if place is None and not address[0].startswith("127."):
-            raise TimeoutError("timed out")
-        return connect(place or address, *rest, **options)
+    def routed(connect: Callable[..., socket.socket]) -> Callable[..., socket.socket]:
+        def route(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
+            place = find(sim, *address)
+            if place is None and not address[0].startswith("127."):
+                raise TimeoutError("timed out")
+            return connect(place or address, *rest, **options)
 
-    with mock.patch("socket.create_connection", route):
+        return route
+
+    with ExitStack() as stack:
+        for name in ("socket.create_connection", "urllib3.util.connection.create_connection"):  # of WinRM: urllib3's
+            stack.enter_context(mock.patch(name, routed(pkgutil.resolve_name(name))))
         yield
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,9 +121,13 @@ def _plan_folder(target: Target, path: str) -> list[Step]:
 
 
 def _plan_removal(target: Target, path: str) -> list[Step]:
-    if file.fetch_size(target, path) is not None:
-        what = f"delete '{path}'"
-        return [Step(what, {"state": "present"}, {"state": "absent"}, lambda: file.delete(target, path))]
+    # With what an interrupted task has left of it.
+    found = [name for name in (path, upload.old_of(path)) if file.fetch_size(target, name) is not None]
+    if found:
+        return [
+            Step(f"delete '{name}'", {"state": "present"}, {"state": "absent"}, partial(file.delete, target, name))
+            for name in found
+        ]
     if not file.is_folder(target, path):
         return []
     if not file.is_empty(target, path):

@@ -123,15 +123,17 @@ def part_of(path: str) -> str:
     return f"{path}.{uuid.uuid4().hex[:8]}.part"
 
 
+def old_of(path: str) -> str:
+    """The name of a file while another one replaces it: the same in every run, so that later ones find what is left."""
+    return f"{path}.{hashlib.sha256(paths.key(path).encode()).hexdigest()[:8]}.old"
+
+
 def put_in_place(target: Target, part: str, path: str, what: str, check: Callable[[], object] = lambda: None) -> None:
     """Give a verified part the name of the file; one that has it already is deleted afterwards.
 
     If ``check`` of the file raises, everything is as it was before.
     """
-    # The same name in every run, so that one that follows finds what this one leaves.
-    old = f"{path}.{hashlib.sha256(paths.key(path).encode()).hexdigest()[:8]}.old"
-
-    moved = False
+    old, moved = old_of(path), False
 
     def put_back() -> None:
         if not moved or file.fetch_size(target, old) is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._windows.upload import old_of
 from ansible_collections.nested.hyperv.tests.harness.checks import Task, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 
@@ -92,6 +93,12 @@ def test_folders(lab: Lab) -> None:
     assert lab.refuses("guest_file", "not empty", path=r"C:\a\b", state="absent")["kind"] == "not_empty"
     lab.apply("guest_file", path=r"C:\a\b\c d", state="absent")
     assert not lab.machine.files.has_folder(r"C:\a\b\c d")
+
+
+def test_what_an_interrupted_task_has_left_is_deleted_with_the_file(lab: Lab) -> None:
+    lab.machine.files.write(old_of(r"C:\app\old.txt"), b"older")
+    lab.apply("guest_file", path=r"C:\app\old.txt", state="absent")
+    assert [file.path for file in lab.machine.files if file.path.startswith(r"C:\app\old.txt")] == []
 
 
 def test_deleting(lab: Lab) -> None:
