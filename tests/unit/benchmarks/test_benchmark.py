@@ -14,6 +14,7 @@ from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.benchmarks import __main__ as benchmark
 from ansible_collections.nested.hyperv.tests.benchmarks import powershell
 from ansible_collections.nested.hyperv.tests.benchmarks.__main__ import NOOP, OURS, POWERSHELL, Bench, Row
+from ansible_collections.nested.hyperv.tests.harness import hci
 from ansible_collections.nested.hyperv.tests.harness.roles import ROLES
 from ansible_collections.nested.hyperv.tests.simulator.windows import programs
 
@@ -38,6 +39,7 @@ def everything(**ours):
     playbooks += [
         measured(f"{case} {role.name}", OURS, **ours) for role in ROLES for case in ("no change:", "a task of")
     ]
+    playbooks.append(measured(f"no change: {hci.ROLE}", OURS, **ours))
     return [*rows, measured("inventory", OURS, vms=1000, **ours), *playbooks]
 
 
