@@ -207,6 +207,16 @@ def test_a_class_of_linux_guests_on_a_network_that_exists(sim: simulator.Simulat
     assert state(sim) == before, "the network is kept, without the mappings"
 
 
+def test_generation_1_vms_keep_their_empty_drives(sim: simulator.Simulation, playbook: Playbooks) -> None:
+    variables = lab(1, create_training_lab_generation=1)
+    check = play(playbook, "create_training_lab", variables, "--check")
+    real = play(playbook, "create_training_lab", variables)
+    assert check.recap()["changed"] == real.recap()["changed"]
+    assert addresses(sim) == {"student01": ["192.168.100.101"]}
+    assert left(sim) == ["student01"]
+    assert not play(playbook, "create_training_lab", variables).writes
+
+
 def test_ports_of_other_guests_are_kept(sim: simulator.Simulation, playbook: Playbooks) -> None:
     variables = lab(2, create_training_lab_manage_network=False)
     other = {
