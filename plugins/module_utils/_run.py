@@ -66,11 +66,8 @@ def run_module(
     try:
         check_given(task.params, may_be_empty)
         check_timeouts(task.params)
-        if options.endpoint.startswith("http:") and options.transport in ("basic", "plaintext"):
-            warn(
-                f"{name}: the password travels unencrypted (Basic authentication over http). "
-                "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
-            )
+        if text := plain_password(options):
+            warn(f"{name}: {text}")
         client = open_client(options)
         host = Target(name, client, report, warn, job_timeout=task.params.get("job_timeout", JOB_TIMEOUT))
         result = _foresee(run, host, task, predictions) if task.check_mode else run(host, task)
@@ -84,6 +81,16 @@ def run_module(
     finally:
         if client is not None:
             client.close_shell()
+
+
+def plain_password(options: ConnectionOptions) -> str:
+    """A warning if the connection sends the password unencrypted, else nothing."""
+    if not options.endpoint.startswith("http:") or options.transport not in ("basic", "plaintext"):
+        return ""
+    return (
+        "the password travels unencrypted (Basic authentication over http). "
+        "Use https, or ansible_winrm_transport: ntlm or kerberos, which encrypt over http too"
+    )
 
 
 def is_unreachable(error: HostError) -> bool:

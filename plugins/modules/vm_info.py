@@ -437,14 +437,9 @@ SPEC: dict[str, Any] = {
 }
 
 
-_UNREADABLE = (
-    "The host cannot send the row {}, which is larger than the MaxEnvelopeSizekb of its WinRM service; the facts in it "
-    "are null or empty"
-)
-
-
 def run(host: Target, task: Task) -> dict[str, Any]:
-    host = replace(host, client=host.client.tolerant(lambda row: host.warn(f"{host.name}: {_UNREADABLE.format(row)}")))
+    client = host.client.tolerant(lambda row: host.warn(f"{host.name}: {facts.UNREADABLE.format(row)}"))
+    host = replace(host, client=client)
     ids = task.params["id"] if task.params["id"] is None else [vm_id(id) for id in task.params["id"]]
     return {"changed": False, "vms": facts.fetch(host, task.params["name"], ids, task.params["include"])}
 

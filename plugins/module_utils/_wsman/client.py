@@ -83,6 +83,7 @@ class Client:
         self._shell: Shell | None = None
         self.octet_shape: Callable[[list[int]], Any] | None = None  # that this host takes, once one is known
         self.answered = False  # whether the host has ever answered, so that address and credentials are right
+        self.until: float | None = None  # the time of the clock after which no request is sent
         # Called with the path of a row that the host cannot send; without it, such a row is an error.
         self.on_unreadable: Callable[[str], None] | None = None
 
@@ -299,6 +300,8 @@ class Client:
             raise
 
     def _exchange(self, request: bytes, message_id: str = "", resource: str = "", action: str = "") -> Element:
+        if self.until is not None and self._clock() >= self.until:
+            raise OperationTimeout("The host did not answer all requests within the time for them.", endpoint=self.to)
         try:
             answer = self._send(request)
             body = envelope.parse_response(answer, message_id=message_id, resource=resource, action=action)

@@ -62,6 +62,11 @@ MORE_GROUPS = (
     "guest_data",
 )  # returned only on request
 
+UNREADABLE = (
+    "The host cannot send the row {}, which is larger than the MaxEnvelopeSizekb of its WinRM service; the facts in it "
+    "are null or empty"
+)
+
 # The group of each fact that isn't named like its group; the state of a VM is in none.
 GROUP_OF = {
     "state": None,
@@ -261,12 +266,15 @@ def _memory_and_heartbeat(reading: Reading, facts: Facts) -> None:
         summary = summaries.get(vm.id, {})
         if "memory" in reading.groups:
             options = table.read(memory.PROPERTIES, settings.get(vm.id, {}))
-            facts[vm.id]["memory"] = memory.described(options) | _memory_now(vm, summary)
+            facts[vm.id]["memory"] = memory.described(options) | memory_now(vm, summary)
         if "guest" in reading.groups:
-            facts[vm.id]["guest"] = {
-                "heartbeat": HEARTBEATS.get(summary.get("Heartbeat") or 0),
-                "os": summary.get("GuestOperatingSystem") or None,
-            }
+            facts[vm.id]["guest"] = guest_of(summary)
+
+
+def guest_of(summary: Row) -> dict[str, Any]:
+    """Heartbeat and operating system of a guest, as its summary has them."""
+    heartbeat = HEARTBEATS.get(summary.get("Heartbeat") or 0)
+    return {"heartbeat": heartbeat, "os": summary.get("GuestOperatingSystem") or None}
 
 
 def _fetch_summaries(reading: Reading) -> dict[str, Row]:
@@ -289,7 +297,7 @@ def _fetch_summaries(reading: Reading) -> dict[str, Row]:
     return summaries
 
 
-def _memory_now(vm: VM, summary: Row) -> dict[str, int | None]:
+def memory_now(vm: VM, summary: Row) -> dict[str, int | None]:
     """Assigned and demanded bytes; MemoryAvailable is the percentage of the assigned memory that isn't demanded."""
     usage, available = summary.get("MemoryUsage"), summary.get("MemoryAvailable")
     if vm.state == OFF or usage is None or usage > _NONSENSE_MEMORY:
@@ -302,8 +310,8 @@ def _network(reading: Reading, facts: Facts) -> None:
     full = "network_adapters" in reading.groups
     features = adapters.FEATURES if full else (PORT_SECURITY,)
     rows = adapters.fetch(reading.host, reading.vms, features, reading.rows_of)
-    addresses = _query_addresses(reading) if full else {}
-    switches = _query_switches(reading.host, rows) if full else {}
+    addresses = query_addresses(reading) if full else {}
+    switches = query_switches(reading.host, rows) if full else {}
     by_vm: dict[str, list[Adapter]] = {vm.id: [] for vm in reading.vms}
     for adapter in rows:
         by_vm[adapter.vm].append(adapter)
@@ -328,7 +336,7 @@ def describe_adapter(adapter: Adapter, switches: Mapping[str, str], addresses: l
     return {**adapters.describe(adapter), "switch": switches.get(adapter.switch or ""), "ip_addresses": addresses}
 
 
-def _query_switches(host: Target, connected: Iterable[Adapter], limit: int = 8) -> dict[str, str]:
+def query_switches(host: Target, connected: Iterable[Adapter], limit: int = 8) -> dict[str, str]:
     """Names of the switches in use, by id; of all switches if a long OR would cost more than it saves."""
     ids = sorted({adapter.switch for adapter in connected if adapter.switch})
     if not ids:
@@ -338,7 +346,7 @@ def _query_switches(host: Target, connected: Iterable[Adapter], limit: int = 8) 
     return {row["Name"].upper(): row["ElementName"] for row in rows}
 
 
-def _query_addresses(reading: Reading) -> dict[str, list[str]]:
+def query_addresses(reading: Reading) -> dict[str, list[str]]:
     """Guest IP addresses by adapter id in lower case (``Microsoft:GuestNetwork\\<vm>\\<adapter>``)."""
     if not reading.powered:
         return {}
@@ -350,7 +358,7 @@ def _query_addresses(reading: Reading) -> dict[str, list[str]]:
     return {row["InstanceID"].lower().replace("guestnetwork\\", "", 1): row["IPAddresses"] for row in rows}
 
 
-def _guest(reading: Reading, facts: Facts) -> None:
+def complete_guests(reading: Reading, facts: Facts) -> None:
     """The operating system that the guest's data exchange service reports; absent if it doesn't run."""
     for vm in reading.vms:
         values = guest_data.pairs_of(reading.exchange.get(vm.id, {}).get("GuestIntrinsicExchangeItems") or ())
@@ -471,7 +479,7 @@ _READERS: tuple[tuple[set[str], Callable[[Reading, Facts], None]], ...] = (
     ({"nesting", "processor"}, _processor),
     ({"memory", "guest"}, _memory_and_heartbeat),
     ({"nesting", "network_adapters"}, _network),
-    ({"guest"}, _guest),
+    ({"guest"}, complete_guests),
     ({"disks"}, _drives),
     ({"checkpoints"}, _checkpoints),
     ({"firmware"}, _firmware),
