@@ -51,6 +51,7 @@ _WINRM_EXTRAS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "operation_timeout_sec": ("operation_timeout", _seconds),
     "read_timeout_sec": ("read_timeout", _seconds),
 }
+WINRM_EXTRAS = frozenset(f"ansible_winrm_{name}" for name in _WINRM_EXTRAS)
 # The variables of both connections behind our options, for errors about their values.
 _WINRM_VARIABLES = {ours: f"ansible_winrm_{name}" for name, (ours, _convert) in _WINRM_EXTRAS.items()}
 _WINRM_VARIABLES |= {"transport": "ansible_winrm_transport"}

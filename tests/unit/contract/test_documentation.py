@@ -31,6 +31,7 @@ TEXTS = (
     "roles/*/README.md",
     "plugins/doc_fragments/*.py",
     "plugins/filter/*.py",
+    "plugins/inventory/*.py",
     "extensions/molecule/**/*.yml",
     "extensions/molecule/**/*.py",
     "tests/demo/*.sh",
@@ -200,7 +201,7 @@ def documentation(module: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 # Code whose comments, docstrings and messages are checked, and the idioms that these may use: short forms, and words
 # that are names in code or precise in a technical sentence.
-CODE = ("plugins/action/*.py", "plugins/plugin_utils/*.py", "plugins/module_utils/**/*.py", "plugins/modules/*.py")
+CODE = ("plugins/action/*.py", "plugins/plugin_utils/**/*.py", "plugins/module_utils/**/*.py", "plugins/modules/*.py")
 FINE_IN_CODE = {
     r"\b(is|are|was|were)(n't| not)? there\b",
     r"\bthere (is|are|was|were)(n't| not| no)?\b",

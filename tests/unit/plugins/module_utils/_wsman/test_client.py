@@ -418,3 +418,16 @@ def test_wql_text_is_not_guessed():
     with pytest.raises(faults.FilterRefused):
         script.client.query(COMPUTER, where="EnabledState > 2")
     assert script.texts("s:Header/w:ResourceURI") == [URI + "*", COMPUTER.uri]
+
+
+def test_no_request_is_sent_after_the_time_for_all_of_them():
+    script = Script(EMPTY, EMPTY)
+    now = [0.0]
+    client = Client(script.send, to="http://hv01:5985/wsman", clock=lambda: now[0])
+    client.until = 10.0
+    client.delete(JOB, {"InstanceID": "a"})
+    now[0] = 10.0
+    for late in (client, client.tolerant(print)):
+        with pytest.raises(faults.OperationTimeout):
+            late.delete(JOB, {"InstanceID": "a"})
+    assert len(script.requests) == 1
