@@ -28,6 +28,8 @@ import yaml
 
 from .. import simulator
 from ..harness import hci, roles, task
+from ..harness.inventory import PLUGIN as INVENTORY_PLUGIN
+from ..harness.inventory import connection as connection_of
 from ..simulator.windows import programs
 from . import powershell
 from .network import Relay, relay
@@ -115,6 +117,7 @@ TASKS: Mapping[str, Mapping[str, list[dict[str, Any]]]] = {
     },
 }
 NO_CHANGE = next(iter(TASKS))
+PLUGIN, CACHED_PLUGIN = "inventory plugin", "inventory plugin, cache"
 CLONES = 50
 TRAINING = {
     "create_training_lab_count": CLONES,
@@ -124,6 +127,7 @@ TRAINING = {
     "create_training_lab_nesting": True,
 }
 SURVEYED = 200  # hosts of a survey
+LISTED, VMS_OF_LISTED = 50, 40  # hosts of the inventory plugin, and VMs of each
 # Host and VMs, without what guests tell; each VM has two adapters.
 INVENTORY = {
     OURS: [
@@ -194,11 +198,15 @@ class Bench:
 
     def play(self, playbook: str, *options: str) -> dict[str, float]:
         """The same for a playbook, by its file or name."""
+        return self.program("ansible-playbook", "-i", "inventory.yml", playbook, *options)
+
+    def program(self, name: str, *arguments: str) -> dict[str, float]:
+        """The same for any program of Ansible."""
         self.sim.log.clear()
         self.relay.round_trips = 0
         used, begun = _cpu(), time.perf_counter()
         done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", "inventory.yml", playbook, *options],
+            [Path(sys.executable).with_name(name), *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -208,7 +216,7 @@ class Bench:
         wall, cpu = time.perf_counter() - begun, _cpu() - used
         self.output = done.stdout
         if done.returncode:
-            sys.exit(f"ansible-playbook failed:\n{done.stdout}\n{done.stderr}")
+            sys.exit(f"{name} failed:\n{done.stdout}\n{done.stderr}")
         entries = list(self.sim.log)
         return {
             "requests": sum(not entry.authentication for entry in entries),
@@ -271,6 +279,20 @@ class Bench:
         (self.folder / "inventory.yml").write_text(yaml.safe_dump({"hyperv": {"hosts": inventory}}))
         cost = self.play("nested.hyperv.survey_hosts", "--forks", "20")
         yield replace(self.row("survey_hosts", OURS, cost), vms=SURVEYED * self.vms)
+
+    def inventory_plugin(self) -> Iterator[Row]:
+        """The inventory plugin on all hosts of the simulation, without a cache and from it."""
+        hosts = {name: connection_of(self.sim, name) for name in self.sim.endpoints}
+        config = {"plugin": INVENTORY_PLUGIN, "hosts": hosts}
+        cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(self.folder / "c")}
+        for name, more in (("plain", {}), ("cached", cache)):
+            (self.folder / f"{name}.hyperv.yml").write_text(yaml.safe_dump({**config, **more}))
+        arguments = "ansible-inventory", "--graph", "-i"
+        self.program(*arguments, "cached.hyperv.yml")
+        for case, name in ((PLUGIN, "plain"), (CACHED_PLUGIN, "cached")):
+            costs = [self.program(*arguments, f"{name}.hyperv.yml") for _round in range(3)]
+            least = {name: min(cost[name] for cost in costs) for name in MEASURED}
+            yield replace(self.row(case, OURS, least), vms=LISTED * VMS_OF_LISTED)
 
     def role(self, role: roles.Role) -> Iterator[Row]:
         """A run of a role that changes nothing: as a whole, and each of its tasks."""
@@ -351,6 +373,8 @@ def rows(folder: Path) -> Iterator[Row]:
         yield from measured.training_lab()
     with bench(20, folder, hosts=SURVEYED) as measured:
         yield from measured.survey()
+    with bench(VMS_OF_LISTED, folder, hosts=LISTED) as measured:
+        yield from measured.inventory_plugin()
     for role in roles.ROLES:
         with bench(1, folder, of=role.model()) as measured:
             yield from measured.role(role)
@@ -386,6 +410,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
     yield f"training_lab: the playbook create_training_lab as a whole, with {CLONES} clones of one parent disk."
     yield "no change: wsl2_in_vm, isolated_containers: the playbook of the role as a whole; below, each of its tasks."
     yield "no change: azure_stack_hci_eval: the same with two nodes, whose Windows is configured."
+    yield f"inventory plugin: ansible-inventory --graph, {LISTED} hosts with {VMS_OF_LISTED} VMs each."
     yield f"survey_hosts: the playbook as a whole with its report, {SURVEYED} hosts with 20 VMs each, forks 20."
 
 
@@ -441,6 +466,9 @@ def verdicts(found: Sequence[Row]) -> list[tuple[str, bool]]:
         ("requests for 1000 VMs", inventory.requests, "at most", 200),
         ("seconds for 1000 VMs", inventory.wall_s, "at most", 6),
         (f"seconds for {CLONES} clones of a training lab", pick(found, "training_lab").wall_s, "at most", 60),
+        (f"seconds for an inventory of {LISTED} hosts", pick(found, PLUGIN).wall_s, "at most", 20),
+        ("requests of a host in an inventory", pick(found, PLUGIN).requests / LISTED, "at most", 10),
+        (f"seconds for an inventory of {LISTED} hosts, cached", pick(found, CACHED_PLUGIN).wall_s, "at most", 2),
         (f"seconds for a survey of {SURVEYED} hosts", pick(found, "survey_hosts").wall_s, "at most", 90),
     ]
     for role in roles.ROLES:

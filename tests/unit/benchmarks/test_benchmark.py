@@ -40,6 +40,7 @@ def everything(**ours):
         measured(f"{case} {role.name}", OURS, **ours) for role in ROLES for case in ("no change:", "a task of")
     ]
     playbooks.append(measured(f"no change: {hci.ROLE}", OURS, **ours))
+    playbooks += [measured(case, OURS, vms=2000, **ours) for case in (benchmark.PLUGIN, benchmark.CACHED_PLUGIN)]
     return [*rows, measured("inventory", OURS, vms=1000, **ours), *playbooks]
 
 
