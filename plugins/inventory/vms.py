@@ -12,10 +12,10 @@ author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Returns the VMs of Hyper-V hosts as hosts of the inventory, also VMs in VMs to any depth.
   - The configuration is a YAML file whose name ends with C(.hyperv.yml) or C(.hyperv.yaml), such as C(lab.hyperv.yml).
-  - The hosts are read at the same time, with WS-Management requests and without PowerShell. A host takes 8 to 10
-    requests, regardless of the number of its VMs. The connections of adapters take up to four more if VMs of the host
-    are connected to several switches, O(reach) with V(nat) up to two, and O(guest_details) about one for every six
-    running VMs.
+  - The hosts are read at the same time, with WS-Management requests and without PowerShell. A host takes up to 9
+    requests, and up to two more each for generation 1 VMs, for VMs that are connected to several switches, for the
+    names of these switches, and for O(reach) with V(nat). Hosts with hundreds of VMs answer in more pages.
+    O(guest_details) takes about one request for every six running VMs.
   - The user requires the same rights on the hosts as for M(nested.hyperv.vm_info).
   - The name of a VM in the inventory is its name in Hyper-V. If several VMs share a name, compared without case, or if
     a listed host has the name, C(_) and the name of its host are appended to the name of each of these VMs. VMs that
@@ -342,10 +342,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         timeout = options.check_least("host_timeout", self.get_option("host_timeout"), 1)
         now, lifetime = time.time(), self.get_option("cache_timeout")
         read: dict[str, Part] = {}
+        visited: set[str] = set()
         failed: list[str] = []
         self._not_asked: dict[str, list[str]] = {}
 
         def obtain(hosts: list[Host]) -> dict[str, Part]:
+            visited.update(host.key for host in hosts)
             old = {host.key: part for host in hosts if (part := stored.get(host.key)) and part.serves(host, needs)}
             fresh = {key for key, part in old.items() if use_cache and (not lifetime or now - part.read <= lifetime)}
             missing = [host for host in hosts if host.key not in fresh]
@@ -366,7 +368,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         asks = self._host_of if self.get_option("recurse") else lambda _guest: None
         guests, same = walk(listed, obtain, asks, self._preferences)
         if read and self.get_option("cache"):
-            self._cache[self.get_cache_key(path)] = {key: part.as_dict() for key, part in {**stored, **read}.items()}
+            parts = {key: part for key, part in stored.items() if failed or key in visited} | read
+            self._cache[self.get_cache_key(path)] = {key: part.as_dict() for key, part in parts.items()}
         if failed and self.get_option("on_unreachable") == "fail":
             if read and self.get_option("cache"):
                 self.update_cache_if_changed()
