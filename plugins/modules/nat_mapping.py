@@ -24,7 +24,8 @@ options:
     required: true
   state:
     description:
-      - V(present) adds the mapping. V(absent) removes the mapping of O(external_port), whatever guest it leads to.
+      - V(present) adds the mapping. V(absent) removes the mapping of O(external_port), whatever guest it leads to, or
+        only a mapping that leads to O(internal_address), if that is set.
       - Corresponds to C(Add-NetNatStaticMapping) and C(Remove-NetNatStaticMapping).
     type: str
     choices: [present, absent]
@@ -33,6 +34,7 @@ options:
     description:
       - IP address of the guest, within the prefix of the NAT. Required with O(state=present). Corresponds to
         C(Add-NetNatStaticMapping -InternalIPAddress).
+      - With O(state=absent), a mapping of the port that leads to another guest is kept.
     type: str
     required: false
 extends_documentation_fragment:
@@ -59,6 +61,7 @@ EXAMPLES = r"""
   nested.hyperv.nat_mapping:
     nat: lab
     external_port: 55985
+    internal_address: 192.168.100.10
     state: absent
 """
 

@@ -128,6 +128,18 @@ def test_a_network_and_a_mapping_that_existed_stay() -> None:
         assert difference(there.state(), before) == SAME
 
 
+def test_a_port_that_leads_to_another_guest_now_stays() -> None:
+    with site() as there:
+        there.host.succeeds("nat_network", **NETWORK)
+        there.succeeds(**PLAIN, publish={"first_port": 55985})
+        mapping = {"nat": "hci", "external_port": 55985, "internal_address": "192.168.44.77", "internal_port": 22}
+        there.host.succeeds("nat_mapping", **mapping)
+        there.refuses("has not created the mapping of port 55985 of hv01", **PLAIN, publish={"first_port": 55985})
+        there.succeeds(state="absent")
+        (nat,) = there.host.facts("network")["nats"]
+        assert [row["internal_address"] for row in nat["static_mappings"]] == ["192.168.44.77"]
+
+
 def test_a_vm_that_took_the_name_of_a_node_stays() -> None:
     with site() as there:
         there.succeeds(**PLAIN)

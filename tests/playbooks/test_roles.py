@@ -318,6 +318,19 @@ def test_a_mapping_that_is_kept_ends_with_the_role(role: Role) -> None:
 
 
 @every_role
+def test_a_mapping_that_leads_to_another_guest_now_is_kept(role: Role) -> None:
+    with site(role) as there:
+        kept = {**publish(there), "keep": True}
+        there.succeeds(publish=kept)
+        other = {**PUBLISHED, "external_port": kept["external_port"], "internal_address": "192.168.100.11"}
+        there.host.succeeds("nat_mapping", **other)
+        outcomes = there.run(publish=kept, state="absent")
+        assert outcomes[-1].failed
+        assert "leads to 192.168.100.11 already" in said(outcomes)
+        assert [row["internal_address"] for row in mappings(there)] == ["192.168.100.11"]
+
+
+@every_role
 def test_an_unsupported_guest_is_refused_by_rule_before_anything_is_changed(role: Role) -> None:
     with site(role, **role.unsupported) as there:
         before = there.state()

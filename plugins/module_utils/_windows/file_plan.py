@@ -134,4 +134,4 @@ def _plan_removal(target: Target, path: str) -> list[Step]:
         text = f"the folder '{path}' is not empty, and only an empty one is deleted. Delete its content first"
         raise Refused(text, option="path", path=path, kind=NOT_EMPTY)
     what = f"delete the folder '{path}'"
-    return [Step(what, {"state": "directory"}, {"state": "absent"}, lambda: file.delete_folder(target, path))]
+    return [Step(what, {"state": "directory"}, {"state": "absent"}, lambda: folder.remove_if_empty(target, path))]

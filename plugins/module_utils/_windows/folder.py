@@ -135,6 +135,14 @@ def _create(target: Target, folders: Sequence[str]) -> bool:
     return _write(target, f"create the folder '{folders[-1]}'", ("mkdir", folders[-1]), folders, folders[-1], True)
 
 
+def remove_if_empty(target: Target, path: str) -> None:
+    """Remove a folder, but not if something is in it, or comes into it meanwhile. Raises MethodFailed."""
+    if "%" in path:  # cmd.exe would take it for a variable
+        delete_folder(target, path)
+    else:
+        _remove_empty(target, [path])
+
+
 def _remove_empty(target: Target, folders: Sequence[str]) -> None:
     """Remove folders that contain each other. Raises MethodFailed if anything else is in one."""
     _write(target, f"remove the folder '{folders[0]}'", ("rmdir", *reversed(folders)), folders, folders[0], False)

@@ -21,6 +21,7 @@ from ..schema import NET_NAT, NET_NAT_MAPPING
 from . import switch, switch_plan
 from .host_network import add_address, interface, parse_network, remove_address, verified, wait_for_adapter
 from .nat import (
+    ANY,
     PROTOCOLS,
     HostNetwork,
     StaticMapping,
@@ -305,6 +306,8 @@ def _plan_address_removal(host: Target, network: HostNetwork, wanted: WantedNat)
 def plan_mapping(host: Target, nat: Mapping[str, Any], mapping: StaticMapping, present: bool, rule: Rule) -> list[Step]:
     """The step that adds one static mapping to a NAT in place of another one of its port, or removes that one.
 
+    With an internal address of 0.0.0.0, it is removed whatever guest it leads to.
+
     The other mappings of the NAT are kept. Raises Refused, also with the support rule about the rights of the user.
     """
     prefix, name, rows = prefix_of(nat), nat["Name"], query_mappings(host)
@@ -314,6 +317,8 @@ def plan_mapping(host: Target, nat: Mapping[str, Any], mapping: StaticMapping, p
         )
         raise Refused(text, option="internal_address", nat=name)
     clashing = {id: other for id, other in mappings_of(name, rows).items() if other.clashes(mapping)}
+    if not present and mapping.internal_address != ANY:
+        clashing = {id: other for id, other in clashing.items() if other.internal_address == mapping.internal_address}
     if present:
         foreign = [row for row in rows if row["NatName"].lower() != name.lower()]
         _check_foreign(foreign, [mapping], "external_port")

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._task.step import Step
+from ansible_collections.nested.hyperv.plugins.module_utils._windows import file_plan
 from ansible_collections.nested.hyperv.plugins.module_utils._windows.upload import old_of
 from ansible_collections.nested.hyperv.tests.harness.checks import Task, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
@@ -93,6 +95,21 @@ def test_folders(lab: Lab) -> None:
     assert lab.refuses("guest_file", "not empty", path=r"C:\a\b", state="absent")["kind"] == "not_empty"
     lab.apply("guest_file", path=r"C:\a\b\c d", state="absent")
     assert not lab.machine.files.has_folder(r"C:\a\b\c d")
+
+
+def test_a_file_that_comes_into_an_empty_folder_is_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.apply("guest_file", path=r"C:\a\b", state="directory")
+    plan = file_plan.plan
+
+    def plan_slowly(*arguments: Any) -> list[Step]:
+        steps = plan(*arguments)
+        lab.machine.files.write(r"C:\a\b\theirs.txt", b"kept")
+        return steps
+
+    monkeypatch.setattr(file_plan, "plan", plan_slowly)
+    result = lab.fails("guest_file", r"could not remove the folder 'C:\a\b'", path=r"C:\a\b", state="absent")
+    assert result["changed"] is False
+    assert lab.machine.files.get(r"C:\a\b\theirs.txt")
 
 
 def test_what_an_interrupted_task_has_left_is_deleted_with_the_file(lab: Lab) -> None:

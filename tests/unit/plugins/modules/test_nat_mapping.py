@@ -48,6 +48,12 @@ def test_added_beside_others_and_removed(lab: Lab) -> None:
     assert mappings(lab) == [shown(SSH)]
 
 
+def test_only_the_mapping_to_a_guest_is_removed(lab: Lab) -> None:
+    lab.leaves_alone(MODULE, nat="lab", state="absent", **{**SSH, "internal_address": "192.168.100.30"})
+    lab.apply(MODULE, nat="lab", state="absent", **SSH)
+    assert mappings(lab) == []
+
+
 def test_another_guest_takes_the_port(lab: Lab) -> None:
     lab.apply(MODULE, nat="lab", **{**SSH, "internal_address": "192.168.100.30"})
     assert mappings(lab) == [shown({**SSH, "internal_address": "192.168.100.30"})]
