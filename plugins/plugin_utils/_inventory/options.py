@@ -121,6 +121,12 @@ def check_least(name: str, value: int, least: int) -> int:
     return value
 
 
+def check_prefix(option: str, prefix: str) -> None:
+    """Raise AnsibleParserError if names of variables cannot begin so."""
+    if not (prefix.isascii() and f"{prefix}x".isidentifier()):
+        raise AnsibleParserError(f"{option} is '{prefix}'; names of variables begin with a letter or '_'")
+
+
 def parse_port(value: Any, name: str) -> int:
     """The port of a VM. Raises AnsibleParserError."""
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -85,7 +85,7 @@ class Guest:
         system = self.facts["guest"]["os"]
         return bool(self.facts["nesting"]) and self.facts["state"] == "running" and (not system or "Windows" in system)
 
-    @property
+    @cached_property
     def addresses(self) -> list[str]:
         """The addresses that the guest reports and that others may reach it by."""
         rows = (address for adapter in self.facts["network_adapters"] for address in adapter["ip_addresses"])
@@ -100,6 +100,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
+@cache
 def _usable(address: str) -> bool:
     parsed = _parsed(address)
     return parsed is not None and not (

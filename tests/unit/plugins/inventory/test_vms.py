@@ -500,6 +500,7 @@ WRONG: tuple[tuple[Mapping[str, Any], str], ...] = (
     ({"hosts": {"hv01": {"ansible_host": "http://hv01"}}}, "hv01: ansible_host is 'http://hv01'"),
     ({"hosts": {"hv01": {"ansible_user": "{{ nonsense }}"}}}, "hv01: ansible_user cannot be templated"),
     ({"hosts": {"hv01": None}, "networks": ["192.0.2.1/24"]}, "networks: '192.0.2.1/24'"),
+    ({"hosts": {"hv01": None}, "hostvars_prefix": "hy-"}, "hostvars_prefix is 'hy-'; names of variables begin with"),
     ({"hosts": {"hv01": None}, "forks": 0}, "forks is 0; choose a number of at least 1"),
     ({"hosts": {"hv01": None}, "host_timeout": 0}, "host_timeout is 0"),
     ({"hosts": {"hv01": None}, "nested_hosts": ["lab"]}, "nested_hosts.0. is 'lab', which is not a mapping"),
