@@ -38,7 +38,7 @@ options:
         C(ansible_winrm_server_cert_validation). Values can be templates and vaulted.
       - A host that an inventory source before this one contains has its variables from there, too, including those of
         its groups. Variables of this option and of O(vars) take precedence.
-      - At least one host is required.
+      - At least one host is required, and no two hosts can have the same address and port.
     type: dict
     default: {}
   vars:
@@ -305,6 +305,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             listed.append(Host(str(name), str(name), options_of(str(name), known, self._template)))
         if not listed:
             raise AnsibleParserError("hosts is empty; list at least one Hyper-V host")
+        by_endpoint: dict[str, Host] = {}
+        for host in listed:
+            other = by_endpoint.setdefault(host.options.endpoint.lower(), host)
+            if other is not host:
+                raise AnsibleParserError(
+                    f"hosts: '{other.name}' and '{host.name}' are both at {host.options.name}; list a host once"
+                )
         return listed
 
     def _template(self, value: Any, variables: Mapping[str, Any]) -> Any:

@@ -361,7 +361,7 @@ def test_hosts_are_read_again_if_their_part_is_old_or_about_another_address(fres
     assert {entry.host for entry in fresh.requests} == {"hv02"}
     assert "web02" in found.hosts
     fresh.sim.log.clear()
-    moved = cached(fresh, tmp_path)
+    moved = cached(fresh, tmp_path, "hv01")
     moved["hosts"]["hv01"] = connection(fresh.sim, "hv02")
     inventory.parse(moved, tmp_path)
     assert {entry.host for entry in fresh.requests} == {"hv02"}
@@ -494,6 +494,7 @@ WRONG: tuple[tuple[Mapping[str, Any], str], ...] = (
         "vars: 'ansible_winrm_transprot' is not an option; the nearest is 'ansible_winrm_transport'",
     ),
     ({"hosts": {}}, "hosts is empty"),
+    ({"hosts": {"hv01": None, "HV01": None}}, "hosts: 'hv01' and 'HV01' are both at https://HV01:5986/wsman; list a"),
     ({"hosts": {"hv01": "192.0.2.1"}}, "hosts.hv01 is '192.0.2.1', which is not a mapping"),
     ({"hosts": {"hv01": {"ansible_connection": "ssh"}}}, "hv01: the connection is 'ssh'"),
     ({"hosts": {"hv01": {"ansible_connection": "nonsense"}}}, "hv01: ansible_connection is 'nonsense'"),
