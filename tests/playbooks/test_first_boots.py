@@ -62,6 +62,7 @@ LINUX = {
 }
 
 ABSENT, OFF = {"create_training_lab_state": "absent"}, {"create_training_lab_state": "present"}
+SEEDS = "Create the seeds, from which the guests configure themselves"
 
 
 def free_ports(count: int) -> int:
@@ -157,7 +158,8 @@ def test_a_lab_that_was_interrupted_is_completed(sim: simulator.Simulation, play
         host.repository.remove(row)  # what a task leaves that ended before it had added the drive
     check = play(playbook, "create_training_lab", variables, "--check")
     assert not check.writes
-    play(playbook, "create_training_lab", variables)
+    real = play(playbook, "create_training_lab", variables)
+    assert check.outcomes()[SEEDS] == real.outcomes()[SEEDS] == {"ok"}
     assert left(sim) == []
     assert all(vm.guest.machine for vm in (first, second))
 
