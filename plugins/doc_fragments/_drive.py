@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ._options import suboptions, top_level
+from ._options import elements, top_level
 
 _DISK = r"""
 path:
@@ -116,8 +116,8 @@ controller_location:
 class ModuleDocFragment:
     # Disks of a VM; associated with module_utils._hyperv.storage.drive.DISK_OPTIONS.
     DISK: str = top_level(_DISK + _CONTROLLER)
-    VM_DISKS: str = suboptions("disks", _DISK + _CONTROLLER)
+    VM_DISKS: str = elements("disks", _DISK + _CONTROLLER)
 
     # DVD drives of a VM; associated with module_utils._hyperv.storage.drive.DVD_OPTIONS.
     DVD_DRIVE: str = top_level(_DVD_DRIVE + _CONTROLLER)
-    VM_DVD_DRIVES: str = suboptions("dvd_drives", _DVD_DRIVE + _CONTROLLER)
+    VM_DVD_DRIVES: str = elements("dvd_drives", _DVD_DRIVE + _CONTROLLER)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ._options import suboptions, top_level
+from ._options import elements, top_level
 
 _MAPPING = r"""
 protocol:
@@ -41,4 +41,4 @@ internal_port:
 class ModuleDocFragment:
     # A static mapping; associated with module_utils._hyperv.network.nat.MAPPING_OPTIONS.
     MAPPING: str = top_level(_MAPPING)
-    MAPPINGS: str = suboptions("static_mappings", _MAPPING)
+    MAPPINGS: str = elements("static_mappings", _MAPPING)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ._options import suboptions, top_level
+from ._options import elements, top_level
 
 _NAME = r"""
 name:
@@ -138,4 +138,4 @@ bandwidth:
 class ModuleDocFragment:
     # Network adapters of a VM; associated with module_utils._hyperv.network.adapter.OPTIONS.
     DOCUMENTATION: str = top_level(_OPTIONS)
-    VM: str = suboptions("network_adapters", _NAME + _OPTIONS)
+    VM: str = elements("network_adapters", _NAME + _OPTIONS)

@@ -60,7 +60,7 @@ options:
       users:
         description:
           - Local accounts to create. Client editions of Windows require at least one with
-            O(windows.users.administrator).
+            O(windows.users[].administrator).
         type: list
         elements: dict
         suboptions:
@@ -96,7 +96,7 @@ options:
           name:
             description:
               - Name of the adapter in Windows. Defaults to C(Ethernet), the first adapter in most languages of Windows.
-                Mutually exclusive with O(windows.network_adapters.mac_address).
+                Mutually exclusive with O(windows.network_adapters[].mac_address).
               - Corresponds to C(New-NetIPAddress -InterfaceAlias).
             type: str
           mac_address:
@@ -216,7 +216,7 @@ options:
         type: str
         required: true
       content:
-        description: Content of the file, encoded in UTF-8. Mutually exclusive with O(files.src).
+        description: Content of the file, encoded in UTF-8. Mutually exclusive with O(files[].src).
         type: str
       src:
         description:
