@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rounds of tests: each stable ansible-core with a Python that can run it.
+"""Rounds of tests: each ansible-core with a Python that can run it. Pre-releases are tested last, and may fail.
 
 `rounds.py` prints the ansible-core and the Python of the first round, which the Python that runs the script decides;
 `rounds.py 2.20` those of the round with that ansible-core. Pythons are searched in PATH and among the versions of
@@ -20,10 +20,14 @@ from typing import NamedTuple
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 PIN = re.compile(
-    r'^ansible-core==([\d.]+); python_version >= "3\.(\d+)" and python_version < "3\.(\d+)"$', re.MULTILINE
+    r'^ansible-core==([\w.]+); python_version >= "3\.(\d+)" and python_version < "3\.(\d+)"$', re.MULTILINE
 )
 # The path of the real program: neither a shim nor a virtual environment, which may be replaced by the very round.
-QUESTION = "import ensurepip, sys, venv; print(*sys.version_info[:3], getattr(sys, '_base_executable', sys.executable))"
+# Up to Python 3.10, only the links of a virtual environment lead there.
+QUESTION = """
+import ensurepip, os, sys, venv
+print(*sys.version_info[:3], os.path.realpath(sys.executable) if sys.version_info < (3, 11) else sys._base_executable)
+"""
 
 
 class Python(NamedTuple):
@@ -48,6 +52,10 @@ class Core(NamedTuple):
     minors: range
 
     @property
+    def stable(self) -> bool:
+        return self.release.replace(".", "").isdigit()
+
+    @property
     def needs(self) -> str:
         return f"Python 3.{self.minors[0]} to 3.{self.minors[-1]}"
 
@@ -61,7 +69,7 @@ class Round(NamedTuple):
 
 
 def supported_cores(folder: Path = TESTS) -> list[Core]:
-    """The ansible-cores that have a file of constraints, newest first."""
+    """The ansible-cores that have a file of constraints: the stable ones first, the newest before the older ones."""
     cores = []
     for path in folder.glob("constraints-*.txt"):
         pin = PIN.search(path.read_text())
@@ -69,7 +77,7 @@ def supported_cores(folder: Path = TESTS) -> list[Core]:
             sys.exit(f"{path} must pin ansible-core for a range of Pythons")
         release, oldest, end = pin.groups()
         cores.append(Core(path.stem.partition("-")[2], release, range(int(oldest), int(end))))
-    return sorted(cores, key=lambda core: [int(part) for part in core.name.split(".")], reverse=True)
+    return sorted(cores, key=lambda core: (core.stable, [int(part) for part in core.name.split(".")]), reverse=True)
 
 
 def ask(program: str | Path) -> Python | None:
@@ -111,15 +119,16 @@ def find_pythons(first: Python, minors: Iterable[int], path: str, pyenv: Path) -
 def plan(pythons: Sequence[Python], cores: Sequence[Core]) -> tuple[list[Round], list[Core]]:
     """The rounds, and the ansible-cores that none of the Pythons can run.
 
-    The first Python takes the newest ansible-core that it can run. Of the other ansible-cores, the newest takes the
-    newest Python and each older one the oldest; a Python that has no round yet goes first.
+    The first Python takes the newest stable ansible-core that it can run. Of the other ansible-cores, the newest and
+    pre-releases take the newest Python and each older one the oldest; a Python that has no round yet goes first.
     """
     rounds = [Round(core, pythons[0]) for core in cores if pythons[0].minor in core.minors][:1]
     left_out = []
     for core in cores:
         if core in (existing.core for existing in rounds):
             continue
-        fitting = sorted((python for python in pythons if python.minor in core.minors), reverse=core is cores[0])
+        newest_first = core is cores[0] or not core.stable
+        fitting = sorted((python for python in pythons if python.minor in core.minors), reverse=newest_first)
         used = {existing.python for existing in rounds}
         if fitting:
             rounds.append(Round(core, min(fitting, key=used.__contains__)))

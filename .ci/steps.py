@@ -5,8 +5,8 @@
 
 steps.py [CORE=2.20] [VARIABLE=VALUE ...]   the variables of the command line of `make test`
 
-Steps of a stage run side by side, two at a time; the output of such a step is printed when it ends. The first failure
-ends the run.
+Two steps run at a time, from any rounds; the output of a step is printed when it ends. The first failure ends the run,
+except that of a round with a pre-release of ansible-core.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +26,27 @@ import rounds
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".build" / "log"
-# Linters, the report, the documentation and all units run once. The rounds with other ansible-cores and Pythons run
-# what can differ with them. The units start two processes themselves.
-FIRST = (("setup",), ("layers", "report"), ("sanity", "lint", "docs", "molecule"), ("units",))
-OTHER = (("setup",), ("sanity", "molecule"), ("contract",))
+# The longest steps come first, so that both processors are busy until the end.
+ORDER = ("setup", "units", "molecule", "sanity", "docs", "lint", "contract", "report", "sanity-core", "layers")
+# What depends neither on ansible-core nor on Python runs in the round of the Python that was given.
+ONCE = {"docs", "layers", "lint", "report"}
+# All units run with the oldest ansible-core and the oldest Python, all sanity tests and Molecule with the newest. What
+# passes with both rarely fails between them, so the other rounds run little.
+OLDEST = {"units", "sanity-core"}
+NEWEST = {"molecule", "sanity"}
+# Steps, and the steps that they include.
+PARTS = {"units": "contract", "sanity": "sanity-core"}
+
+
+def steps_of(one: rounds.Round, found: Sequence[rounds.Round]) -> list[str]:
+    """The steps of one of the rounds found."""
+    stable = [other for other in found if other.core.stable]
+    by_age = sorted(stable, key=lambda other: [int(part) for part in other.core.name.split(".")])
+    steps = {"setup", "contract"}
+    for names, chosen in ((ONCE, found[:1]), (OLDEST, by_age[:1]), (NEWEST, by_age[-1:])):
+        steps |= names if one in chosen else set()
+    steps -= {part for step, part in PARTS.items() if step in steps}
+    return [step for step in ORDER if step in steps]
 
 
 class Outcome(NamedTuple):
@@ -47,61 +64,103 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join(folders), "MAKEFLAGS": "--no-print-directory"}
 
 
-def run(command: Sequence[str], log: Path | None) -> Outcome:
-    """The outcome of a command, whose output goes to a file if there is one."""
+def run(command: Sequence[str], log: Path) -> Outcome:
+    """The outcome of a command, whose output goes to a file."""
     begin = time.monotonic()
-    with open(log or os.devnull, "wb") as file:
-        stdout, stderr = (file, subprocess.STDOUT) if log else (None, None)
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
         _pid, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return Outcome(process.returncode == 0, time.monotonic() - begin, usage.ru_utime + usage.ru_stime)
 
 
-def run_stage(title: str, commands: dict[str, list[str]]) -> dict[str, Outcome]:
-    """The outcome of each step of a stage that has run; after a failure no other step starts."""
-    together = len(commands) > 1
-    folder = LOGS.relative_to(ROOT)
-    print(f"\n=== {', '.join(commands)} ({title})" + (f"; progress: {folder}" if together else ""), flush=True)
-    logs = {step: LOGS / f"{step}.txt" if together else None for step in commands}
-    failure = threading.Event()
+class Job(NamedTuple):
+    """A step of a round."""
 
-    def attempt(step: str) -> Outcome | None:
-        if failure.is_set():
-            return None
-        outcome = run(commands[step], logs[step])
+    step: str
+    round: rounds.Round
+    command: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.step} ({self.round})"
+
+    @property
+    def folder(self) -> str:
+        """What steps share that cannot run side by side; so each of them runs once at a time."""
+        return self.step.partition("-")[0]
+
+
+class Queue:
+    """Runs jobs two at a time, those of a round after its setup."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._waiting = list(jobs)
+        self._running: list[Job] = []
+        self._changed = threading.Condition()
+        self.outcomes: dict[Job, Outcome] = {}
+
+    @property
+    def failed(self) -> bool:
+        return any(not outcome.passed and job.round.core.stable for job, outcome in self.outcomes.items())
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for worker in [pool.submit(self._work), pool.submit(self._work)]:
+                worker.result()
+
+    def _work(self) -> None:
+        try:
+            while job := self._next():
+                log = LOGS / f"{job.step}-{job.round.core.name}.txt"
+                outcome = run(job.command, log)
+                with self._changed:
+                    self._end(job, outcome, log)
+        except BaseException:
+            with self._changed:  # the other one does not wait for this job to end
+                self._waiting.clear()
+                self._changed.notify_all()
+            raise
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            while self._waiting and not self.failed:
+                busy = {job.folder for job in self._running}
+                ready = {job.round for job, outcome in self.outcomes.items() if job.step == "setup" and outcome.passed}
+                for job in self._waiting:
+                    if job.folder not in busy and (job.step == "setup" or job.round in ready):
+                        self._waiting.remove(job)
+                        self._running.append(job)
+                        print(f"=== {job.title}; progress: {LOGS.relative_to(ROOT)}", flush=True)
+                        return job
+                if not self._running:
+                    return None  # their setup has failed
+                self._changed.wait()
+        return None
+
+    def _end(self, job: Job, outcome: Outcome, log: Path) -> None:
+        self._running.remove(job)
+        self.outcomes[job] = outcome
+        print(f"\n=== {job.title}", log.read_text(errors="replace").strip(), f"=== {job.title} {outcome}", sep="\n")
         if not outcome.passed:
-            failure.set()
-        return outcome
-
-    outcomes: dict[str, Outcome] = {}
-    with ThreadPoolExecutor(2) as pool:
-        futures = {pool.submit(attempt, step): step for step in commands}
-        for future in as_completed(futures):
-            step, outcome = futures[future], future.result()
-            if outcome is None:
-                continue
-            outcomes[step] = outcome
-            log = logs[step]
-            if log:
-                print(f"\n=== {step} ({title})", log.read_text(errors="replace").strip(), sep="\n")
-            print(f"=== {step} {outcome}", flush=True)
-            if not outcome.passed:
-                print(f"\nFAILED: {step} ({title})\nTo run it again: {shlex.join(commands[step])}", flush=True)
-    return outcomes
+            print(f"\nFAILED: {job.title}\nTo run it again: {shlex.join(job.command)}")
+            if job.step == "setup":
+                self._waiting = [other for other in self._waiting if other.round != job.round]
+        sys.stdout.flush()
+        self._changed.notify_all()
 
 
-def run_round(title: str, stages: Iterable[Sequence[str]], variables: Sequence[str]) -> dict[str, Outcome]:
-    """The outcome of each step of a round, up to the stage with a failure."""
-    outcomes: dict[str, Outcome] = {}
-    for stage in stages:
-        outcomes |= run_stage(title, {step: ["make", step, *variables] for step in stage})
-        if not all(outcome.passed for outcome in outcomes.values()):
-            break
-    return outcomes
+def jobs_of(found: Sequence[rounds.Round], selected: Sequence[rounds.Round], variables: Sequence[str]) -> list[Job]:
+    """The jobs of the selected rounds, in the order in which they are to start."""
+    jobs = []
+    for one in selected:
+        own = variables if one is found[0] else [f"CORE={one.core.name}", f"PYTHON={one.python.path}"]
+        jobs += [Job(step, one, ("make", step, *own)) for step in steps_of(one, found)]
+    return sorted(jobs, key=lambda job: (ORDER.index(job.step), not job.round.core.stable))
 
 
 def main(*variables: str) -> int:
+    begin = time.monotonic()
     os.environ |= environment()
     LOGS.mkdir(parents=True, exist_ok=True)
     found, left_out = rounds.find_rounds()
@@ -111,19 +170,17 @@ def main(*variables: str) -> int:
     if not selected:
         sys.exit("\n".join([f"No round has ansible-core {only}.", *reasons]))
     print("Rounds:", *(f"  {one} ({one.python.path})" for one in selected), *reasons, sep="\n", flush=True)
-    summary = []
+    queue = Queue(jobs_of(found, selected, variables))
+    queue.run()
+    print("\nFAILED:" if queue.failed else "\nPassed:")
     for one in selected:
-        other = (OTHER, [f"CORE={one.core.name}", f"PYTHON={one.python.path}"])
-        stages, own = (FIRST, variables) if one is found[0] else other
-        outcomes = run_round(str(one), stages, own)
-        summary += [f"{one}:", *(f"  {step:9}{outcome}" for step, outcome in outcomes.items())]
-        if not all(outcome.passed for outcome in outcomes.values()):
-            break
-    else:
-        print("\nPassed:", *summary, *reasons, sep="\n")
-        return 0
-    print("\nFAILED:", *summary, *reasons, sep="\n")
-    return 1
+        print(f"{one}:" if one.core.stable else f"{one} (a pre-release, which may fail):")
+        for job, outcome in queue.outcomes.items():
+            if job.round == one:
+                print(f"  {job.step:12}{outcome}")
+    cpu = sum(outcome.cpu for outcome in queue.outcomes.values())
+    print(*reasons, f"{(time.monotonic() - begin) / 60:.0f} min, CPU {cpu / 60:.0f} min", sep="\n")
+    return 1 if queue.failed else 0
 
 
 if __name__ == "__main__":

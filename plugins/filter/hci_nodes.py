@@ -73,16 +73,21 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible import template
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._task.errors import Invalid
 from ..plugin_utils._hci import plan
 
+# Up to ansible-core 2.18, a template whose value is none is an empty text, so an empty option is an omitted one there.
+_NONE_IS_TEXT = not hasattr(template, "trust_as_template")
 _REQUIRED = ("name", "profile", "path", "switch")
 
 
 def hci_nodes(nodes: Any, lab: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
     """The nodes with all that the modules need."""
+    if _NONE_IS_TEXT:
+        lab = {name: None if value == "" else value for name, value in lab.items()}
     missing = [name for name in _REQUIRED if not lab.get(name)]
     if missing:
         raise AnsibleFilterError(f"azure_stack_hci_eval_{missing[0]} is required")

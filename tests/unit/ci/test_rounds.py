@@ -125,6 +125,16 @@ def test_cores_and_their_pythons_are_read_from_the_constraints(rounds: Any, tmp_
     assert cores[0].needs == "Python 3.11 to 3.13"
 
 
+def test_a_pre_release_is_no_choice_for_the_first_round(rounds: Any, tmp_path: Path) -> None:
+    for release in ("2.21.5", "2.22.0rc1", "2.20.1"):
+        pin = f'ansible-core=={release}; python_version >= "3.12" and python_version < "3.15"'
+        (tmp_path / f"constraints-{release[:4]}.txt").write_text(f"{pin}\n")
+    cores = rounds.supported_cores(tmp_path)
+    assert [(core.name, core.stable) for core in cores] == [("2.21", True), ("2.20", True), ("2.22", False)]
+    planned, _missing = rounds.plan([rounds.Python((3, minor, 0), "/python") for minor in (13, 12)], cores)
+    assert [(one.core.name, one.python.minor) for one in planned] == [("2.21", 13), ("2.20", 12), ("2.22", 13)]
+
+
 def test_constraints_without_a_range_of_pythons_are_an_error(rounds: Any, tmp_path: Path) -> None:
     (tmp_path / "constraints-2.19.txt").write_text("ansible-core==2.19.14\n")
     with pytest.raises(SystemExit, match=r"constraints-2\.19\.txt must pin ansible-core"):
@@ -134,7 +144,8 @@ def test_constraints_without_a_range_of_pythons_are_an_error(rounds: Any, tmp_pa
 def test_rounds_begin_with_the_oldest_ansible_core_that_the_collection_supports(rounds: Any, checkout: Path) -> None:
     runtime = yaml.safe_load((checkout / "meta" / "runtime.yml").read_text())
     cores = rounds.supported_cores()
-    assert runtime["requires_ansible"] == f">={cores[-1].name}.0"
+    oldest = [core for core in cores if core.stable][-1]
+    assert runtime["requires_ansible"] == f">={oldest.name}.0"
     assert [core.name for core in cores] == [core.release.rpartition(".")[0] for core in cores]
 
 
