@@ -13,6 +13,8 @@ import yaml
 
 PAGES = {"CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"}
 PARTS = PAGES | {"docs", "changelogs", "meta", "playbooks", "plugins", "roles"}
+# What users need of folders that are otherwise for the development of the collection.
+IN_PARTS = {"changelogs": {"changelog.yaml"}, "extensions": {"audit"}, "tests": {"simulator"}}
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -35,8 +37,10 @@ def installed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_contents(installed: Path) -> None:
     root = installed / "ansible_collections" / "nested" / "hyperv"
-    assert {path.name for path in root.iterdir()} <= PARTS | {"FILES.json", "MANIFEST.json"}
-    assert {path.name for path in (root / "changelogs").iterdir()} <= {"changelog.yaml"}
+    assert {path.name for path in root.iterdir()} <= PARTS | {*IN_PARTS, "FILES.json", "MANIFEST.json"}
+    for folder, parts in IN_PARTS.items():
+        assert {path.name for path in (root / folder).iterdir()} == parts
+    assert not list(root.rglob("__pycache__"))
 
 
 def test_imports(installed: Path) -> None:
