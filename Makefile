@@ -3,10 +3,11 @@
 # make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run what can
 #             differ with it; or one of: lint layers units contract report docs sanity sanity-core molecule
 # make format writes what make lint checks of Python's format
+# make picture  the picture of the demo in the README (docs/demo.svg), from a run of it
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
 # make docs   the site of the documentation: .build/docs/html/index.html
-# make rules  the pages of the support rules and of the privileges (docs), from their data
+# make rules  the pages of the support rules, the privileges and the cmdlets (docs), from their data
 # make profile  files, functions and moves between files of three tasks
 #
 # Needs git, make and python3 (3.10 or newer, with venv). Everything else goes into .venv and .build.
@@ -27,7 +28,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units contract report docs sanity sanity-core molecule demo bench faults rules profile clean
+.PHONY: help test setup lint format layers units contract report docs sanity sanity-core molecule demo picture bench faults rules profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -153,6 +154,10 @@ molecule: $(VENV)/test.stamp $(LINK)
 demo: $(VENV)/run.stamp $(LINK)
 	@tests/demo/run.sh $(DEMO)
 
+picture: $(VENV)/run.stamp $(LINK)
+	ANSIBLE_FORCE_COLOR=1 tests/demo/run.sh nesting >.build/demo.txt
+	python tests/demo/picture.py <.build/demo.txt >docs/demo.svg
+
 # win_powershell comes from the package ansible, of which nothing but its collections is wanted.
 .build/bench: $(VENV)/run.stamp
 	@echo 'Adding the package ansible'
@@ -167,7 +172,7 @@ faults: $(VENV)/test.stamp $(LINK)
 	python -m tests.faults
 
 rules: $(VENV)/test.stamp $(LINK)
-	for page in support_rules privileges; do \
+	for page in support_rules privileges cmdlets; do \
 	    PYTHONPATH='$(CURDIR)/.build' python -m ansible_collections.nested.hyperv.tests.harness.$$page || exit 1; done
 
 profile: $(VENV)/run.stamp $(LINK)

@@ -53,6 +53,13 @@ def _external(_app: Any, _env: Any, node: Any, content: nodes.Element) -> nodes.
     return nodes.reference("", "", content, internal=False, refuri=ANSIBLE + page) if page else None
 
 
+def _link_pages(_app: Any, docname: str, source: list[str]) -> None:
+    """Link the Markdown pages that a guide names by their path in the repository."""
+    if docname.startswith("collection/docsite/"):
+        source[0] = re.sub(r"``((?:docs|tests/simulator)/\w+)\.md``", r":doc:`\1.md </\1>`", source[0])
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", _link_pages)
     app.connect("missing-reference", _external)

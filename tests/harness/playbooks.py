@@ -20,8 +20,8 @@ from ansible_collections.nested.hyperv.tests import simulator
 
 from . import changes, task
 
-# A playbook of the collection by its name, or a play: its keywords besides hosts and gather_facts.
-Playbook = str | Mapping[str, Any]
+# A playbook of the collection by its name, several files, or a play: its keywords besides hosts and gather_facts.
+Playbook = str | list[str] | Mapping[str, Any]
 
 
 class Run:
@@ -38,8 +38,10 @@ class Run:
         return changes.writes(self.requests)
 
     def recap(self, host: str = "hv01") -> dict[str, int]:
-        """Counts of the host's line of PLAY RECAP, such as changed and failed."""
-        (line,) = (line for line in self.text.splitlines() if line.startswith(host) and "unreachable=" in line)
+        """Counts of the host's line of the last PLAY RECAP, such as changed and failed."""
+        *_of_playbooks_before, line = (
+            line for line in self.text.splitlines() if line.startswith(host) and "unreachable=" in line
+        )
         return {word.partition("=")[0]: int(word.partition("=")[2]) for word in line.partition(":")[2].split()}
 
     def outcomes(self, host: str = "hv01") -> dict[str, set[str]]:
@@ -69,9 +71,9 @@ class Playbooks:
         if isinstance(playbook, Mapping):
             play = {"hosts": "all", "gather_facts": False, **playbook}
             (self.folder / "play.yml").write_text(yaml.safe_dump([play]))
-        name = playbook if isinstance(playbook, str) else "play.yml"
+        names = playbook if isinstance(playbook, list) else [playbook if isinstance(playbook, str) else "play.yml"]
         program = Path(sys.executable).with_name("ansible-playbook")
-        command = [program, name, "-i", "inventory.yml", "-e", json.dumps(variables or {}), *options]
+        command = [program, *names, "-i", "inventory.yml", "-e", json.dumps(variables or {}), *options]
         environment = os.environ | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
         self.sim.log.clear()
         process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, env=environment)
