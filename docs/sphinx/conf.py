@@ -47,9 +47,13 @@ PLUGIN = re.compile(r"ansible_collections\.(ansible)\.(builtin|windows)\.(\w+_(?
 
 
 def _external(_app: Any, _env: Any, node: Any, content: nodes.Element) -> nodes.reference | None:
-    """The link to a label of Ansible's site."""
-    plugin = PLUGIN.fullmatch(node["reftarget"])
-    page = f"collections/{'/'.join(plugin.groups())}.html" if plugin else LABELS.get(node["reftarget"])
+    """The link to a label or an environment variable of Ansible's site."""
+    target = node["reftarget"]
+    page = LABELS.get(target)
+    if plugin := PLUGIN.fullmatch(target):
+        page = f"collections/{'/'.join(plugin.groups())}.html"
+    elif node["reftype"] == "envvar" and target.startswith("ANSIBLE_"):
+        page = f"reference_appendices/config.html#envvar-{target}"
     return nodes.reference("", "", content, internal=False, refuri=ANSIBLE + page) if page else None
 
 
