@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import template
 
 from ansible_collections.nested.hyperv.tests import simulator
 
@@ -29,6 +30,8 @@ class Run:
 
     def __init__(self, sim: simulator.Simulation, process: subprocess.CompletedProcess[str]) -> None:
         self.code, self.text = process.returncode, process.stdout + process.stderr
+        if not hasattr(template, "trust_as_template"):  # before ansible-core 2.19, messages are displayed as YAML
+            self.text = self.text.replace("''", "'")
         self.requests = sim.log.requests()
         self.connections = {entry.connection for entry in sim.log}
         assert not [address.name for address in sim.endpoints.values() if address.password in self.text]

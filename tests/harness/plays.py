@@ -162,7 +162,10 @@ def _included(include: Any, result: Mapping[str, Any], play: Any) -> Iterator[Ta
 
 def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]) -> dict[str, Any]:
     """The result of a task, as the worker of each ansible-core lets its executor find it."""
-    if "task" in signature(TaskExecutor).parameters:  # before 2.21
+    parameters = signature(TaskExecutor).parameters
+    if "new_stdin" in parameters:  # before 2.19
+        return TaskExecutor(host, task, variables, own[0], None, *own[1:]).run()
+    if "task" in parameters:  # before 2.21
         return TaskExecutor(host, task, variables, *own).run()
     context = import_module("ansible._internal._task").TaskContext
     with context.create(task=task, task_vars=variables, host_name=host.name):
