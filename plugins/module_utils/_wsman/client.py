@@ -93,6 +93,18 @@ class Client:
         client.on_unreadable = on_unreadable
         return client
 
+    def recorded(self, record: Callable[[bytes, bytes | str], None]) -> Client:
+        """The same client, which passes each request and its answer to `record`."""
+        client = copy.copy(self)
+
+        def send(request: bytes) -> bytes | str:
+            answer = self._send(request)
+            record(request, answer)
+            return answer
+
+        client._send = send
+        return client
+
     def __enter__(self) -> Client:
         return self
 

@@ -82,6 +82,15 @@ def test_identify():
     assert script.client.identify()["ProductVersion"].startswith("OS: 10.0.20348")
 
 
+def test_a_recorded_client_passes_on_what_it_sends_and_gets():
+    script, exchanges = Script("identify"), []
+    recorded = script.client.recorded(lambda *exchange: exchanges.append(exchange))
+    assert recorded.identify()["ProductVendor"] == "Microsoft Corporation"
+    ((request, answer),) = exchanges
+    assert b"Identify" in request
+    assert "Microsoft Corporation" in answer
+
+
 def test_get_sends_the_keys():
     script = Script("get_storage_job")
     job = script.client.get(JOB, {"InstanceID": "J"})
