@@ -156,6 +156,7 @@ WITHOUT_CMDLET = {
     **dict.fromkeys(("image_name", "image_index", "disk", "firmware", "architecture"), "of Windows Setup"),
     **dict.fromkeys(("locale", "keyboard", "product_key", "commands"), "of Windows Setup"),
     "password_policy": "is about the task",
+    **dict.fromkeys(("mode", "prefix", "folder", "experiments"), "of experiments"),
     **dict.fromkeys(("allow_reboot", "feature_timeout", "only_if_required", "service_timeout"), "is about the task"),
     **dict.fromkeys(("hypervisor_in_guest", "manage_switch", "network", "include"), "is about the task"),
     **dict.fromkeys(("scenario", "purpose", "strict", "ignore", "report_only", "guest_facts"), "is about the task"),
@@ -186,6 +187,7 @@ DIFFERENT_RETURNS = {
     ("vm_disk", "drive"): "of a disk",
     ("vm", "id"): "a VM that may not exist yet",
     ("isolated_container", "id"): "a container",
+    ("host_experiment", "host"): "of a report",
 }
 
 

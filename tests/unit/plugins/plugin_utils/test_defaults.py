@@ -43,5 +43,10 @@ def test_a_module_takes_the_defaults_of_a_group_that_it_has(
 
 
 def test_the_options_of_all_modules() -> None:
-    wanted = {option for module in collection.modules() for option in collection.options(module) if "." not in option}
+    wanted = {
+        option
+        for module in (*collection.modules(), collection.EXPERIMENTS)
+        for option in collection.options(module)
+        if "." not in option
+    }
     assert _defaults.options_of_all(vm_info) == wanted
