@@ -52,8 +52,10 @@ def test_every_module_and_playbook_has_flows() -> None:
     assert modules >= {module for module in collection.modules() if module not in READS_GUESTS}
     playbooks = {flow.runs for flow in FLOWS if flow.is_playbook}
     paths = (collection.FOLDER.parents[1] / "playbooks").glob("*.yml")
-    # Those of roles run on guests, with the modules of other flows.
-    assert playbooks == {path.stem for path in paths if "  roles:" not in path.read_text("utf-8")}
+    # Those of roles run on guests, with the modules of other flows. Of the others, capture_model only runs the modules
+    # of survey_hosts, and to verify_hosts a fault is a finding; its own tests see that nothing is left behind.
+    others = {path.stem for path in paths if "  roles:" not in path.read_text("utf-8")}
+    assert playbooks == others - {"capture_model", "verify_hosts"}
 
 
 def test_rows_are_counted_by_flow_and_fault() -> None:
