@@ -122,8 +122,8 @@ docs: $(VENV)/docs.stamp $(LINK)
 	    --dest-dir .build/docs/source/collection nested.hyperv
 	@cp -R docs/docsite/examples .build/docs/source/collection
 	@cp docs/sphinx/index.rst .build/docs/source
-	@tar cf - $(wildcard C*.md SECURITY.md docs/*.md docs/*.png docs/*.svg docs/*.j2 docs/pipelines roles/*/README.md \
-	    tests/simulator/*.md) | tar xf - -C .build/docs/source
+	@tar cf - $(wildcard C*.md SECURITY.md docs/*.md docs/*.png docs/*.svg docs/*.j2 docs/pipelines docs/simulator \
+	    roles/*/README.md tests/simulator/*.md tests/simulator/model/*.md) | tar xf - -C .build/docs/source
 	sphinx-build -M html .build/docs/source .build/docs -c docs/sphinx -W --keep-going -q
 
 # ansible-test wants a real folder, not a link, and a git repository of its own.
