@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: gate_data
 short_description: Evaluate hosts for a gate in a pipeline
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Combines the findings of M(nested.hyperv.preflight) on several hosts with the differences from a declared state, and

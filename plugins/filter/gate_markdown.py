@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: gate_markdown
 short_description: Format the result of a gate as Markdown
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Formats the verdict on several hosts as Markdown for a pull request or the summary of a pipeline, with a table of

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: hci_nodes
 short_description: Plan the nodes of an evaluation of Azure Stack HCI
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Completes the nodes of the role C(nested.hyperv.azure_stack_hci_eval) with the values of a profile, and with names,

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: host_model
 short_description: Describe a Hyper-V host as a model of the simulator
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Converts the facts that M(nested.hyperv.host_info) and M(nested.hyperv.vm_info) return into a model of the simulator

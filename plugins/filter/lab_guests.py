@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: lab_guests
 short_description: Plan the addresses, ports and seeds of the guests of a lab
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Assigns addresses and ports to the VMs of a lab, and returns the options of M(nested.hyperv.seed_iso) that differ

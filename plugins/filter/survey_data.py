@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: survey_data
 short_description: Evaluate the facts of several hosts as a survey
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Combines the results of M(nested.hyperv.host_info) and M(nested.hyperv.vm_info) of several hosts, evaluates the

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: survey_html
 short_description: Format a survey as an HTML report
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Formats a survey of hosts as one HTML page with findings, hosts, the levels of nested virtualization and VMs.

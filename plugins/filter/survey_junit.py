@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: survey_junit
 short_description: Format a survey as JUnit XML
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Formats a survey of hosts as JUnit XML, which most pipelines display as test results.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: verify_report
 short_description: Format the results of verify_hosts on a host
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Combines the result of M(nested.hyperv.host_experiment) and the results of examples into a report, as data for a

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: vm_table
 short_description: Format VMs as a table
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Formats the VMs that M(nested.hyperv.vm_info) returns as the lines of a table with state, nested virtualization,

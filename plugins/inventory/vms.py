@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: vms
 short_description: Virtual machines of Hyper-V hosts
-version_added: 0.1.0
+version_added: 1.0.0
 author: nested.hyperv contributors (@nested-hyperv)
 description:
   - Returns the VMs of Hyper-V hosts as hosts of the inventory, also VMs in VMs to any depth.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: container_engine
 short_description: Install and configure the Docker Engine on Windows for Hyper-V isolated containers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Installs Docker Engine on a Windows guest from the zip file of Docker, configures it so that containers run with
     Hyper-V isolation by default, and starts its service. The target is the guest itself, an ordinary Windows host of

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_computer_name
 short_description: Rename Windows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets the computer name of Windows, which Windows gets when it restarts.
   - A computer that belongs to a domain is not renamed, because this requires credentials of the domain.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_feature
 short_description: Manage optional features of Windows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Enables or disables optional features of Windows, such as those for WSL, containers and Hyper-V, all of them in one
     run of C(dism.exe).

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_file
 short_description: Write, read and delete files and folders of Windows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes a file of up to 32 MB from a text or from a file on the control node, creates a folder, or deletes either of
     them. The folders of a new file are created as well.

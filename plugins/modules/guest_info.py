@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_info
 short_description: Gather facts about Windows, its features and software for virtualization
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns operating system, optional features, pending restarts with their reasons, services, WSL with the
     distributions of the user, the Docker Engine with its images and containers, and virtualization software of other

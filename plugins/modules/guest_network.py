@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_network
 short_description: Name and configure the network adapters of Windows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Names network adapters of Windows by their MAC address, and configures their IPv4 address, default gateway, DNS
     servers and DHCP. Options that are omitted are not changed, and adapters that are not in the list are not changed.

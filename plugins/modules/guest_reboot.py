@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_reboot
 short_description: Restart Windows and wait until it is ready
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Restarts Windows, and waits until it has started again, answers WS-Management requests, and has finished the changes
     of its features.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: guest_service
 short_description: Start, stop and configure services of Windows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Starts or stops an existing service of Windows and waits until it has done so, and sets its start mode.
   - Does not create or delete services.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host
 short_description: Configure the Hyper-V settings of a host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Configures default folders, the range of dynamic MAC addresses, NUMA spanning and enhanced session mode of a Hyper-V
     host. Options that are omitted are not changed.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_experiment
 short_description: Perform experiments on a Hyper-V host that settle assumptions of the simulator
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - The simulator with which this collection is tested assumes how hosts behave wherever Microsoft's documentation does
     not describe it. C(tests/simulator/ASSUMPTIONS.md) lists these assumptions. This module performs an experiment for

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_image
 short_description: Manage images of virtual disks and ISO images on a Hyper-V host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Downloads an image to a Hyper-V host, copies it on the host, sends it from the control node, or deletes it.
   - An image from a URL or from a path goes to the host directly, not through the control node.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_info
 short_description: Gather facts about a Hyper-V host and its nested virtualization support
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns operating system, processor, memory, Hyper-V settings, virtual switches, NATs and Windows features of a
     host.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: isolated_container
 short_description: Manage Windows containers with Hyper-V isolation
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Creates, starts, stops and removes a container of the Docker Engine on a Windows guest, by default with Hyper-V
     isolation, in which each container runs in a small VM of its own. The target is the guest itself.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nat_mapping
 short_description: Map a port of a Hyper-V host to a guest behind its NAT
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Adds or removes one static mapping of an existing NAT, and keeps its other mappings. Tasks for several guests can
     therefore run at the same time. M(nested.hyperv.nat_network) manages the NAT itself and the complete list of its

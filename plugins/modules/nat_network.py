@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nat_network
 short_description: Manage a NAT network on a Hyper-V host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Assigns an address on an internal switch to the host, creates a NAT for the network of this address, and maps ports
     of the host to guests.

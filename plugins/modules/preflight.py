@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: preflight
 short_description: Check whether nested virtualization is supported on a host and in a VM
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Evaluates Microsoft's support rules for a scenario and a purpose, and returns the violated rules as findings with
     their remedies and sources. The task fails if the host or the VM is not supported.
@@ -39,12 +39,12 @@ options:
     type: str
     choices: [azure_local_2026_04, azure_local_2025_04, mslab_2025_09, azure_stack_hci_20h2]
     default: azure_local_2026_04
-    version_added: 0.1.0
+    version_added: 1.0.0
   nodes:
     description: Number of nodes that the host is to run, with O(scenario=azure_stack_hci).
     type: int
     default: 1
-    version_added: 0.1.0
+    version_added: 1.0.0
   strict:
     description: Whether findings of severity C(warn) fail the task as well.
     type: bool
@@ -76,7 +76,7 @@ options:
         RV(nested.hyperv.vm_info#module:vms), with its name. Rules whose facts are missing are not evaluated.
       - Mutually exclusive with O(vm) and O(vm_id).
     type: dict
-    version_added: 0.1.0
+    version_added: 1.0.0
   guest_facts:
     description:
       - Facts about the guest operating system of the VM, as M(nested.hyperv.host_info) returns them in

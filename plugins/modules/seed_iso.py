@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: seed_iso
 short_description: Create an ISO image that configures a guest at its first boot
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Creates a small ISO image on the control node and sends it to the Hyper-V host, through the connection of the task.
     A guest that boots for the first time with this image in a DVD drive configures itself from it.

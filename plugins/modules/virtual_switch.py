@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: virtual_switch
 short_description: Manage a virtual switch of a Hyper-V host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Manages a virtual switch of a Hyper-V host, including its physical network adapters and the host's own adapter.
   - Creates the switch if it does not exist; otherwise applies the requested settings. A setting that Hyper-V fixes when

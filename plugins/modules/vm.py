@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm
 short_description: Create, configure, start, stop and remove Hyper-V virtual machines
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Manages a whole VM in one task. Creates the VM if it does not exist; otherwise applies the requested settings, with
     at most one power cycle. Options that are omitted are not changed.
@@ -27,7 +27,7 @@ options:
         with a VM that does not exist.
       - Corresponds to C(Rename-VM -NewName).
     type: str
-    version_added: 0.1.0
+    version_added: 1.0.0
   state:
     description:
       - V(present) creates the VM if it does not exist. Its power state is not changed; new VMs are created powered off.
@@ -69,7 +69,7 @@ options:
       - Only used with O(version). Corresponds to C(Update-VMVersion -Force).
     type: bool
     default: false
-    version_added: 0.1.0
+    version_added: 1.0.0
   path:
     description:
       - Folder on the host in which Hyper-V creates a folder with the name of the VM for its configuration, checkpoints
@@ -249,13 +249,13 @@ options:
       - IP address or name of the guest for O(wait_for=winrm) and O(wait_for=ssh), if the guest reports no address. For
         a guest behind a NAT, the internal address of its static mapping.
     type: str
-    version_added: 0.1.0
+    version_added: 1.0.0
   wait_port:
     description:
       - Port of the service in the guest, for O(wait_for=winrm) and O(wait_for=ssh). Defaults to 5985 for V(winrm) and
         22 for V(ssh). Port 5986 uses TLS, and its certificate is not verified.
     type: int
-    version_added: 0.1.0
+    version_added: 1.0.0
   wait_timeout:
     description:
       - Number of seconds to wait for the condition in O(wait_for). If it is not met after this time, the task fails and

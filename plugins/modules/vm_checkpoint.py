@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_checkpoint
 short_description: Take, rename, apply and delete checkpoints of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes a checkpoint of a VM, renames a checkpoint, reverts the VM to a checkpoint, or deletes a checkpoint.
 options:
@@ -27,7 +27,7 @@ options:
       - Requires O(state=present).
       - Corresponds to C(Rename-VMSnapshot -NewName).
     type: str
-    version_added: 0.1.0
+    version_added: 1.0.0
   state:
     description:
       - V(present) takes a checkpoint if the VM has none of this name, or renames it if O(new_name) is set.

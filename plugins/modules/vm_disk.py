@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_disk
 short_description: Create, expand, attach and detach virtual hard disks
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Creates a virtual hard disk file on the host, empty or as a copy of another disk, expands it and attaches it to a
     VM, as far as each step is required.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_dvd_drive
 short_description: Manage the virtual DVD drives of a VM
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Adds and removes a DVD drive of a VM, and inserts and removes ISO images. Images are not changed or deleted.
   - The options for the controller and O(path) identify the drive. If no DVD drive matches them, a drive is added at the

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_guest_data
 short_description: Manage key-value pairs that a Hyper-V host passes to a guest
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Adds, changes and removes key-value pairs of the Data Exchange service (KVP), through which a guest reads texts of
     its host without a network. Other pairs are not changed.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_guest_file
 short_description: Copy a file from a Hyper-V host into the guest of a VM
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Copies a file of the host into the guest of a running VM through the guest services of Hyper-V. Requires no network
     and no credentials of the guest.

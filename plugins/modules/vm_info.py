@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_info
 short_description: Gather information about Hyper-V virtual machines
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns state, nested virtualization, processors, memory, network adapters and guest information of all VMs of a
     host, or of the VMs in O(name) and O(id).

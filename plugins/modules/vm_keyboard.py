@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_keyboard
 short_description: Type on the keyboard of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sends keys to the virtual keyboard of a running VM, as a person at its console does. Requires no network and no
     integration services in the guest.

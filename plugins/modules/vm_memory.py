@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_memory
 short_description: Configure the memory of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Configures startup memory, dynamic memory, memory buffer and memory priority of a VM. Options that are omitted are
     not changed.

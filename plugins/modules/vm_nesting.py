@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_nesting
 short_description: Configure nested virtualization for a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Exposes the virtualization extensions of the processor to a VM or hides them, and configures MAC address spoofing,
     static memory and the startup memory that nested virtualization requires.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_network_adapter
 short_description: Manage a network adapter of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Adds, configures and removes a network adapter of a VM, with its connection to a virtual switch, its MAC address,
     and the security, VLAN and bandwidth settings of its switch port. Options that are omitted are not changed.

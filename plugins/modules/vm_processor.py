@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_processor
 short_description: Configure the virtual processors of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Configures number, reserve, limit, weight, threads per core and migration compatibility of the virtual processors of
     a VM. Options that are omitted are not changed.

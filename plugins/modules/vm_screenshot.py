@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vm_screenshot
 short_description: Save a picture of the screen of a Hyper-V virtual machine
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Saves the picture that a running or paused VM shows at its console as a PNG file on the control node. Requires no
     network and no integration services in the guest.

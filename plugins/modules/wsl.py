@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: wsl
 short_description: Install and configure the Windows Subsystem for Linux
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Enables the features of Windows that WSL 2 requires, installs or upgrades the MSI package of WSL for all users, and
     configures WSL for the user of the connection.

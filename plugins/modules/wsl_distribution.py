@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: wsl_distribution
 short_description: Manage Linux distributions of WSL 2
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Imports a distribution for WSL 2 from an archive or a virtual disk, sets its default user, selects the default
     distribution, and removes distributions.

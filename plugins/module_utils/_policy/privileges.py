@@ -78,6 +78,9 @@ PRIVILEGES = (
     Privilege("vm_guest_data", "Changes the key-value pairs of VMs", V2, HYPERV_ADMINISTRATORS, LIKELY),
     Privilege("vm", "Reads static mappings (`wait_for: winrm` and `ssh`)", STANDARD, EVERYONE, LIKELY),
     Privilege("seed_iso", "Looks for VMs that have an image in a DVD drive", V2, HYPERV_ADMINISTRATORS, MEASURED),
+    Privilege(
+        "host_experiment", "Creates and removes VMs, switches and disks of its own", V2, HYPERV_ADMINISTRATORS, LIKELY
+    ),
     Privilege("vm_info preflight", "Reads VMs and guests", V2, HYPERV_ADMINISTRATORS, MEASURED),
     Privilege(
         "vm_info preflight",
