@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from ipaddress import IPv4Interface
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 from ..module_utils._policy.profiles import PROFILES, Profile
 from ..module_utils._seed.rules import check_password
 from ..module_utils._task.errors import Invalid, renamed, within
-from ..module_utils._task.ip import parse_interface, parse_ipv4
+from ..module_utils._task.given import check_distinct
+from ..module_utils._task.ip import check_guest, parse_interface, parse_ipv4
 from ..module_utils._task.units import format_size, parse_size
 from ..module_utils._windows.computer_name import check as check_computer_name
 from ..module_utils._windows.paths import canonical as check_path
@@ -23,6 +24,7 @@ Node = dict[str, Any]
 _FIRST_HOST = 201  # Microsoft's instructions give the first node the address 192.168.44.201
 _MOST_NODES = 16  # of a cluster of Azure Local
 _PREFIX = "02155D"  # locally administered, so that no address of Hyper-V's own range is taken
+_OF_TWO = "belongs to two nodes; give each of them another one"
 _OF_NODE = ("memory", "processors", "os_disk", "data_disks", "data_disk_size")
 _KEYS = {"name", "computer_name", "address", "external_port", "mac_addresses", *_OF_NODE}
 
@@ -37,10 +39,10 @@ def plan(nodes: Any, lab: Mapping[str, Any], host: str) -> list[Node]:
     _check_lab(lab, profile)
     with within("nodes"):
         rows = [_checked(node) for node in _listed(nodes)]
-        _check_distinct([row["name"] for row in rows], "name")
+        check_distinct((row["name"] for row in rows), "name", _OF_TWO)
         planned = [_node(row, index, lab, profile, interface, host, len(rows) > 1) for index, row in enumerate(rows)]
         for option in ("computer_name", "address", "external_port"):
-            _check_distinct([row[option] for row in planned if row[option] is not None], option)
+            check_distinct((row[option] for row in planned), option, _OF_TWO)
     return planned
 
 
@@ -57,7 +59,7 @@ def _interface(text: str) -> IPv4Interface:
 
 def _check_lab(lab: Mapping[str, Any], profile: Profile) -> None:
     """Raise Invalid for an option that all nodes have in common, so that no node is named for it."""
-    _check_distinct(_names(lab, profile), "adapters", "adapters")
+    check_distinct(_names(lab, profile), "adapters")
     _sizes({}, lab, profile)
     _check_first_boot(lab)
     image = str(lab.get("image") or "")
@@ -101,14 +103,6 @@ def _checked(node: Mapping[str, Any]) -> Mapping[str, Any]:
     if not node.get("name"):
         raise Invalid("has a node without a name", option="name")
     return node
-
-
-def _check_distinct(values: Iterable[Any], option: str, noun: str = "nodes") -> None:
-    seen: set[str] = set()
-    for value in values:
-        if str(value).lower() in seen:
-            raise Invalid(f"two {noun} have '{value}'; give each of them another one", option=option)
-        seen.add(str(value).lower())
 
 
 def _node(
@@ -185,11 +179,8 @@ def _address(node: Mapping[str, Any], index: int, interface: IPv4Interface | Non
     else:
         with within("address"):
             address = parse_ipv4(str(node["address"]).partition("/")[0])
-    if address not in network or address in (network.network_address, network.broadcast_address, interface.ip):
-        raise Invalid(
-            f"{address} can't be the address of a node in {network}, whose gateway is {interface.ip}; choose another",
-            option="address",
-        )
+    with within("address"):
+        check_guest(address, interface)
     return IPv4Interface(f"{address}/{network.prefixlen}")
 
 

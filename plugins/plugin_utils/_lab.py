@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from ..module_utils._seed import rules
 from ..module_utils._task.errors import Invalid, join, within
-from ..module_utils._task.ip import check_host, parse_interface, parse_ipv4
+from ..module_utils._task.given import check_distinct
+from ..module_utils._task.ip import check_guest, parse_interface, parse_ipv4
 
 Guest = dict[str, Any]
 
@@ -25,6 +26,7 @@ _OF_EACH = {"windows": ("computer_name", "network_adapters"), "cloud_init": ("me
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LINUX_ADAPTER = "eth0"  # of the first adapter of a VM, which has no place on a PCI bus that it could be named by
 _MOST_PORT = 65535
+_OF_TWO = "belongs to two VMs; give each of them another one"
 
 
 def plan_class(names: Sequence[str], lab: Mapping[str, Any]) -> list[Guest]:
@@ -68,10 +70,10 @@ def plan_list(vms: Sequence[Mapping[str, Any]], lab: Mapping[str, Any]) -> list[
     guests = [_listed(vm, seeds.get(keys.get(str(vm["name"]).lower())), host, lab) for vm in vms]
     for guest in guests:
         guest["seed"] = keys.get(guest["key"])
-    _check_distinct((guest["key"] for guest in guests), "vms.name")
-    _check_distinct((guest["address"] for guest in guests), "vms.address")
-    _check_distinct((guest["external_port"] for guest in guests), "vms.port")
-    _check_distinct((address for guest in guests for address in _assigned(guest, seeds)), "seeds")
+    check_distinct((guest["name"] for guest in guests), "vms.name", _OF_TWO)
+    check_distinct((guest["address"] for guest in guests), "vms.address", _OF_TWO)
+    check_distinct((guest["external_port"] for guest in guests), "vms.port", _OF_TWO)
+    check_distinct((address for guest in guests for address in _assigned(guest, seeds)), "seeds", _OF_TWO)
     return guests
 
 
@@ -250,11 +252,7 @@ def _address(text: str, host: IPv4Interface, option: str) -> IPv4Address:
     """An address of a guest in the network of the host. Raises Invalid."""
     with within(option):
         address = parse_ipv4(text)
-        if address not in host.network:
-            raise Invalid(f"{address} is outside of {host.network}, the network of the lab; choose another address")
-        if address == host.ip:
-            raise Invalid(f"{address} is the address of the gateway; choose another address")
-        check_host(address, host.network)
+        check_guest(address, host)
     return address
 
 
@@ -290,11 +288,3 @@ def _assigned(guest: Guest, seeds: Mapping[str, Any]) -> list[str]:
     for adapter in _section(_section(linux, "network_config"), "ethernets").values():
         rows += adapter.get("addresses") or ()
     return [str(address).partition("/")[0] for address in rows if address]
-
-
-def _check_distinct(values: Iterable[Any], option: str) -> None:
-    seen: set[Any] = set()
-    for value in values:
-        if value is not None and value in seen:
-            raise Invalid(f"two VMs have '{value}'; choose another for one of them", option=option)
-        seen.add(value)

@@ -245,7 +245,10 @@ def test_ports_of_other_guests_are_kept(sim: simulator.Simulation, playbook: Pla
             {"create_training_lab_guest_addresses": "192.168.100.101"},
             "guest_addresses: '192.168.100.101' has 1 addresses",
         ),
-        ({"create_training_lab_address": "10.0.0.1/24"}, "guest_addresses: 192.168.100.101 is outside of 10.0.0.0/24"),
+        (
+            {"create_training_lab_address": "10.0.0.1/24"},
+            "guest_addresses: 192.168.100.101 lies outside the prefix",
+        ),
         (
             {"create_training_lab_seed": {"windows": {"administrator_password": "geheim"}}},
             "seed.windows.administrator_password: must contain 3 of these",
@@ -343,11 +346,11 @@ def test_a_nested_lab_is_installed_from_a_disc(
 @pytest.mark.parametrize(
     ("vms", "seeds", "words"),
     [
-        ([{"name": "a", "address": "192.168.100.1"}], {}, "vms.address: 192.168.100.1 is the address of the gateway"),
+        ([{"name": "a", "address": "192.168.100.1"}], {}, "vms.address: 192.168.100.1 is the host's own address"),
         (
             [{"name": "a", "address": "192.168.100.9"}, {"name": "b", "address": "192.168.100.9"}],
             {},
-            "vms.address: two VMs have '192.168.100.9'",
+            "vms.address: '192.168.100.9' belongs to two VMs",
         ),
         ([{"name": "a"}], {"b": {"windows": {}}}, "seeds: 'b' is not in create_nested_lab_vms"),
     ],

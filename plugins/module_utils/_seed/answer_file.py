@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from .._task.errors import Invalid
+from .._task.given import check_distinct
 from .._task.ip import parse_any_interface
 from . import network, rules
 
@@ -126,9 +127,7 @@ def _check(options: Mapping[str, Any]) -> None:
     for user in users:
         rules.check_user_name(user["name"], "users.name")
         rules.check_password(user["password"], user["name"], policy, "users.password")
-    names = [user["name"].lower() for user in users]
-    if len(set(names)) < len(names):
-        raise Invalid("name an account twice", option="users")
+    check_distinct((user["name"] for user in users), "users.name")
     if options["time_zone"] and "/" in options["time_zone"]:
         raise Invalid(
             f"'{options['time_zone']}' is not a time zone of Windows; use its own names, such as UTC or W. Europe "

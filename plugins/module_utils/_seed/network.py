@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._task.errors import Invalid, about, within
+from .._task.given import check_distinct
 from .._task.ip import parse_any_interface, parse_gateway, parse_ip
 from .._task.mac import format_mac, parse_mac
 
@@ -25,9 +26,8 @@ DEFAULT_NAME = "Ethernet"  # of the first adapter of Windows, in most of its lan
 def check(adapters: Sequence[Mapping[str, Any]]) -> None:
     """Raise Invalid for addresses that no guest can have, and for an adapter that is named twice."""
     with within("network_adapters"):
-        identifiers = [_check(adapter).lower() for adapter in adapters]
-        if len(set(identifiers)) < len(identifiers):
-            raise Invalid("name an adapter twice; set 'name' or 'mac_address' for each of them")
+        identifiers = [_check(adapter) for adapter in adapters]
+        check_distinct(identifiers, "", "is the adapter of two entries; set 'name' or 'mac_address' in each of them")
 
 
 def _check(adapter: Mapping[str, Any]) -> str:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that are given but empty, as the default of an undefined variable leaves them: an error, never "all"."""
+"""Options that are given but empty, as the default of an undefined variable leaves them, and those that are doubled."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from .errors import Invalid, join
@@ -23,6 +23,18 @@ def check_given(params: Mapping[str, Any], may_be_empty: Container[str] = ()) ->
                 "may be undefined)",
                 option=join(*names),
             )
+
+
+def check_distinct(
+    values: Iterable[Any], option: str, problem: str = "is listed twice; merge both entries into one"
+) -> None:
+    """Raise Invalid if two entries of a list have the same value, compared without case. None is no value."""
+    seen: set[str] = set()
+    for value in values:
+        key = str(value).lower()
+        if value is not None and key in seen:
+            raise Invalid(f"'{value}' {problem}", option=option)
+        seen.add(key)
 
 
 def _texts(value: Any, *names: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -103,6 +103,18 @@ def check_host(address: IPv4Address, network: IPv4Network) -> None:
         )
 
 
+def check_guest(guest: IPv4Address, host: IPv4Interface | None, prefix: IPv4Network | None = None) -> None:
+    """Refuse an address that no guest can have behind a host, in a prefix that defaults to the network of the host."""
+    prefix = prefix or (host.network if host else None)
+    if prefix and guest not in prefix:
+        raise Invalid(f"{guest} lies outside the prefix {prefix} of the guests; choose one of its addresses")
+    if host and guest == host.ip:
+        raise Invalid(f"{guest} is the host's own address; give the address of a guest")
+    network = host.network if host and guest in host.network else prefix
+    if network:
+        check_host(guest, network)
+
+
 def check_usable(network: IPv4Network) -> None:
     """Refuse a network whose addresses can't be those of guests."""
     for unusable, use in _UNUSABLE.items():

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from .._task.answer import answer_of
 from .._task.errors import Invalid, MethodFailed, Missing, Refused, about, within
+from .._task.given import check_distinct
 from .._task.ip import parse_gateway, parse_interface, parse_ipv4
 from .._task.mac import format_mac, parse_mac
 from .._task.session import Target
@@ -45,6 +46,7 @@ OPTIONS: dict[str, Any] = {
 _IPV4 = 2
 _LINK_LOCAL = "169.254."
 _FORESEEN = "network"
+_OF_TWO = "is given to two adapters; give each of them another one"
 _RESTART = 1  # done, takes effect with a restart
 # Win32_NetworkAdapterConfiguration, return values of its methods.
 _REASONS = {
@@ -106,9 +108,9 @@ def parse(params: Mapping[str, Any]) -> list[Wanted]:
     """The options. Raises Invalid."""
     with within("adapters"):
         wanted = [_parse(entry) for entry in params["adapters"]]
-        _check_distinct([row.mac_address for row in wanted], "mac_address")
-        _check_distinct([row.name for row in wanted if row.name], "name")
-        _check_distinct([str(row.address.ip) for row in wanted if row.address], "address")
+        check_distinct((row.mac_address for row in wanted), "mac_address", _OF_TWO)
+        check_distinct((row.name for row in wanted), "name", _OF_TWO)
+        check_distinct((row.address and row.address.ip for row in wanted), "address", _OF_TWO)
     return wanted
 
 
@@ -128,14 +130,6 @@ def _parse(entry: Mapping[str, Any]) -> Wanted:
         with within("dns_servers"):
             dns = None if servers is None else tuple(str(parse_ipv4(server)) for server in servers)
     return Wanted(mac, entry["name"], False if address else entry["dhcp"], address, gateway, dns)
-
-
-def _check_distinct(values: Iterable[str], option: str) -> None:
-    seen: set[str] = set()
-    for value in values:
-        if value.lower() in seen:
-            raise Invalid(f"two adapters have '{value}'", option=option)
-        seen.add(value.lower())
 
 
 # ---- reading ----

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, NamedTuple
 
 from ..._task.errors import Invalid, Refused, about, within
-from ..._task.ip import check_host, check_usable, parse_interface, parse_ipv4, parse_prefix
+from ..._task.ip import check_guest, check_usable, parse_interface, parse_ipv4, parse_prefix
 from ..._task.session import Target
 from ..._wsman.cim import Instance
 from ..._wsman.faults import InvalidClass
@@ -160,19 +160,8 @@ def parse_mapping(
             external = parse_ipv4(option["external_address"])
         with within("internal_address"):
             internal = parse_ipv4(option["internal_address"])
-            _check_guest(internal, address, prefix)
+            check_guest(internal, address, prefix)
     return StaticMapping(option["protocol"], str(external), option["external_port"], str(internal), internal_port)
-
-
-def _check_guest(guest: IPv4Address, address: IPv4Interface | None, prefix: IPv4Network | None) -> None:
-    """Raise Invalid for an address that no guest behind the NAT can have."""
-    if prefix and guest not in prefix:
-        raise Invalid(f"{guest} lies outside the prefix {prefix} of the guests")
-    if address and guest == address.ip:
-        raise Invalid(f"{guest} is the host's own address; give the address of a guest")
-    network = address.network if address and guest in address.network else prefix
-    if network:
-        check_host(guest, network)
 
 
 # ---- reading ----

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..._task.errors import Ambiguous, Invalid, Refused, within
+from ..._task.given import check_distinct
 from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._task.step import Step
@@ -73,17 +74,8 @@ def _size(option: str, text: str | None) -> int | None:
 def parse_disks(entries: Iterable[Mapping[str, Any]]) -> list[WantedDisk]:
     """The disks of a VM, each of another file. Raises Invalid."""
     disks = [parse_disk(entry) for entry in entries]
-    check_distinct("path", [disk.file.path for disk in disks])
+    check_distinct((disk.file.path for disk in disks), "path")
     return disks
-
-
-def check_distinct(option: str, values: Iterable[str]) -> None:
-    """Raise Invalid if two entries of a list are about the same object."""
-    seen: set[str] = set()
-    for value in values:
-        if value.lower() in seen:
-            raise Invalid(f"'{value}' is listed twice; merge both entries into one", option=option)
-        seen.add(value.lower())
 
 
 def parse_dvd(params: Mapping[str, Any]) -> WantedDvd:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..._task.errors import Refused
+from ..._task.given import check_distinct
 from ..._task.step import Step, entry
 from ..network import adapter, adapter_batch, adapter_plan
 from ..network.adapter import Adapter, Slot
-from ..storage.drive import check_distinct
 from .parts import Parts
 
 OPTIONS: dict[str, Any] = {"name": {"type": "str", "required": True}, **adapter.OPTIONS}
@@ -23,7 +23,7 @@ Wanted = Mapping[str, Any]  # adapter.parse() by name of the adapter
 def parse(entries: Iterable[Mapping[str, Any]]) -> Wanted:
     """The wanted adapters by name. Raises Invalid."""
     entries = list(entries)
-    check_distinct("name", [entry["name"] for entry in entries])
+    check_distinct((entry["name"] for entry in entries), "name")
     return {options["name"]: adapter.parse(options) for options in entries}
 
 

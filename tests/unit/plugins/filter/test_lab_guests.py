@@ -95,11 +95,11 @@ def test_a_seed_can_name_its_guest_itself() -> None:
         ),
         (
             {"guest_addresses": "192.168.100.254-192.168.101.9"},
-            "guest_addresses: 192.168.101.9 is outside of 192.168.100",
+            "guest_addresses: 192.168.101.9 lies outside the prefix 192.168.100",
         ),
         (
             {"guest_addresses": "192.168.100.1-192.168.100.9"},
-            "guest_addresses: 192.168.100.1 is the address of the gate",
+            "guest_addresses: 192.168.100.1 is the host's own address",
         ),
         (
             {"guest_addresses": "192.168.100.0-192.168.100.9"},
@@ -155,10 +155,10 @@ def test_a_name_that_is_no_host_name_is_refused() -> None:
 @pytest.mark.parametrize(
     ("vms", "seeds", "message"),
     [
-        ([NODE, {**NODE, "name": "b", "port": 1}], {}, "vms.address: two VMs have '192.168.100.11'"),
-        ([NODE, {**NODE, "name": "b", "address": "192.168.100.12"}], {}, "vms.port: two VMs have '55011'"),
-        ([NODE, {"name": "NODE01"}], {}, "vms.name: two VMs have 'node01'"),
-        ([{"name": "a", "address": "10.0.0.9"}], {}, "vms.address: 10.0.0.9 is outside of 192.168.100.0/24"),
+        ([NODE, {**NODE, "name": "b", "port": 1}], {}, "vms.address: '192.168.100.11' belongs to two VMs"),
+        ([NODE, {**NODE, "name": "b", "address": "192.168.100.12"}], {}, "vms.port: '55011' belongs to two VMs"),
+        ([NODE, {"name": "NODE01"}], {}, "vms.name: 'NODE01' belongs to two VMs"),
+        ([{"name": "a", "address": "10.0.0.9"}], {}, "vms.address: 10.0.0.9 lies outside the prefix 192.168.100.0/24"),
         ([{"name": "a", "port": 55011}], {}, "vms.port: of VM 'a' requires its address"),
         ([{"name": "a", "wait_for": "rdp"}], {}, "vms.wait_for: must be winrm or ssh, not 'rdp'"),
         ([{"name": "a"}], {"b": WINDOWS}, "seeds: 'b' is not in create_nested_lab_vms"),
@@ -175,12 +175,12 @@ def test_a_name_that_is_no_host_name_is_refused() -> None:
         (
             [NODE, {"name": "b"}],
             {"node01": WINDOWS, "b": {"windows": {"network_adapters": [{"address": "192.168.100.11/24"}]}}},
-            "seeds: two VMs have '192.168.100.11'",
+            "seeds: '192.168.100.11' belongs to two VMs",
         ),
         (
             [{**NODE, "secure_boot_template": "uefi_ca"}, {"name": "b", "secure_boot_template": "uefi_ca"}],
             {"node01": LINUX, "b": {"cloud_init": {"network_config": NETPLAN}}},
-            "seeds: two VMs have '192.168.100.11'",
+            "seeds: '192.168.100.11' belongs to two VMs",
         ),
     ],
 )

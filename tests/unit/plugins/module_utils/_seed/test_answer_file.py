@@ -137,7 +137,7 @@ def test_windows_is_installed_on_the_partition_after_those_of_the_firmware() -> 
         ),
         ({"users": [{**USER, "password": "weak"}]}, "users.password", "6 to 127"),
         ({"users": [{**USER, "name": "a/b"}]}, "users.name", "local account"),
-        ({"users": [USER, {**USER, "name": "ANSIBLE"}]}, "users", "twice"),
+        ({"users": [USER, {**USER, "name": "ANSIBLE"}]}, "users.name", "twice"),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "tzutil"),
         ({"network_adapters": [{**ADAPTER, "address": "192.168.100.11"}]}, "network_adapters.address", "prefix"),
         (
@@ -153,7 +153,7 @@ def test_windows_is_installed_on_the_partition_after_those_of_the_firmware() -> 
             "network_adapters.mac_address",
             "combined",
         ),
-        ({"network_adapters": [ADAPTER, ADAPTER]}, "network_adapters", "twice"),
+        ({"network_adapters": [ADAPTER, ADAPTER]}, "network_adapters", "two entries"),
         ({"commands": ["a\x07b"]}, "commands", "control character"),
     ],
 )
