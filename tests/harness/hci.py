@@ -48,10 +48,10 @@ _KEPT = re.compile(r"hci\.json\.[0-9a-f]{8}\.old$|MSFT_NetIPAddress.*poB")
 _PORT = re.compile(r"\b(?:3[2-9]|[45]\d|6[0-5])\d{3}\b")  # one that free_ports has found
 
 
-def with_system(system: Mapping[str, Any] = GENERALIZED) -> dict[str, Any]:
-    """The MODEL with a system on its image."""
+def with_system(**other: Any) -> dict[str, Any]:
+    """The MODEL with a generalized system on its image, or with other settings of it."""
     model = copy.deepcopy(MODEL)
-    model["hosts"][0]["files"][0]["system"] = dict(system)
+    model["hosts"][0]["files"][0]["system"] = {**GENERALIZED, **other}
     return model
 
 

@@ -66,7 +66,7 @@ DISC = {"os": "hci24h2", "images": ["Azure Stack HCI"], "seconds": 1}
 
 def with_systems(system: dict[str, Any]) -> dict[str, Any]:
     """The MODEL with a system on its image, on one that can be downloaded, and on an installation disc."""
-    model = with_system(system)
+    model = with_system(**system)
     host = model["hosts"][0]
     host["files"].append({"path": ISO, "content": {"windows_disc": DISC}})
     host["web"] = {URL: {"content": {"disk": {"size": "127GB", "system": system}}}}

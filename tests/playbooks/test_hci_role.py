@@ -221,7 +221,7 @@ def test_a_port_that_leads_to_another_guest_is_refused() -> None:
 
 
 def test_a_node_with_another_edition_is_refused_by_rule() -> None:
-    with site(hci.with_system({**hci.GENERALIZED, "os": "server2022"})) as there:
+    with site(hci.with_system(os="server2022")) as there:
         outcomes = there.run(**hci.seeded(1))
         assert outcomes[-1].failed
         assert "hci-guest-edition" in str(outcomes[-1].result["msg"])
