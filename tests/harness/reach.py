@@ -9,6 +9,7 @@ import pkgutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ def guests_in_reach(sim: Simulation) -> Iterator[None]:
         def route(address: tuple[str, int], *rest: Any, **options: Any) -> socket.socket:
             place = find(sim, *address)
             if place is None and not address[0].startswith("127."):
-                raise TimeoutError("timed out")
+                raise _nothing_at(address[0])
             return connect(place or address, *rest, **options)
 
         return route
@@ -37,6 +38,15 @@ def guests_in_reach(sim: Simulation) -> Iterator[None]:
         for name in ("socket.create_connection", "urllib3.util.connection.create_connection"):  # of WinRM: urllib3's
             stack.enter_context(mock.patch(name, routed(pkgutil.resolve_name(name))))
         yield
+
+
+def _nothing_at(address: str) -> OSError:
+    """What the network says of an address that no machine has, or of a name, for which there is no name server."""
+    try:
+        ip_address(address)
+    except ValueError:
+        return socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return TimeoutError("timed out")
 
 
 def find(sim: Simulation, address: str, port: int) -> tuple[str, int] | None:

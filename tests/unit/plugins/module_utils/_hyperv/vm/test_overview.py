@@ -44,6 +44,7 @@ STRANGER = {
 @pytest.fixture
 def host(request: pytest.FixtureRequest) -> Iterator[tuple[Target, simulator.Simulation]]:
     with simulator.start(request.param, strict=True) as sim:
+        sim.clock.freeze()  # two readings see the same uptime
         address = sim.endpoints["hv01"]
         with connect(ConnectionOptions(address.http, "ntlm", address.user, address.password)) as client:
             yield Target("hv01", client), sim
