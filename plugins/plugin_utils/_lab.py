@@ -19,7 +19,7 @@ Guest = dict[str, Any]
 
 _SEED_KEYS = ("windows", "unattend", "cloud_init", "files", "label")
 _SERVICES = {"winrm": 5985, "ssh": 22}
-# The service that answers after the first boot, by what the seed is written for.
+# The service that answers after the first boot, by the option of the seed for its operating system.
 _ANSWERS = {"windows": "winrm", "unattend": "winrm", "cloud_init": "ssh"}
 # What the playbooks set for each VM, so that it is not the same for all of a class.
 _OF_EACH = {"windows": ("computer_name", "network_adapters"), "cloud_init": ("meta_data", "network_config")}

@@ -32,6 +32,8 @@ from .._hyperv.schema import (
     VM_SERVICE,
     VM_SETTINGS,
 )
+from .._hyperv.vm import find
+from .._hyperv.vm.find import VM
 from .._task.session import Target
 from .._task.wait import reached_within
 from .._wsman import envelope
@@ -185,43 +187,29 @@ def references(instance_id: str, cls: CimClass) -> Reference:
 # ---- objects ----
 
 
-class Machine(NamedTuple):
-    """A throw-away VM."""
-
-    id: str
-
-    @property
-    def keys(self) -> dict[str, str]:
-        return {"CreationClassName": COMPUTER_SYSTEM.name, "Name": self.id}
-
-    @property
-    def reference(self) -> Reference:
-        return Reference(V2, COMPUTER_SYSTEM.name, self.keys)
-
-    @property
-    def settings(self) -> Reference:
-        return references(f"Microsoft:{self.id}", VM_SETTINGS)
-
-
 def define(bench: Bench, values: Mapping[str, Any], resources: list[str] | None = None) -> Attempt:
     """Create a VM from these settings."""
     arguments = {"SystemSettings": embedded(VM_SETTINGS, values), "ResourceSettings": resources or []}
     return attempt(bench, VM_SERVICE, "DefineSystem", arguments, returns={"ResultingSystem": "ref"})
 
 
-def machine(bench: Bench, generation: int = 2, name: str = "vm") -> Machine:
+def defined(attempted: Attempt) -> VM:
+    """The VM that DefineSystem has created. Raises NotSettled."""
+    created = done(attempted, "create a VM").output.get("ResultingSystem")
+    if created is None:
+        raise NotSettled("the host created a VM, but did not return its ID")
+    return VM(created.keys["Name"].upper(), "", find.OFF)
+
+
+def machine(bench: Bench, generation: int = 2, name: str = "vm") -> VM:
     """A VM with 256 MB of static memory and without devices; one of each generation and name."""
 
-    def make() -> Machine:
+    def make() -> VM:
         values: dict[str, Any] = {"ElementName": f"{bench.prefix}{name}{generation}"}
         values["VirtualSystemSubType"] = _SUBTYPE.format(generation)
         if int(capacity.query_windows(bench.host)["BuildNumber"]) >= _FIRST_AUTOMATIC:
             values["AutomaticSnapshotsEnabled"] = False
-        attempted = done(define(bench, values), "create a VM")
-        created = attempted.output.get("ResultingSystem")
-        if created is None:
-            raise NotSettled("the host created a VM, but did not return its ID")
-        new = Machine(created.keys["Name"].upper())
+        new = defined(define(bench, values))
         static = {"DynamicMemoryEnabled": False, "VirtualQuantity": 256, "Reservation": 256, "Limit": 256}
         done(modify(bench, MEMORY, part(bench, new, MEMORY)["InstanceID"], static), "set the memory of a VM")
         return new
@@ -229,7 +217,7 @@ def machine(bench: Bench, generation: int = 2, name: str = "vm") -> Machine:
     return bench.once(f"{name}{generation}", make)
 
 
-def part(bench: Bench, vm: Machine, cls: CimClass, columns: tuple[str, ...] = ("InstanceID",)) -> Instance:
+def part(bench: Bench, vm: VM, cls: CimClass, columns: tuple[str, ...] = ("InstanceID",)) -> Instance:
     """The first row of a class that belongs to the settings of a VM."""
     found = parts(bench, vm, cls, columns)
     if not found:
@@ -237,7 +225,7 @@ def part(bench: Bench, vm: Machine, cls: CimClass, columns: tuple[str, ...] = ("
     return found[0]
 
 
-def parts(bench: Bench, vm: Machine, cls: CimClass, columns: tuple[str, ...] = ("InstanceID",)) -> list[Instance]:
+def parts(bench: Bench, vm: VM, cls: CimClass, columns: tuple[str, ...] = ("InstanceID",)) -> list[Instance]:
     """The rows of a class that belong to the settings of a VM."""
     where = f"InstanceID LIKE {like_prefix(f'Microsoft:{vm.id}')}"
     return bench.host.client.query(cls, columns=columns, where=where)
@@ -250,15 +238,15 @@ def modify(bench: Bench, cls: CimClass, instance_id: str, values: Mapping[str, A
     return attempt(bench, VM_SERVICE, "ModifyResourceSettings", {"ResourceSettings": settings}, returns=returns)
 
 
-def modify_system(bench: Bench, vm: Machine, values: Mapping[str, Any], cls: CimClass = VM_SETTINGS) -> Attempt:
+def modify_system(bench: Bench, vm: VM, values: Mapping[str, Any], cls: CimClass = VM_SETTINGS) -> Attempt:
     """Write properties of a VM's own settings."""
     settings = embedded(cls, {"InstanceID": f"Microsoft:{vm.id}", **values})
     return attempt(bench, VM_SERVICE, "ModifySystemSettings", {"SystemSettings": settings})
 
 
-def add(bench: Bench, vm: Machine, *settings: str) -> Attempt:
+def add(bench: Bench, vm: VM, *settings: str) -> Attempt:
     """Add resources to a VM."""
-    arguments = {"AffectedConfiguration": vm.settings, "ResourceSettings": list(settings)}
+    arguments = {"AffectedConfiguration": vm.settings_reference, "ResourceSettings": list(settings)}
     returns = {"ResultingResourceSettings": "ref[]"}
     return attempt(bench, VM_SERVICE, "AddResourceSettings", arguments, returns=returns)
 
@@ -269,7 +257,7 @@ def remove(bench: Bench, instance_id: str, cls: CimClass = RESOURCE) -> Attempt:
     return attempt(bench, VM_SERVICE, "RemoveResourceSettings", arguments)
 
 
-def power(bench: Bench, vm: Machine, state: int) -> Attempt | None:
+def power(bench: Bench, vm: VM, state: int) -> Attempt | None:
     """Bring a VM into a state that lasts; None if it is in it."""
 
     def reached() -> bool:
@@ -284,7 +272,7 @@ def power(bench: Bench, vm: Machine, state: int) -> Attempt | None:
     return changed
 
 
-def request(bench: Bench, vm: Machine, state: int) -> Attempt:
+def request(bench: Bench, vm: VM, state: int) -> Attempt:
     return attempt(bench, COMPUTER_SYSTEM, "RequestStateChange", {"RequestedState": state}, keys=vm.keys)
 
 
@@ -305,7 +293,7 @@ def switch(bench: Bench, name: str = "switch", **values: Any) -> Reference:
     return bench.once(name, make)
 
 
-def adapter(bench: Bench, vm: Machine, name: str = "adapter") -> str:
+def adapter(bench: Bench, vm: VM, name: str = "adapter") -> str:
     """The InstanceID of a network adapter of a VM."""
 
     def make() -> str:
@@ -318,7 +306,7 @@ def adapter(bench: Bench, vm: Machine, name: str = "adapter") -> str:
     return bench.once(f"{vm.id}/{name}", make)
 
 
-def connection(bench: Bench, vm: Machine, name: str = "adapter", to: Reference | None = None) -> Reference:
+def connection(bench: Bench, vm: VM, name: str = "adapter", to: Reference | None = None) -> Reference:
     """The connection of a network adapter of a VM to a switch."""
 
     def make() -> Reference:
@@ -341,7 +329,7 @@ def add_feature(bench: Bench, port: Reference, cls: CimClass, **values: Any) -> 
     return attempt(bench, VM_SERVICE, "AddFeatureSettings", arguments, returns=returns)
 
 
-def security(bench: Bench, vm: Machine) -> Instance:
+def security(bench: Bench, vm: VM) -> Instance:
     """The security settings of the port of the VM's network adapter."""
 
     def make() -> Instance:
@@ -368,7 +356,7 @@ def disk(bench: Bench, name: str = "disk.vhdx") -> str:
     return bench.once(name, make)
 
 
-def controller(bench: Bench, vm: Machine) -> str:
+def controller(bench: Bench, vm: VM) -> str:
     """The InstanceID of a SCSI controller of a VM."""
 
     def make() -> str:
@@ -380,7 +368,7 @@ def controller(bench: Bench, vm: Machine) -> str:
     return bench.once(f"{vm.id}/controller", make)
 
 
-def add_drive(bench: Bench, vm: Machine, place: int | None) -> Attempt:
+def add_drive(bench: Bench, vm: VM, place: int | None) -> Attempt:
     """Add a disk drive to the SCSI controller."""
     parent = references(controller(bench, vm), RESOURCE).path()
     values = {"ResourceType": 17, "ResourceSubType": f"Microsoft:Hyper-V:{_DISK_DRIVE}", "Parent": parent}
@@ -388,7 +376,7 @@ def add_drive(bench: Bench, vm: Machine, place: int | None) -> Attempt:
     return add(bench, vm, embedded(RESOURCE, values))
 
 
-def drive(bench: Bench, vm: Machine, place: int) -> str:
+def drive(bench: Bench, vm: VM, place: int) -> str:
     """The InstanceID of the disk drive at a place of the SCSI controller."""
 
     def make() -> str:
@@ -400,14 +388,14 @@ def drive(bench: Bench, vm: Machine, place: int) -> str:
     return bench.once(f"{vm.id}/drive{place}", make)
 
 
-def insert(bench: Bench, vm: Machine, place: int, path: str) -> Attempt:
+def insert(bench: Bench, vm: VM, place: int, path: str) -> Attempt:
     """Attach a virtual disk to the drive at a place."""
     values = {"ResourceType": 31, "ResourceSubType": f"Microsoft:Hyper-V:{_HARD_DISK}", "HostResource": [path]}
     parent = references(drive(bench, vm, place), RESOURCE).path()
     return add(bench, vm, embedded(MEDIUM, {**values, "Parent": parent}))
 
 
-def checkpoint(bench: Bench, vm: Machine) -> str:
+def checkpoint(bench: Bench, vm: VM) -> str:
     """The InstanceID of a checkpoint of a VM."""
 
     def make() -> str:

@@ -121,7 +121,7 @@ def _modes(bench: Bench) -> Seen:
 
 
 def _projected_reference(bench: Bench) -> Seen:
-    settings = machine(bench).settings.relative_path()
+    settings = machine(bench).settings_reference.relative_path()
     found = rows(bench, f"REFERENCES OF {{{settings}}} WHERE ResultClass = Msvm_SettingsDefineState")
     if not found:
         raise NotSettled("the settings of the VM have no Msvm_SettingsDefineState")
@@ -131,7 +131,7 @@ def _projected_reference(bench: Bench) -> Seen:
 
 
 def _summary(bench: Bench) -> Seen:
-    arguments = {"SettingData": [machine(bench).settings], "RequestedInformation": [0, 1]}
+    arguments = {"SettingData": [machine(bench).settings_reference], "RequestedInformation": [0, 1]}
     (found,) = below(_answer(bench, VM_SERVICE, "GetSummaryInformation", arguments), "SummaryInformation")
     kind = next((value for name, value in found.attrib.items() if name.endswith("}type")), "")
     return {"type": kind.partition(":")[2], "namespace": next(iter(found)).tag.partition("}")[0][1:]}
@@ -208,7 +208,7 @@ def _white_space(bench: Bench) -> Seen:
     modify_system(bench, vm, {"Notes": [notes]})
     answers: list[str] = []
     client = bench.host.client.recorded(lambda _request, answer: answers.append(str(answer)))
-    row = client.get(VM_SETTINGS, vm.settings.keys)
+    row = client.get(VM_SETTINGS, vm.settings_reference.keys)
     return {
         "read": row["Notes"][0],
         "carriage return on the wire": "one&#13;" in answers[-1] or "one&#xD;" in answers[-1],

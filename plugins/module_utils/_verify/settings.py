@@ -37,7 +37,6 @@ from .bench import (
     SAVED,
     Attempt,
     Bench,
-    Machine,
     NotSettled,
     adapter,
     add,
@@ -45,6 +44,7 @@ from .bench import (
     attempt,
     connection,
     define,
+    defined,
     done,
     fault,
     first_page,
@@ -86,11 +86,10 @@ def _static(bench: Bench) -> None:
 
 def _answers_when_off(bench: Bench) -> Seen:
     vm = machine(bench)
-    defined = define(bench, {"ElementName": f"{bench.prefix}short"})
-    created = done(defined, "create a VM").output["ResultingSystem"]
-    destroyed = attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": created})
+    defining = define(bench, {"ElementName": f"{bench.prefix}short"})
+    destroyed = attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": defined(defining).reference})
     return {
-        "DefineSystem": defined.code,
+        "DefineSystem": defining.code,
         "ModifySystemSettings": modify_system(bench, vm, {"Notes": ["x"]}).code,
         "ModifyResourceSettings": _memory(bench, Weight=5000).code,
         "DestroySystem": destroyed.code,
@@ -281,12 +280,11 @@ def _older_version(bench: Bench) -> Seen:
 
 
 def _define_defaults(bench: Bench) -> Seen:
-    created = done(define(bench, {"ElementName": f"{bench.prefix}plain"}), "create a VM").output["ResultingSystem"]
-    vm = Machine(created.keys["Name"].upper())
+    vm = defined(define(bench, {"ElementName": f"{bench.prefix}plain"}))
     memory = part(bench, vm, MEMORY, _LIMITS)
     processor = part(bench, vm, PROCESSOR, ("InstanceID", "VirtualQuantity"))
     own = part(bench, vm, VM_SETTINGS, ("InstanceID", "UserSnapshotType", "VirtualNumaEnabled"))
-    done(attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": created}), "remove a VM")
+    done(attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}), "remove a VM")
     return {
         "UserSnapshotType": own["UserSnapshotType"],
         "VirtualNumaEnabled": own["VirtualNumaEnabled"],
@@ -299,10 +297,10 @@ def _define_defaults(bench: Bench) -> Seen:
 def _define_with_settings(bench: Bench) -> Seen:
     values = {"ElementName": f"{bench.prefix}full", "VirtualSystemSubType": "Microsoft:Hyper-V:SubType:2"}
     values |= {"Notes": ["x"], "AutomaticStartupAction": 2, "UserSnapshotType": 4, "SecureBootEnabled": False}
-    created = done(define(bench, values), "create a VM").output["ResultingSystem"]
+    vm = defined(define(bench, values))
     names = ("Notes", "AutomaticStartupAction", "UserSnapshotType", "SecureBootEnabled")
-    own = part(bench, Machine(created.keys["Name"].upper()), VM_SETTINGS, ("InstanceID", *names))
-    done(attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": created}), "remove a VM")
+    own = part(bench, vm, VM_SETTINGS, ("InstanceID", *names))
+    done(attempt(bench, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}), "remove a VM")
     return {name: own[name] for name in names}
 
 
@@ -323,9 +321,8 @@ def _tpm_without_protector(bench: Bench) -> Seen:
 def _components_by_association(bench: Bench) -> Seen:
     vm = machine(bench)
     connection(bench, vm)
-    query = (
-        f"ASSOCIATORS OF {{{vm.settings.relative_path()}}} WHERE AssocClass = Msvm_VirtualSystemSettingDataComponent"
-    )
+    path = vm.settings_reference.relative_path()
+    query = f"ASSOCIATORS OF {{{path}}} WHERE AssocClass = Msvm_VirtualSystemSettingDataComponent"
     found = {local(row) for row in rows(bench, query)}
     wanted = {PROCESSOR.name, MEMORY.name, SYNTHETIC_ADAPTER.name, "Msvm_EthernetPortAllocationSettingData"}
     wanted |= {cls.name for cls in INTEGRATION_SERVICES.values()}

@@ -14,7 +14,7 @@ from .._hyperv import jobs
 from .._hyperv.host import facts
 from .._hyperv.schema import COMPUTER_SYSTEM, SWITCH, SWITCH_SERVICE, V2, VM_SERVICE
 from .._hyperv.storage import disk_file
-from .._hyperv.vm.find import OFF, is_vm, state_word
+from .._hyperv.vm.find import OFF, VM, is_vm, state_word
 from .._task.errors import Invalid, MethodFailed, Missing
 from .._task.session import Target
 from .._task.wait import reached_within
@@ -104,17 +104,17 @@ def sweep(host: Target, prefix: str, folder: str) -> Found:
 
 
 def _remove_vm(host: Target, row: Instance) -> None:
-    reference = Reference(V2, COMPUTER_SYSTEM.name, {"CreationClassName": COMPUTER_SYSTEM.name, "Name": row["Name"]})
-    what = f"remove the throw-away VM '{row['ElementName']}'"
+    vm = VM(row["Name"], row["ElementName"], state_word(row["EnabledState"]))
+    what = f"remove the throw-away {vm}"
 
     def is_off() -> bool:
-        return state_word(host.client.get(COMPUTER_SYSTEM, reference.keys)["EnabledState"]) == OFF
+        return state_word(host.client.get(COMPUTER_SYSTEM, vm.keys)["EnabledState"]) == OFF
 
     if not is_off():
         with suppress(MethodFailed):
-            jobs.ask(host, COMPUTER_SYSTEM, "RequestStateChange", {"RequestedState": 3}, keys=reference.keys, what=what)
+            jobs.ask(host, COMPUTER_SYSTEM, "RequestStateChange", {"RequestedState": 3}, keys=vm.keys, what=what)
         reached_within(host, is_off, _MERGED, what)
-    jobs.ask(host, VM_SERVICE, "DestroySystem", {"AffectedSystem": reference}, what=what)
+    jobs.ask(host, VM_SERVICE, "DestroySystem", {"AffectedSystem": vm.reference}, what=what)
 
 
 def _remove_switch(host: Target, row: Instance) -> None:
