@@ -299,6 +299,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         options.check_names("vars", common, known_variables())
         listed = []
         for name, value in options.section_of("hosts", self.get_option("hosts")).items():
+            if not str(name).strip():
+                raise AnsibleParserError("hosts: a host has no name; give it the name that it has in the inventory")
             own = options.section_of(f"hosts.{name}", value)
             options.check_names(f"hosts.{name}", own, known_variables())
             known = combine_vars(variables_of(self.inventory, self.loader, str(name)), {**common, **own})

@@ -15,6 +15,8 @@ description:
   - The experiments create VMs without an operating system, private virtual switches and small virtual disks, all with
     names that begin with O(prefix), start a VM with 256 MB of memory, and remove these objects in the end, also after a
     failure. They do not change other objects or settings of the host, and do not restart anything.
+  - Two tasks that start on a host at the same moment with the same O(prefix) remove the objects of each other, so their
+    results are not valid.
   - In the evidence, names of the host, domain, users and other objects, addresses and GUIDs are replaced.
   - The playbook C(nested.hyperv.verify_hosts) runs this module and writes a report.
 options:

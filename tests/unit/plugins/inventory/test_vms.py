@@ -494,6 +494,7 @@ WRONG: tuple[tuple[Mapping[str, Any], str], ...] = (
         "vars: 'ansible_winrm_transprot' is not an option; the nearest is 'ansible_winrm_transport'",
     ),
     ({"hosts": {}}, "hosts is empty"),
+    ({"hosts": {" ": None}}, "hosts: a host has no name"),
     ({"hosts": {"hv01": None, "HV01": None}}, "hosts: 'hv01' and 'HV01' are both at https://HV01:5986/wsman; list a"),
     ({"hosts": {"hv01": "192.0.2.1"}}, "hosts.hv01 is '192.0.2.1', which is not a mapping"),
     ({"hosts": {"hv01": {"ansible_connection": "ssh"}}}, "hv01: the connection is 'ssh'"),
