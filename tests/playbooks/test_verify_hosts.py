@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import changes, replay
-from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks
+from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks, Run
 
 pytestmark = pytest.mark.playbook
 
@@ -70,3 +71,19 @@ def test_check_mode_creates_nothing(playbook: Playbooks) -> None:
     ended = playbook(VERIFY, "--check", variables=CONFIRM)
     assert ended.code == 0, ended.text
     assert ended.writes == []
+
+
+def test_two_runs_at_once_report_the_truth(sim: simulator.Simulation, playbook: Playbooks, tmp_path: Path) -> None:
+    before = state(sim)
+
+    def run(report: str) -> Run:
+        return playbook(VERIFY, variables={**FEW, "verify_hosts_report": report})
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(run, ["a", "b"]))
+    reports = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("?-hv01.json")]
+    refused = [one for one in ended if one.code]
+    assert len(reports) == 2 - len(refused)
+    assert all("has objects whose names begin with" in one.text for one in refused)
+    assert all(report["summary"] == {"held": 10} for report in reports), [report["summary"] for report in reports]
+    assert changes.difference(before, state(sim)) == {}
