@@ -20,7 +20,7 @@ pytestmark = pytest.mark.playbook
 
 VERIFY = "nested.hyperv.verify_hosts"
 CONFIRM = {"verify_hosts_confirm": True}
-FEW = {**CONFIRM, "verify_hosts_experiments": ["HV-01", "HV-03", "PROTO-01", "NET-01"]}
+FEW = {**CONFIRM, "verify_hosts_experiments": ["HV-01", "HV-03", "HV-11", "PROTO-01", "NET-01"]}
 MODEL: dict[str, Any] = {
     "hosts": [{"name": "hv01", "switches": [{"name": "Payroll"}], "vms": [{"name": "ledger", "state": "running"}]}]
 }
@@ -43,7 +43,7 @@ def test_the_report_and_nothing_else_is_left(sim: simulator.Simulation, playbook
     ended = playbook(VERIFY, variables=FEW)
     assert ended.code == 0, ended.text
     report = json.loads((tmp_path / "verify-hosts-hv01.json").read_text("utf-8"))
-    assert report["summary"] == {"held": 10}, (report["examples"], report["summary"])
+    assert report["summary"] == {"held": 11}, (report["examples"], report["summary"])
     assert [row["changed"] for row in report["examples"]] == [{"check": True, "real": True, "again": False}] * 6
     assert replay.differences(report["entries"]) == {}
     text = (tmp_path / "verify-hosts-hv01.md").read_text("utf-8")
@@ -85,5 +85,5 @@ def test_two_runs_at_once_report_the_truth(sim: simulator.Simulation, playbook: 
     refused = [one for one in ended if one.code]
     assert len(reports) == 2 - len(refused)
     assert all("has objects whose names begin with" in one.text for one in refused)
-    assert all(report["summary"] == {"held": 10} for report in reports), [report["summary"] for report in reports]
+    assert all(report["summary"] == {"held": 11} for report in reports), [report["summary"] for report in reports]
     assert changes.difference(before, state(sim)) == {}

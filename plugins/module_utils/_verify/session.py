@@ -63,7 +63,12 @@ def run(host: Target, prefix: str, folder: str, experiments: Sequence[Experiment
             entries.append(entry)
     finally:
         throwaway.sweep(host, prefix, folder)
-    return [everywhere(entry._asdict(), scrub) for entry in entries]
+
+    def scrubbed(text: str) -> str:
+        """With the same names in every report, so that a replay finds them."""
+        return scrub(text.replace(prefix, throwaway.PREFIX))
+
+    return [everywhere(entry._asdict(), scrubbed) for entry in entries]
 
 
 def unsettled() -> list[dict[str, Any]]:
