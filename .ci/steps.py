@@ -35,6 +35,8 @@ OLDEST = {"sanity-core"}
 NEWEST = {"molecule", "sanity"}
 # Steps, and the steps that they include.
 PARTS = {"units": "contract", "sanity": "sanity-core"}
+# A step that hangs is stopped, so that its output is printed.
+LIMIT = 3600  # seconds
 
 
 def steps_of(one: rounds.Round, found: Sequence[rounds.Round]) -> list[str]:
@@ -68,9 +70,16 @@ def run(command: Sequence[str], log: Path) -> Outcome:
     begin = time.monotonic()
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        stop = threading.Timer(LIMIT, process.terminate)
+        stop.start()
         _pid, status, usage = os.wait4(process.pid, 0)
+        stop.cancel()
+    seconds = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Outcome(process.returncode == 0, time.monotonic() - begin, usage.ru_utime + usage.ru_stime)
+    if seconds >= LIMIT:
+        with log.open("a") as file:
+            file.write(f"\nStopped after {LIMIT} s.\n")
+    return Outcome(process.returncode == 0, seconds, usage.ru_utime + usage.ru_stime)
 
 
 class Job(NamedTuple):

@@ -156,6 +156,14 @@ def test_a_failure_ends_the_run_and_says_how_to_run_the_step_again(make: Any, ca
     assert "Passed:" not in output
 
 
+def test_a_step_that_hangs_is_stopped(steps: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "LIMIT", 0.2)
+    log = tmp_path / "log"
+    outcome = steps.run(["sh", "-c", "echo working; exec sleep 60"], log)
+    assert not outcome.passed
+    assert log.read_text() == "working\n\nStopped after 0.2 s.\n"
+
+
 @pytest.mark.parametrize("step", ["setup", "contract"])
 def test_a_pre_release_may_fail(make: Any, capfd: Any, step: str) -> None:
     status, lines = make(f"{step}?CORE=2.22*")
