@@ -4,7 +4,7 @@
 #             differ with it; or one of: lint layers units contract report docs sanity sanity-core molecule
 # make format writes what make lint checks of Python's format
 # make picture  the picture of the demo in the README (docs/demo.svg), from a run of it
-# make bench  requests, bytes and seconds, side by side with PowerShell tasks
+# make bench  requests, bytes and seconds, side by side with PowerShell tasks, and the picture of them (docs/bench.svg)
 # make faults the fault matrix: every module and playbook with a fault at every request (docs/fault_matrix.md)
 # make docs   the site of the documentation: .build/docs/html/index.html
 # make rules  the pages of the support rules, the privileges and the cmdlets (docs), from their data
@@ -164,7 +164,12 @@ picture: $(VENV)/run.stamp $(LINK)
 	@rm -rf $@
 	@$(call pip-install,--no-deps --no-compile --target $@ ansible)
 
-bench: $(VENV)/run.stamp $(LINK) .build/bench
+$(VENV)/bench.stamp: $(VENV)/run.stamp tests/requirements-bench.txt
+	@echo 'Adding the tools for the benchmark'
+	@$(call pip-install,-r tests/requirements-bench.txt)
+	@touch $@
+
+bench: $(VENV)/bench.stamp $(LINK) .build/bench
 	ANSIBLE_COLLECTIONS_PATH="$$ANSIBLE_COLLECTIONS_PATH:$(CURDIR)/.build/bench" PYTHONPATH='$(CURDIR)/.build' \
 	    python -m tests.benchmarks
 

@@ -31,7 +31,7 @@ def everything(**ours):
         measured(case, subject, rtt=rtt, **(ours if subject == OURS else heavy))
         for case, subjects in benchmark.TASKS.items()
         for subject in subjects
-        for rtt in (0, 20, 50)
+        for rtt in (0, 10, 50)
     ]
     rows += [measured(benchmark.NO_CHANGE, OURS, connection, **ours) for connection in benchmark.HTTPS]
     rows += [measured(benchmark.NO_CHANGE, NOOP, cpu_s=cpu) for cpu in (0.2, 1.0, 7.0)]
@@ -91,3 +91,10 @@ def test_the_least_of_the_rounds_counts(monkeypatch):
     monkeypatch.setattr(Bench, "run", run)
     found = Bench.costs(object.__new__(Bench), {OURS: benchmark.NOTHING}, 2, 5, rounds=2)
     assert found[OURS]["cpu_s"] == 2.0
+
+
+def test_the_picture_has_the_tasks_of_the_table_at_each_distance():
+    near, *far = benchmark.panels(everything(wall_s=0.25))
+    assert near.title == "Next to the control node"
+    assert [panel.title for panel in far] == ["10 ms away", "50 ms away"]
+    assert near.values == {OURS: [250, 250, 250, 250], POWERSHELL: [9000, 9000, 9000, None]}
