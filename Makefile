@@ -80,7 +80,7 @@ layers: $(VENV)/test.stamp $(LINK)
 	PYTHONPATH='$(CURDIR)/.build' lint-imports --config tests/layers.ini --no-cache
 
 units: $(VENV)/test.stamp $(LINK)
-	pytest -n 2 tests/unit tests/playbooks
+	pytest -n 2 --durations 40 tests/unit tests/playbooks
 
 # The units that can differ with ansible-core and are quick: of the modules, the examples as they are documented; of the
 # scenarios, the one with the most templates.
