@@ -101,7 +101,10 @@ class TunnelProxy:
                 near = self._context.wrap_socket(near, server_side=True)
             head = b""
             while not head.endswith(b"\r\n\r\n"):
-                head += near.recv(1)
+                octet = near.recv(1)
+                if not octet:
+                    return
+                head += octet
             target = head.split()[1].decode()
             self.targets.append(target)
             host, _colon, port = target.rpartition(":")

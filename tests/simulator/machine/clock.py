@@ -20,6 +20,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self._began = time.time() - time.monotonic()  # so that nothing waits longer if the system's time is set back
         self._frozen: float | None = None
         self._skips = False
         self._offset = 0.0
@@ -30,12 +31,12 @@ class Clock:
         self._stopping = False
 
     def seconds(self) -> float:
-        return (time.time() if self._frozen is None else self._frozen) + self._offset
+        return (self._began + time.monotonic() if self._frozen is None else self._frozen) + self._offset
 
     def freeze(self, *, skips: bool = False) -> None:
         """Stop: from now on, time passes by advance() alone; or also where a client `skips` what it waits for."""
         with self._wake:
-            self._frozen, self._skips = time.time(), skips
+            self._frozen, self._skips = self._began + time.monotonic(), skips
             self._wake.notify()
 
     def now(self) -> datetime:
