@@ -88,11 +88,13 @@ def environment(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Env
         check=True,
     )
     required = (environment.root / "meta" / "ee-requirements.txt").read_text().replace("[kerberos]", "").split()
-    constraints = str(Path(sys.prefix) / "pip.conf")
+    # pip has its cache and the user's settings, such as a mirror, and what the checkout is tested with.
+    user = {"HOME": str(Path.home())}
+    constraints = Path(sys.prefix) / "pip.conf"
     environment.run(
         *("pip", "install", "--quiet", "--disable-pip-version-check"),
         *(f"ansible-core=={core}", "ansible-builder", "ansible-runner", *required),
-        **({"PIP_CONFIG_FILE": constraints} if Path(constraints).exists() else {}),
+        **(user | {"PIP_CONFIG_FILE": str(constraints)} if constraints.exists() else user),
     )
     return environment
 
