@@ -1,7 +1,8 @@
 # make demo   the main job, against a simulated host; also DEMO=wsl2 (WSL 2 in a VM), DEMO=containers (isolated
 #             containers in a VM) or DEMO=hci (nodes of Azure Stack HCI)
 # make test   every check, as in continuous integration, with each ansible-core that a Python at hand can run what can
-#             differ with it; or one of: lint layers units contract report docs sanity sanity-core molecule
+#             differ with it; or one of: lint layers units contract transport scenarios report docs sanity
+#             sanity-core molecule
 # make format writes what make lint checks of Python's format
 # make picture  the picture of the demo in the README (docs/demo.svg), from a run of it
 # make bench  requests, bytes and seconds, side by side with PowerShell tasks, and the picture of them (docs/bench.svg)
@@ -28,7 +29,7 @@ pip-install = $(VENV)/bin/python -m pip install --no-input --disable-pip-version
 LINK = .build/ansible_collections/nested/hyperv
 COPY = .build/sanity/ansible_collections/nested/hyperv
 
-.PHONY: help test setup lint format layers units contract report docs sanity sanity-core molecule demo picture bench faults rules profile clean
+.PHONY: help test setup lint format layers units contract transport scenarios report docs sanity sanity-core molecule demo picture bench faults rules profile clean
 .DEFAULT_GOAL = help
 
 help:
@@ -79,17 +80,24 @@ format: $(VENV)/test.stamp
 layers: $(VENV)/test.stamp $(LINK)
 	PYTHONPATH='$(CURDIR)/.build' lint-imports --config tests/layers.ini --no-cache
 
+# All but the scenarios, which Molecule runs.
 units: $(VENV)/test.stamp $(LINK)
-	pytest -n 2 --durations 40 tests/unit tests/playbooks
+	pytest -n 2 --durations 40 --ignore tests/playbooks/test_scenarios.py tests/unit tests/playbooks
 
-# The units that can differ with ansible-core and are quick: of the modules, the examples as they are documented; of the
-# scenarios, the one with the most templates.
+# The units that can differ with ansible-core and are quick; of the modules, the examples as they are documented.
 contract: $(VENV)/test.stamp $(LINK)
-	pytest -n 2 tests/unit/plugins/action tests/unit/plugins/filter $(wildcard tests/unit/plugins/inventory) \
-	    tests/unit/plugins/module_utils/_wsman tests/playbooks/test_ansible_playbook.py \
-	    tests/playbooks/test_check_across_tasks.py tests/playbooks/test_unreachable.py
-	pytest -n 2 tests/unit/contract/test_modules.py tests/playbooks/test_scenarios.py \
-	    -k 'documented or azure_stack_hci_eval'
+	pytest -n 2 tests/unit/plugins/action tests/unit/plugins/filter tests/unit/plugins/inventory \
+	    tests/playbooks/test_ansible_playbook.py tests/playbooks/test_check_across_tasks.py \
+	    tests/playbooks/test_unreachable.py
+	pytest -n 2 tests/unit/contract/test_modules.py -k documented
+
+# The units that can differ with Python alone.
+transport: $(VENV)/test.stamp $(LINK)
+	pytest -n 2 tests/unit/plugins/module_utils/_wsman
+
+# The playbooks of the scenarios without Molecule.
+scenarios: $(VENV)/test.stamp $(LINK)
+	pytest -n 2 tests/playbooks/test_scenarios.py
 
 # The HTML report in Chromium, with axe-core. Programs that PyPI doesn't have are installed if root runs this.
 AXE = axe-core-4.14.1

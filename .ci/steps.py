@@ -27,14 +27,18 @@ import rounds
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".build" / "log"
 # The longest steps come first, so that both processors are busy until the end.
-ORDER = ("setup", "units", "molecule", "sanity", "docs", "lint", "contract", "report", "sanity-core", "layers")
-# What depends neither on ansible-core nor on Python runs in the round of the Python that was given, and all units.
-ONCE = {"docs", "layers", "lint", "report", "units"}
-# All sanity tests and Molecule run with the newest ansible-core and Python. The other rounds run what can differ.
-OLDEST = {"sanity-core"}
-NEWEST = {"molecule", "sanity"}
+ORDER = (
+    *("setup", "units", "molecule", "scenarios", "sanity", "docs", "lint"),
+    *("contract", "sanity-core", "transport", "report", "layers"),
+)
+# What depends neither on ansible-core nor on Python runs in the round of the Python that was given.
+ONCE = {"docs", "layers", "lint", "report"}
+# Everything else runs with the newest ansible-core and Python. The other rounds run what can differ, and the oldest one
+# the scenarios, too.
+OLDEST = {"sanity-core", "scenarios", "transport"}
+NEWEST = {"molecule", "sanity", "units"}
 # Steps, and the steps that they include.
-PARTS = {"units": "contract", "sanity": "sanity-core"}
+PARTS = {"units": {"contract", "transport"}, "sanity": {"sanity-core"}, "molecule": {"scenarios"}}
 # A step that hangs is stopped, so that its output is printed.
 LIMIT = 3600  # seconds
 
@@ -46,7 +50,7 @@ def steps_of(one: rounds.Round, found: Sequence[rounds.Round]) -> list[str]:
     steps = {"setup", "contract"}
     for names, chosen in ((ONCE, found[:1]), (OLDEST, by_age[:1]), (NEWEST, by_age[-1:])):
         steps |= names if one in chosen else set()
-    steps -= {part for step, part in PARTS.items() if step in steps}
+    steps = steps.difference(*(parts for step, parts in PARTS.items() if step in steps))
     return [step for step in ORDER if step in steps]
 
 
