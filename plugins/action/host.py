@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__
 
 from ..module_utils._run import run_module
 from ..module_utils._task.session import Task
@@ -35,12 +36,17 @@ class Unreachable(AnsibleConnectionFailure):
         return super().as_task_result(type(utr).from_action_result_dict(dict(self._facts)))
 
 
-def unreachable(message: str, facts: dict[str, Any]) -> AnsibleError:
-    """The error of an unreachable host, which up to ansible-core 2.18 only carries a result as an action's failure."""
+def unreachable(message: str, facts: dict[str, Any], in_loop: bool) -> AnsibleError:
+    """The error of an unreachable host, which up to ansible-core 2.18 only carries a result as an action's failure.
+
+    Before 2.18, a loop goes on, and the play after it, if an item is unreachable but not failed.
+    """
     if any(hasattr(AnsibleConnectionFailure, name) for name in ("result_contribution", "as_task_result")):
         return Unreachable(message, facts)
     error = AnsibleActionFail(message)
     error.result = {**facts, "unreachable": True}
+    if in_loop and __version__.startswith(("2.16.", "2.17.")):
+        error.result["failed"] = True
     return error
 
 
@@ -91,7 +97,8 @@ class ActionModule(ActionBase):
         if result.pop("unreachable", False):
             # Raised, as connection plugins do: then Ansible doesn't go on with `until`.
             result.pop("failed")
-            raise unreachable(result["msg"], result)
+            in_loop = "ansible_loop_var" in (task_vars or {}) and not self._task.ignore_unreachable
+            raise unreachable(result["msg"], result, in_loop)
         if not self._task.diff:
             result.pop("diff", None)
         return result

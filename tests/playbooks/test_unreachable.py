@@ -20,6 +20,18 @@ def test_unreachable_hosts_end_their_play(playbook):
     assert "cannot be resolved" in run.text
 
 
+def test_an_unreachable_host_in_a_loop_ends_its_play(playbook):
+    tasks = [
+        {"nested.hyperv.vm_info": {}, "loop": [1, 2]},
+        {"ansible.builtin.debug": {"msg": "it goes on"}},
+    ]
+    hosts = {"hv01": task.variables(playbook.sim, "hv01", ansible_host="no-such-host.invalid")}
+    run = playbook({"tasks": tasks}, hosts=hosts)
+    assert run.code in (2, 4), run.text  # before ansible-core 2.18, the item counts as failed
+    assert "it goes on" not in run.text
+    assert run.recap()["ok"] == 0
+
+
 def test_ignored_and_asked_once(playbook):
     """A loop and `until` over a wrong password make one attempt each: accounts get locked."""
     tasks = [
