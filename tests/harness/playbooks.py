@@ -37,6 +37,11 @@ class Run:
         assert not [address.name for address in sim.endpoints.values() if address.password in self.text]
 
     @property
+    def words(self) -> str:
+        """The output without line breaks, which differ between ansible-cores."""
+        return " ".join(self.text.split()).replace("''", "'")
+
+    @property
     def writes(self) -> list[str]:
         return changes.writes(self.requests)
 

@@ -11,12 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from ansible import template
 
 from ansible_collections.nested.hyperv.plugins.plugin_utils._gate import SECTIONS
 from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import changes, collection
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
-from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks, Run
+from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks
 from ansible_collections.nested.hyperv.tests.harness.task import close_clients, variables
 
 pytestmark = pytest.mark.playbook
@@ -47,10 +48,6 @@ DECLARED = {
     "switches": [{"name": "lab", "type": "internal"}],
     "vms": [{"name": "LAB01", "memory": {"startup": "4GB", "dynamic": False}, "nesting": {"state": "enabled"}}],
 }
-
-
-def words(ended: Run) -> str:
-    return " ".join(ended.text.split()).replace("''", "'")
 
 
 def cases(folder: Path, outcome: str) -> list[str | None]:
@@ -84,7 +81,7 @@ def test_the_hosts_that_fail_are_named_with_their_findings(
     assert ended.code == 2, ended.text
     assert not ended.writes
     assert {host: ended.recap(host)["failed"] for host in hosts} == {"away": 1, "hv01": 0, "hv02": 1, "hv03": 1}
-    summary = words(ended)
+    summary = ended.words
     assert "FAILED: 3 of 4 hosts (purpose production, scenario any, severity fail, no declared state)" in summary
     assert "away: not checked: away: " in summary
     assert "fail: lab01: nested-minimum-memory: " in summary
@@ -112,7 +109,7 @@ def test_warnings_fail_if_the_severity_is_warn(playbook: Playbooks, tmp_path: Pa
     assert not cases(tmp_path, "failure")
     strict = playbook(GATE, variables={"gate_nesting_severity": "warn"}, hosts=hosts)
     assert strict.code == 2, strict.text
-    assert "warn: lab01: nested-dynamic-memory: " in words(strict)
+    assert "warn: lab01: nested-dynamic-memory: " in strict.words
     assert "lab01: nested-dynamic-memory" in cases(tmp_path, "failure")
 
 
@@ -149,7 +146,7 @@ def test_differences_from_the_declared_state_fail(
     assert ended.code == 2, ended.text
     assert not ended.writes
     assert changes.state(sim.machines["hv01"]) == before
-    text = words(ended)
+    text = ended.words
     for line in (
         "6 differences from the declared state",
         "drift: switch 'Lab': type is internal, declared: private",
@@ -180,7 +177,7 @@ def test_a_running_vm_is_compared_without_permission_for_a_power_cycle(
         entry = {"name": "plain", "processor": {"count": 4}, **permission}
         ended = playbook(GATE, variables={"gate_nesting_declared": {"vms": [entry]}})
         assert ended.code == 2, ended.text
-        assert line in words(ended)
+        assert line in ended.words
 
 
 def test_check_mode_has_the_same_verdict_and_writes_no_file(playbook: Playbooks, tmp_path: Path) -> None:
@@ -198,10 +195,10 @@ def test_check_mode_has_the_same_verdict_and_writes_no_file(playbook: Playbooks,
 def test_chosen_vms_are_evaluated_instead_of_those_that_nest(playbook: Playbooks) -> None:
     ended = playbook(GATE, variables={"gate_nesting_vms": ["plain"]})
     assert ended.code == 2, ended.text
-    assert "fail: plain: nested-extensions: " in words(ended)
+    assert "fail: plain: nested-extensions: " in ended.words
     missing = playbook(GATE, variables={"gate_nesting_vms": ["nobody"]})
     assert missing.code == 2, missing.text
-    assert "hv01: not checked completely" in words(missing) or "no VM has the name 'nobody'" in words(missing)
+    assert "hv01: not checked completely" in missing.words or "no VM has the name 'nobody'" in missing.words
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)], ids=["real", "check"])
@@ -221,7 +218,10 @@ def test_wrong_variables_are_all_named_before_a_host_is_queried(
     }
     ended = playbook(GATE, *check, variables=wrong)
     assert ended.code == 2
-    text = words(ended)
+    text = ended.words
+    filters = ["gate_nesting_ignore", "gate_nesting_declared"]
+    if not hasattr(template, "trust_as_template"):  # before ansible-core 2.19, the first error of a filter is the last
+        wrong = {name: value for name, value in wrong.items() if name not in filters}
     for name in wrong:
         assert f"item={name}" in text, ended.text
     assert "gate_nesting_severty: unknown. The playbook supports gate_nesting_hosts, " in text
@@ -247,7 +247,7 @@ def test_other_wrong_values_are_refused_before_a_host_is_queried(
 ) -> None:
     ended = playbook(GATE, variables=value)
     assert ended.code == 2, ended.text
-    assert name in words(ended)
+    assert name in ended.words
     assert not ended.requests
 
 
@@ -262,4 +262,4 @@ def test_the_declared_state_has_the_options_of_the_modules() -> None:
 def test_a_value_that_the_module_does_not_accept_fails_the_gate(playbook: Playbooks) -> None:
     ended = playbook(GATE, variables={"gate_nesting_declared": {"vms": [{"name": "lab01", "generation": 3}]}})
     assert ended.code == 2, ended.text
-    assert "drift: VM 'lab01': value of generation must be one of" in words(ended)
+    assert "drift: VM 'lab01': value of generation must be one of" in ended.words

@@ -165,7 +165,7 @@ def test_a_parent_that_others_may_write_to_is_refused(
     before = changes.state(sim.machines["hv01"])
     refused = play("create_training_lab", TRAINING | {"create_training_lab_parent": rf"C:\Images\{parent}.vhdx"})
     assert refused.code == 2
-    assert words in refused.text
+    assert words in refused.words
     assert refused.text.count("failed: [hv01]") == 1, "one VM is tried, and no other"
     assert not refused.writes
     assert changes.state(sim.machines["hv01"]) == before
