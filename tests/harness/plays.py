@@ -170,4 +170,9 @@ def _execute(host: Any, task: Any, variables: dict[str, Any], own: Sequence[Any]
     context = import_module("ansible._internal._task").TaskContext
     with context.create(task=task, task_vars=variables, host_name=host.name):
         task.squash()
-        return TaskExecutor(host, *own).run().as_result_dict()
+        found = TaskExecutor(host, *own).run()
+        result = found.as_result_dict()
+        for row, part in zip(result.get("results") or [result], found.loop_results or [found], strict=True):
+            if part.include_file:  # no longer in the dictionary
+                row["include"] = part.include_file
+        return result
