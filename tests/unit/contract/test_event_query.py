@@ -50,7 +50,6 @@ def test_the_vm_of_each_example_is_counted_once(lab: Lab, module: str) -> None:
         result = lab.run(module, **args)
         names |= {vm.id.upper(): vm.name for vm in lab.machine.vms.values()}
         records = counted(module, result)
-        assert counted(ANY, result) == records
         if result.get("failed") or args.get("state") == "absent":
             assert len(records) <= 1
             continue
