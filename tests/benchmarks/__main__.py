@@ -1,9 +1,9 @@
 """What a task costs, side by side on one simulated host: this collection, a PowerShell task doing the same, a no-op.
 
 python -m tests.benchmarks (make bench) prints tables, and writes tests/output/bench.json and the picture of the README
-(docs/bench.svg). The PowerShell of
-ansible.windows.win_powershell is sent as to a real host, but not run: the host answers at once with the result that
-the script would have. So its seconds are those of the control node and the wire alone, a lower bound.
+(docs/bench.svg). The PowerShell of ansible.windows.win_powershell is sent as to a real host, but not run: the host
+answers at once with the result that the script would have. So its seconds are those of the control node and the wire
+alone, a lower bound.
 """
 
 from __future__ import annotations
@@ -426,11 +426,13 @@ README_CASES = {
 
 def readme(found: Sequence[Row]) -> Iterator[str]:
     """The table of the README."""
-    yield "| per task | requests | round trips | KB up | KB down | 10 ms away | 50 ms away | controller CPU |"
+    away = [rtt * 1000 for rtt, _connections in DISTANCES]
+    columns = " | ".join(f"{rtt:.0f} ms away" for rtt in away[1:])
+    yield f"| per task | requests | round trips | KB up | KB down | {columns} | controller CPU |"
     yield "|---|---|---|---|---|---|---|---|"
     for case, title in README_CASES.items():
         for subject in TASKS[case]:
-            near, middle, far = (pick(found, case, subject, rtt=rtt) for rtt in (0, 10, 50))
+            near, middle, far = (pick(found, case, subject, rtt=rtt) for rtt in away)
             name = title if subject == OURS else "the same by `win_powershell`"
             yield (
                 f"| {name} | {near.requests:.0f} | {far.round_trips:.0f} | {near.bytes_up / 1024:.1f} "

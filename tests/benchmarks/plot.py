@@ -1,7 +1,7 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The picture of the benchmark in the README: seconds of tasks, by the distance of the host."""
+"""The picture of the benchmark in the README: milliseconds of tasks, by the distance of the host."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def environment(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Env
         check=True,
     )
     required = (environment.root / "meta" / "ee-requirements.txt").read_text().replace("[kerberos]", "").split()
-    # pip has its cache and the user's settings, such as a mirror, and what the checkout is tested with.
+    # pip keeps the user's cache and settings, such as a mirror, and obeys the constraints of the checkout.
     user = {"HOME": str(Path.home())}
     constraints = Path(sys.prefix) / "pip.conf"
     environment.run(

@@ -20,7 +20,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._began = time.time() - time.monotonic()  # so that nothing waits longer if the system's time is set back
+        self._began = time.time() - time.monotonic()
         self._frozen: float | None = None
         self._skips = False
         self._offset = 0.0
@@ -31,12 +31,16 @@ class Clock:
         self._stopping = False
 
     def seconds(self) -> float:
-        return (self._began + time.monotonic() if self._frozen is None else self._frozen) + self._offset
+        return (self._running() if self._frozen is None else self._frozen) + self._offset
+
+    def _running(self) -> float:
+        """The wall time, as it was at the start and without later steps of the system's clock: nothing waits longer."""
+        return self._began + time.monotonic()
 
     def freeze(self, *, skips: bool = False) -> None:
         """Stop: from now on, time passes by advance() alone; or also where a client `skips` what it waits for."""
         with self._wake:
-            self._frozen, self._skips = self._began + time.monotonic(), skips
+            self._frozen, self._skips = self._running(), skips
             self._wake.notify()
 
     def now(self) -> datetime:
