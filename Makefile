@@ -37,8 +37,8 @@ help:
 
 # --- Setting up ---------------------------------------------------------------------------------------------------
 
-# A virtual environment whose Python is gone, or that was created for another folder, is recreated.
-$(shell $(VENV)/bin/python -c 'import ansible' 2>/dev/null && grep -qF ' $(CURDIR)/$(VENV)' $(VENV)/pyvenv.cfg || rm -f $(VENV)/*.stamp)
+# A virtual environment whose Python is gone, or that was created in another folder, is recreated.
+$(shell $(VENV)/bin/python -c 'import ansible' 2>/dev/null && grep -sqxF '$(CURDIR)' $(VENV)/run.stamp || rm -f $(VENV)/*.stamp)
 
 # Its pip obeys the constraints of the ansible-core of the round.
 $(VENV)/run.stamp: $(wildcard tests/constraints*.txt) tests/requirements-run.txt
@@ -49,7 +49,7 @@ $(VENV)/run.stamp: $(wildcard tests/constraints*.txt) tests/requirements-run.txt
 	printf '[install]\nconstraint = %s\nbuild-constraint = %s\n' \
 	    '$(CURDIR)'/tests/constraints-$$core.txt '$(CURDIR)/tests/constraints.txt' >$(VENV)/pip.conf
 	@$(call pip-install,-r tests/requirements-run.txt)
-	@touch $@
+	@echo '$(CURDIR)' >$@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp tests/requirements.txt
 	@echo 'Adding the tools for tests'

@@ -253,17 +253,17 @@ def test_check_mode_predicts_each_example_and_a_second_run_changes_nothing(lab: 
             set_all(lab, states)
         lab.sim.advance(60)  # so that a restart shows in the time since when a VM is on
         try:
-            refused = not keeps_promises(lab, module, example)
+            refusal = check_promises(lab, module, example)
         except AssertionError as error:
             raise AssertionError(f"example: {example.title}") from error
-        if refused:
-            assert states != "as documented", f"{example.title}: is refused"
+        if refusal:
+            assert states != "as documented", f"{example.title}: {refusal}"
             set_all(lab, "off" if states == "running" else "running")
             assert not run(lab, module, example).result.get("failed"), f"{example.title}: the next examples need it"
 
 
-def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
-    """Assert the promises for one example; False if it is refused, which check mode must predict, too."""
+def check_promises(lab: Lab, module: str, example: Example) -> str:
+    """The message with which an example is refused, which check mode must predict; none if it succeeds."""
     boots_before = boots(lab)
     check = run(lab, module, example, check=True)
     assert not check.changes, "check mode changed the host"
@@ -275,7 +275,7 @@ def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
         assert check.result == real.result, "check mode must refuse what the real run refuses, in the same words"
         assert not real.changes
         assert not real.writes
-        return False
+        return str(real.result["msg"])
     assert not check.result.get("failed"), check.result
     if "id" not in check.result:  # of an object that the real run creates
         real.result.pop("id", None)
@@ -293,7 +293,7 @@ def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
         check_documented(module, result)
     option, value = DONE_ALWAYS.get(module, ("", None))
     if option and example.args.get(option) == value:
-        return True
+        return ""
 
     second = run(lab, module, example)
     assert not second.result.get("failed"), second.result
@@ -312,7 +312,7 @@ def keeps_promises(lab: Lab, module: str, example: Example) -> bool:
     }
     same = second.result.keys() & real.result.keys() - differing
     assert {key: second.result[key] for key in same} == {key: real.result[key] for key in same}
-    return True
+    return ""
 
 
 def comparable(result: Mapping[str, Any]) -> dict[str, Any]:
