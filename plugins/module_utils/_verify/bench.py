@@ -181,7 +181,7 @@ def with_properties(cls: CimClass, **types: str) -> CimClass:
 
 
 def references(instance_id: str, cls: CimClass) -> Reference:
-    return Reference(V2, cls.name, {"InstanceID": instance_id})
+    return cls.reference({"InstanceID": instance_id})
 
 
 # ---- objects ----
@@ -288,7 +288,7 @@ def switch(bench: Bench, name: str = "switch", **values: Any) -> Reference:
         created = done(answer, "create a switch").output.get("ResultingSystem")
         if created is None:
             raise NotSettled("the host created a switch, but did not return its ID")
-        return Reference(V2, SWITCH.name, {"CreationClassName": SWITCH.name, "Name": created.keys["Name"]})
+        return SWITCH.reference({"CreationClassName": SWITCH.name, "Name": created.keys["Name"]})
 
     return bench.once(name, make)
 

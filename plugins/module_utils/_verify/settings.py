@@ -28,7 +28,7 @@ from .._hyperv.schema import (
     VM_SERVICE,
     VM_SETTINGS,
 )
-from .._wsman.cim import CimClass, Reference, class_uri, declare, embedded, like_prefix
+from .._wsman.cim import CimClass, class_uri, declare, embedded, like_prefix
 from .bench import (
     NO_FILE,
     NOBODY,
@@ -244,7 +244,7 @@ def _summary_rows(bench: Bench) -> Seen:
 
 def _missing_object(bench: Bench) -> Seen:
     gone = references(f"Microsoft:{NOBODY}", VM_SETTINGS)
-    nobody = Reference(V2, COMPUTER_SYSTEM.name, {"CreationClassName": COMPUTER_SYSTEM.name, "Name": NOBODY})
+    nobody = COMPUTER_SYSTEM.reference({"CreationClassName": COMPUTER_SYSTEM.name, "Name": NOBODY})
     text = embedded(SYNTHETIC_ADAPTER, {"ElementName": "x", "ResourceType": 10})
     arguments = {"AffectedConfiguration": gone, "ResourceSettings": [text]}
     asked = {"SettingData": [gone], "RequestedInformation": [0]}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .._hyperv import jobs
 from .._hyperv.host import facts
-from .._hyperv.schema import COMPUTER_SYSTEM, SWITCH, SWITCH_SERVICE, V2, VM_SERVICE
+from .._hyperv.schema import COMPUTER_SYSTEM, SWITCH, SWITCH_SERVICE, VM_SERVICE
 from .._hyperv.storage import disk_file
 from .._hyperv.vm.find import OFF, VM, is_vm, state_word
 from .._task.errors import Invalid, MethodFailed, Missing
@@ -20,7 +20,7 @@ from .._task.session import Target
 from .._task.wait import reached_within
 from .._windows.paths import canonical
 from .._windows.schema import DATA_FILE
-from .._wsman.cim import Instance, Reference, like_prefix, quote
+from .._wsman.cim import Instance, like_prefix, quote
 from .._wsman.faults import HostError
 
 PREFIX = "nested-hyperv-verify-"
@@ -118,7 +118,7 @@ def _remove_vm(host: Target, row: Instance) -> None:
 
 
 def _remove_switch(host: Target, row: Instance) -> None:
-    reference = Reference(V2, SWITCH.name, {"CreationClassName": SWITCH.name, "Name": row["Name"]})
+    reference = SWITCH.reference({"CreationClassName": SWITCH.name, "Name": row["Name"]})
     what = f"remove the throw-away switch '{row['ElementName']}'"
     jobs.ask(host, SWITCH_SERVICE, "DestroySystem", {"AffectedSystem": reference}, what=what)
 

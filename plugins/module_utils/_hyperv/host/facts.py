@@ -13,7 +13,7 @@ from ..._task.session import Target
 from ..._windows import software
 from ..._windows.schema import OPERATING_SYSTEM
 from ..._wsman import cim
-from ..._wsman.cim import CimClass, Instance, Reference
+from ..._wsman.cim import CimClass, Instance
 from ..._wsman.faults import Fault, FilterRefused, InvalidClass
 from ..explain import has_no_provider
 from ..network import host_network, nat, switch
@@ -27,7 +27,6 @@ from ..schema import (
     INTERNAL_PORT,
     NET_ADAPTER,
     OPTIONAL_FEATURE,
-    V2,
     VM_CAPABILITIES,
     VM_SETTINGS,
 )
@@ -158,7 +157,7 @@ def _fetch_hyperv(host: Target) -> dict[str, Any] | None:
 
 def _query_templates(host: Target) -> list[Instance]:
     """The templates of VMs behind the host's capabilities: the default, and one for each supported version."""
-    capabilities = Reference(V2, VM_CAPABILITIES.name, {"InstanceID": "Microsoft:VirtualSystemManagementCapabilities"})
+    capabilities = VM_CAPABILITIES.reference({"InstanceID": "Microsoft:VirtualSystemManagementCapabilities"})
     association = "Msvm_SettingsDefineCapabilities"
     rows = host.once(
         "VM templates", lambda: host.client.associators(capabilities, VM_SETTINGS, assoc_class=association)

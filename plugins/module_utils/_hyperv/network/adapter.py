@@ -104,11 +104,11 @@ class Adapter(NamedTuple):
 
     @property
     def reference(self) -> Reference:
-        return Reference(V2, self.cls.name, {"InstanceID": self.id})
+        return self.cls.reference({"InstanceID": self.id})
 
     @property
     def connection_reference(self) -> Reference:
-        return Reference(V2, CONNECTION.name, {"InstanceID": f"{self.id}\\C"})
+        return CONNECTION.reference({"InstanceID": f"{self.id}\\C"})
 
     @property
     def switch(self) -> str | None:

@@ -16,7 +16,7 @@ from ..._task.mac import parse_mac
 from ..._task.session import Target
 from ..._task.step import Step
 from ..._wsman import cim
-from ..._wsman.cim import CimClass, Reference
+from ..._wsman.cim import CimClass
 from ..._wsman.faults import AccessDenied, Fault, HostError, OperationTimedOut, QuotaExceeded
 from .. import jobs
 from ..schema import (
@@ -28,7 +28,6 @@ from ..schema import (
     SWITCH,
     SWITCH_SETTINGS,
     SYNTHETIC_ADAPTER,
-    V2,
     VM_SERVICE,
 )
 from ..vm import resources
@@ -381,7 +380,7 @@ def connection_values(switch: str | None) -> dict[str, Any]:
     if not switch:
         return {"EnabledState": DISCONNECTED}
     keys = {"CreationClassName": SWITCH.name, "Name": switch}
-    return {"EnabledState": CONNECTED, "HostResource": [Reference(V2, SWITCH.name, keys).path()]}
+    return {"EnabledState": CONNECTED, "HostResource": [SWITCH.reference(keys).path()]}
 
 
 def connect(host: Target, vm: VM, adapter: Adapter, switch: str | None) -> Adapter:
@@ -422,7 +421,7 @@ def _replace_feature(
     """Remove the row and add it again: old hosts fail to modify a VLAN (found by OpenStack's os-win)."""
     row = adapter.features[cls.name]
     before = {name: value for name, value in row.items() if name in FEATURE_DEFAULTS[cls.name] and value is not None}
-    reference = Reference(V2, cls.name, {"InstanceID": row["InstanceID"]})
+    reference = cls.reference({"InstanceID": row["InstanceID"]})
     removing = f"remove the VLAN settings of adapter '{adapter.name}' of {vm}"
     try:
         # Recorded below, inside the part that can be undone.

@@ -16,7 +16,7 @@ from ..._task.session import Target
 from ..._task.table import Kind, Property, choice
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
-from ..schema import COMPUTER_SYSTEM, CONNECTION, EXTERNAL_PORT, NET_ADAPTER, SWITCH, SWITCH_SETTINGS, V2
+from ..schema import COMPUTER_SYSTEM, CONNECTION, EXTERNAL_PORT, NET_ADAPTER, SWITCH, SWITCH_SETTINGS
 from ..vm.find import is_vm, owner
 
 PRIVATE, INTERNAL, EXTERNAL = "private", "internal", "external"
@@ -83,11 +83,11 @@ class Switch(NamedTuple):
 
     @property
     def reference(self) -> Reference:
-        return Reference(V2, SWITCH.name, {"CreationClassName": SWITCH.name, "Name": self.id})
+        return SWITCH.reference({"CreationClassName": SWITCH.name, "Name": self.id})
 
     @property
     def settings_reference(self) -> Reference:
-        return Reference(V2, SWITCH_SETTINGS.name, {"InstanceID": f"Microsoft:{self.id}"})
+        return SWITCH_SETTINGS.reference({"InstanceID": f"Microsoft:{self.id}"})
 
     def __str__(self) -> str:
         return f"virtual switch '{self.name}'"

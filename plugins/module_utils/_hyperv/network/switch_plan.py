@@ -15,7 +15,7 @@ from ..._task.step import Step
 from ..._wsman import cim
 from ..._wsman.cim import Reference
 from .. import jobs
-from ..schema import COMPUTER, COMPUTER_SYSTEM, CONNECTION, SWITCH_SERVICE, SWITCH_SETTINGS, V2
+from ..schema import COMPUTER, COMPUTER_SYSTEM, CONNECTION, SWITCH_SERVICE, SWITCH_SETTINGS
 from ..vm.find import owner
 from .names import check_name
 from .switch import (
@@ -357,7 +357,7 @@ def _external_port(adapter: NetAdapter) -> dict[str, Any]:
 def _fetch_host_port(host: Target, name: str, address: str | None = None) -> dict[str, Any]:
     """The port that gives the host its own adapter, which is named after the switch."""
     computer = host.client.query(COMPUTER, columns=("Name",))[0]["Name"]
-    reference = Reference(V2, COMPUTER_SYSTEM.name, {"CreationClassName": COMPUTER_SYSTEM.name, "Name": computer})
+    reference = COMPUTER_SYSTEM.reference({"CreationClassName": COMPUTER_SYSTEM.name, "Name": computer})
     port = {**ETHERNET_CONNECTION, "ElementName": name, "HostResource": [reference.path()], "EnabledState": CONNECTED}
     return {**port, "Address": address} if address else port
 
@@ -388,5 +388,5 @@ def _add_ports(host: Target, current: Switch, ports: list[Mapping[str, Any]], wh
 
 
 def _remove_ports(host: Target, ports: list[str], what: str) -> None:
-    references = [Reference(V2, CONNECTION.name, {"InstanceID": port}) for port in ports]
+    references = [CONNECTION.reference({"InstanceID": port}) for port in ports]
     jobs.call(host, SWITCH_SERVICE, "RemoveResourceSettings", {"ResourceSettings": references}, what=what)

@@ -13,7 +13,7 @@ from typing import Any
 from ..._wsman import cim
 from ..._wsman.cim import Instance, Reference
 from ..network.adapter import FEATURES
-from ..schema import CHECKPOINT_SERVICE, COMPUTER_SYSTEM, MEDIUM, V2, VM_SETTINGS
+from ..schema import CHECKPOINT_SERVICE, COMPUTER_SYSTEM, MEDIUM, VM_SETTINGS
 from ..storage import disk_file
 from ..vm import checkpoint as checkpoints
 from ..vm.checkpoint import Checkpoint
@@ -40,7 +40,7 @@ _OWN = {
 
 
 def _reference(guid: str) -> Reference:
-    return Reference(V2, VM_SETTINGS.name, {"InstanceID": f"Microsoft:{guid}"})
+    return VM_SETTINGS.reference({"InstanceID": f"Microsoft:{guid}"})
 
 
 def _settings(shadow: Shadow, guid: str) -> Instance:

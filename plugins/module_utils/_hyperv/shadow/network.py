@@ -26,7 +26,6 @@ from ..schema import (
     SWITCH,
     SWITCH_SERVICE,
     SWITCH_SETTINGS,
-    V2,
 )
 from .client import Call, Shadow, embedded
 
@@ -46,7 +45,7 @@ def define_switch(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     shadow.overlay.add(SWITCH_SETTINGS, {**defaults, **given, **own})
     for text in call.arguments["ResourceSettings"]:
         _add_port(shadow, guid, embedded(text))
-    return {"ResultingSystem": Reference(V2, SWITCH.name, keys)}
+    return {"ResultingSystem": SWITCH.reference(keys)}
 
 
 def destroy_switch(shadow: Shadow, call: Call) -> Mapping[str, Any]:
@@ -81,7 +80,7 @@ def _switch(shadow: Shadow, guid: str) -> Switch:
 def add_ports(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     guid = call.arguments["AffectedConfiguration"].keys["InstanceID"].partition(":")[2]
     added = [_add_port(shadow, guid, embedded(text)) for text in call.arguments["ResourceSettings"]]
-    references = [Reference(V2, CONNECTION.name, {"InstanceID": instance_id}) for instance_id in added]
+    references = [CONNECTION.reference({"InstanceID": instance_id}) for instance_id in added]
     return {"ResultingResourceSettings": references}
 
 

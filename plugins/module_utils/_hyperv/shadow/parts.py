@@ -20,7 +20,6 @@ from ..schema import (
     RESOURCE,
     SWITCH,
     SYNTHETIC_ADAPTER,
-    V2,
     VM_SERVICE,
     VM_SETTINGS,
 )
@@ -58,7 +57,7 @@ def _add(shadow: Shadow, vm: str, given: Instance) -> Reference:
     shadow.overlay.add(cls, row)
     if cls is SYNTHETIC_ADAPTER or row.get("ResourceType") in _DRIVES:
         _append_boot_source(shadow, vm, row["InstanceID"])
-    return Reference(V2, cls.name, {"InstanceID": row["InstanceID"]})
+    return cls.reference({"InstanceID": row["InstanceID"]})
 
 
 def _defaults(cls: CimClass) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def remove_resources(shadow: Shadow, call: Call) -> Mapping[str, Any]:
 def _append_boot_source(shadow: Shadow, vm: str, device: str) -> None:
     order = _boot_order(shadow, vm)
     if order is not None:
-        _set_boot_order(shadow, vm, [*order, Reference(V2, BOOT_SOURCE.name, {"InstanceID": f"{device}\\B"}).path()])
+        _set_boot_order(shadow, vm, [*order, BOOT_SOURCE.reference({"InstanceID": f"{device}\\B"}).path()])
 
 
 def _remove_boot_source(shadow: Shadow, vm: str, device: str) -> None:

@@ -26,7 +26,6 @@ from ..schema import (
     SECURITY_SERVICE,
     SHUTDOWN,
     SUMMARY,
-    V2,
     VM_SERVICE,
     VM_SETTINGS,
 )
@@ -66,7 +65,7 @@ def define_system(shadow: Shadow, call: Call) -> Mapping[str, Any]:
     for folder in paths.lineage(given.get("ConfigurationDataRoot") or ""):
         shadow.overlay.add(FOLDER, {"Name": folder})
     _add_parts(shadow, guid, given, {row["__CLASS"]: row for row in resources})
-    return {"ResultingSystem": Reference(V2, COMPUTER_SYSTEM.name, keys)}
+    return {"ResultingSystem": COMPUTER_SYSTEM.reference(keys)}
 
 
 def _new_settings(shadow: Shadow, given: Instance) -> dict[str, Any]:

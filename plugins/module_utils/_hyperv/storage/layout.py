@@ -16,8 +16,7 @@ from ..._task.journal import position, taken_back
 from ..._task.session import Target
 from ..._windows import paths
 from ..._wsman import cim
-from ..._wsman.cim import Reference
-from ..schema import MEDIUM, RESOURCE, V2
+from ..schema import MEDIUM, RESOURCE
 from ..vm import resources as vm_resources
 from ..vm.find import VM, of_vms
 
@@ -301,7 +300,7 @@ def attach(host: Target, vm: VM, layout: Layout, kind: str, place: Place, path: 
 
 def _add_drive(host: Target, vm: VM, layout: Layout, kind: str, place: Place) -> str:
     controller = layout.controllers[place.controller, place.number]
-    parent = Reference(V2, RESOURCE.name, {"InstanceID": controller})
+    parent = RESOURCE.reference({"InstanceID": controller})
     values = {**_NEW_DRIVE[kind], "Parent": parent.path(), "AddressOnParent": str(place.location)}
     added = vm_resources.add(host, vm, [cim.embedded(RESOURCE, values)], f"add a {kind} drive to {vm} at {place}")
     return added[0] if added else f"{controller}\\{place.location}\\D"  # the id that hosts give to a drive
@@ -309,7 +308,7 @@ def _add_drive(host: Target, vm: VM, layout: Layout, kind: str, place: Place) ->
 
 def insert(host: Target, vm: VM, kind: str, drive_id: str, path: str | None) -> str:
     """Insert a medium into a drive; returns the id of the medium."""
-    parent = Reference(V2, RESOURCE.name, {"InstanceID": drive_id})
+    parent = RESOURCE.reference({"InstanceID": drive_id})
     text = cim.embedded(MEDIUM, {**_NEW_MEDIUM[kind], "Parent": parent.path(), "HostResource": [path]})
     added = vm_resources.add(host, vm, [text], f"attach '{path}' to {vm}")
     return added[0] if added else f"{drive_id.removesuffix('D')}L"  # the id that hosts give to its medium

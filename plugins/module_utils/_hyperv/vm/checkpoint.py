@@ -17,7 +17,7 @@ from ..._wsman import cim
 from ..._wsman.cim import Reference
 from ..._wsman.faults import HostError
 from .. import jobs
-from ..schema import AFFECTED_BY_JOB, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, V2, VM_SETTINGS
+from ..schema import AFFECTED_BY_JOB, CHECKPOINT_SERVICE, CHECKPOINT_SETTINGS, VM_SETTINGS
 from . import resources, settings
 from .find import MOST_NAME, VM
 from .parts import Parts
@@ -50,7 +50,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def reference(self) -> Reference:
-        return Reference(V2, VM_SETTINGS.name, {"InstanceID": self.id})
+        return VM_SETTINGS.reference({"InstanceID": self.id})
 
 
 def query(host: Target, vm: VM) -> list[Checkpoint]:

@@ -15,7 +15,7 @@ from ..._task.session import Target
 from ..._task.wait import RECONNECT, reached_within
 from ..._wsman import cim
 from ..._wsman.cim import Reference
-from ..schema import COMPUTER_SYSTEM, V2, VM_SETTINGS
+from ..schema import COMPUTER_SYSTEM, VM_SETTINGS
 
 # Msvm_ComputerSystem.EnabledState as seen on hosts of the v2 namespace.
 STATES = {2: "running", 3: "off", 4: "stopping", 6: "saved", 9: "paused", 10: "starting"}
@@ -55,11 +55,11 @@ class VM:
 
     @property
     def reference(self) -> Reference:
-        return Reference(V2, COMPUTER_SYSTEM.name, self.keys)
+        return COMPUTER_SYSTEM.reference(self.keys)
 
     @property
     def settings_reference(self) -> Reference:
-        return Reference(V2, VM_SETTINGS.name, {"InstanceID": f"Microsoft:{self.id}"})
+        return VM_SETTINGS.reference({"InstanceID": f"Microsoft:{self.id}"})
 
     def __str__(self) -> str:
         return f"VM '{self.name}'"

@@ -11,9 +11,9 @@ from typing import Any
 from ..._task.answer import Look
 from ..._task.session import Target
 from ..._wsman import cim
-from ..._wsman.cim import CimClass, Reference
+from ..._wsman.cim import CimClass
 from .. import jobs
-from ..schema import V2, VM_SERVICE, VM_SETTINGS
+from ..schema import VM_SERVICE, VM_SETTINGS
 from .find import VM
 
 
@@ -50,7 +50,7 @@ def previous(row: Mapping[str, Any], written: Iterable[str]) -> dict[str, Any]:
 
 def remove(host: Target, cls: CimClass, instance_id: str, what: str) -> None:
     """Remove one resource."""
-    reference = Reference(V2, cls.name, {"InstanceID": instance_id})
+    reference = cls.reference({"InstanceID": instance_id})
     jobs.call(host, VM_SERVICE, "RemoveResourceSettings", {"ResourceSettings": [reference]}, what=what)
 
 
