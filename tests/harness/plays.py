@@ -100,7 +100,8 @@ def play(
     manager._extra_vars = {"ansible_check_mode": False, **variables}
     HostVars(inventory, manager, loader)  # enters itself as the manager's
     host = inventory.get_host(lab.host)
-    (play,) = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
+    plays = Playbook.load(str(FOLDER / f"{name}.yml"), variable_manager=manager, loader=loader).get_plays()
+    (play,) = (play for play in plays if CONTROL_NODE not in str(play.hosts))  # without the play that requires hosts
     coming = deque(_tasks(play.compile()))
     while coming:
         task = coming.popleft()

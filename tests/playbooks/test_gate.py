@@ -102,6 +102,23 @@ def test_the_hosts_that_fail_are_named_with_their_findings(
     assert all(line.count("|") == 7 for line in text.splitlines() if line.startswith("| <code>hv02"))
 
 
+@pytest.mark.parametrize("playbook_of_hosts", ["gate_nesting", "survey_hosts"])
+def test_no_host_is_no_success(playbook: Playbooks, tmp_path: Path, playbook_of_hosts: str) -> None:
+    name, variable = f"nested.hyperv.{playbook_of_hosts}", f"{playbook_of_hosts}_hosts"
+    misspelt = playbook(name, variables={variable: "hyprev"})
+    assert misspelt.code == 2, misspelt.text
+    assert f"No host matches 'hyprev'. Set {variable} to a pattern of hosts in the inventory (" in misspelt.words
+    assert "inventory.yml)" in misspelt.words
+    hosts = {host: variables(playbook.sim, host) for host in ("hv01", "hv02")}
+    other = playbook(name, "--limit", "hv02", variables={variable: "hv01"}, hosts=hosts)
+    assert other.code == 2, other.text
+    assert "No host matches 'hv01' within --limit hv02." in other.words
+    assert not misspelt.requests + other.requests
+    assert {path.name for path in tmp_path.iterdir()} == {"inventory.yml"}
+    chosen = playbook(name, "--limit", "hv01", hosts=hosts)
+    assert chosen.code == 0, chosen.text
+
+
 def test_warnings_fail_if_the_severity_is_warn(playbook: Playbooks, tmp_path: Path) -> None:
     hosts = {"hv04": variables(playbook.sim, "hv04")}
     lenient = playbook(GATE, hosts=hosts)
@@ -252,7 +269,7 @@ def test_other_wrong_values_are_refused_before_a_host_is_queried(
 
 
 def test_the_declared_state_has_the_options_of_the_modules() -> None:
-    (play,) = yaml.safe_load((collection.FOLDER.parents[1] / "playbooks/gate_nesting.yml").read_text())
+    _require, play = yaml.safe_load((collection.FOLDER.parents[1] / "playbooks/gate_nesting.yml").read_text())
     options = {name: set(task[name]) for task in play["tasks"] for name in task if name.startswith("nested.hyperv.")}
     for section in SECTIONS.values():
         top = {option for option in collection.options(section.module) if "." not in option}
