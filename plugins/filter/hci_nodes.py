@@ -27,6 +27,8 @@ options:
     description:
       - Values for all nodes, the variables of the role without their prefix. C(name), C(profile), C(path) and C(switch)
         are required.
+      - C(recorded) is a list of names and paths of an earlier run. If they differ only in case, the nodes have them as
+        they are spelled there.
     type: dict
     required: true
   host:
@@ -52,6 +54,7 @@ _value:
   sample:
     - name: node1
       key: node1
+      host: hv01
       computer_name: node1
       address: 192.168.44.201
       prefix_length: 24

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from ipaddress import IPv4Interface
 from typing import Any
@@ -22,6 +22,7 @@ from ..module_utils._windows.paths import canonical as check_path
 Node = dict[str, Any]
 
 _FIRST_HOST = 201  # Microsoft's instructions give the first node the address 192.168.44.201
+_LAST_PORT = 65535
 _MOST_NODES = 16  # of a cluster of Azure Local
 _PREFIX = "02155D"  # locally administered, so that no address of Hyper-V's own range is taken
 _OF_TWO = "belongs to two nodes; give each of them another one"
@@ -32,7 +33,8 @@ _KEYS = {"name", "computer_name", "address", "external_port", "mac_addresses", *
 def plan(nodes: Any, lab: Mapping[str, Any], host: str) -> list[Node]:
     """The nodes with all that the modules need, in their order. Raises Invalid.
 
-    ``lab`` has the variables of the role that all nodes have in common; ``host`` makes MAC addresses differ by host.
+    ``lab`` has the variables of the role that all nodes have in common, and ``recorded``, the names and paths of
+    earlier runs, whose spelling is kept. ``host`` makes MAC addresses differ by host.
     """
     profile = _profile(lab["profile"])
     interface = _interface(lab["address"]) if lab.get("address") else None
@@ -43,7 +45,7 @@ def plan(nodes: Any, lab: Mapping[str, Any], host: str) -> list[Node]:
         planned = [_node(row, index, lab, profile, interface, host, len(rows) > 1) for index, row in enumerate(rows)]
         for option in ("computer_name", "address", "external_port"):
             check_distinct((row[option] for row in planned), option, _OF_TWO)
-    return planned
+    return [_spelt(row, lab.get("recorded") or ()) for row in planned]
 
 
 def _profile(name: str) -> Profile:
@@ -62,6 +64,10 @@ def _check_lab(lab: Mapping[str, Any], profile: Profile) -> None:
     check_distinct(_names(lab, profile), "adapters")
     _sizes({}, lab, profile)
     _check_first_boot(lab)
+    publish = lab.get("publish") or {}
+    _number(publish.get("first_port"), "publish.first_port", _LAST_PORT)
+    if publish and "nat" in lab and not lab["nat"]:
+        raise Invalid("requires a NAT, but azure_stack_hci_eval_nat is empty", option="publish")
     image = str(lab.get("image") or "")
     if image and not image.lower().endswith(".vhdx"):
         raise Invalid(f"'{image}' is no .vhdx file, as the disk of a generation 2 VM is", option="image")
@@ -122,15 +128,15 @@ def _node(
     disks = _disks(name, sizes, lab)
     seed_path = rf"{_folder(name, lab)}\seed.iso"
     address = _address(node, index, interface)
-    first_port = (lab.get("publish") or {}).get("first_port")
     return {
         "name": name,
         "key": name.lower(),
+        "host": host,
         "computer_name": computer_name,
         "address": address and str(address.ip),
         "prefix_length": address and address.network.prefixlen,
         "gateway": str(interface.ip) if interface else None,
-        "external_port": node.get("external_port") or (first_port and first_port + index),
+        "external_port": _external_port(node, index, lab),
         "memory": format_size(sizes["memory"]),
         "memory_bytes": sizes["memory"],
         "processors": sizes["processors"],
@@ -161,11 +167,42 @@ def _sizes(node: Mapping[str, Any], lab: Mapping[str, Any], profile: Profile) ->
         if given[option] is None:
             sizes[option] = value
         elif option in ("processors", "data_disks"):
-            sizes[option] = int(given[option])
+            sizes[option] = _number(given[option], option)
         else:
             with within(option):
                 sizes[option] = parse_size(given[option])
     return sizes
+
+
+def _number(value: Any, option: str, most: int | None = None) -> int:
+    """A whole number, which templates of older versions of Ansible give as text; 0 for none. Raises Invalid."""
+    try:
+        number = int(value or 0)
+    except (TypeError, ValueError):
+        raise Invalid(f"must be a whole number, not '{value}'", option=option) from None
+    if number < 0 or (most and number > most):
+        raise Invalid(f"must be {f'0 to {most}' if most else '0 or more'}, not {number}", option=option)
+    return number
+
+
+def _external_port(node: Mapping[str, Any], index: int, lab: Mapping[str, Any]) -> int | None:
+    """The port of the host that leads to WinRM of the node. Raises Invalid."""
+    own = _number(node.get("external_port"), "external_port", _LAST_PORT)
+    first = _number((lab.get("publish") or {}).get("first_port"), "publish.first_port", _LAST_PORT)
+    return own or (_number(first + index, "external_port", _LAST_PORT) if first else None)
+
+
+def _spelt(node: Node, recorded: Iterable[str]) -> Node:
+    """The node with its name and its paths as they were spelt before, because Windows compares them without case."""
+    before = {text.lower(): text for text in recorded}
+
+    def spelt(text: str) -> str:
+        return before.get(text.lower(), text)
+
+    path = spelt(node["seed_path"])
+    discs = [{"path": path if row["path"] == node["seed_path"] else row["path"]} for row in node["discs"]]
+    disks = [{**row, "path": spelt(row["path"])} for row in node["disks"]]
+    return {**node, "name": spelt(node["name"]), "seed_path": path, "discs": discs, "disks": disks}
 
 
 def _address(node: Mapping[str, Any], index: int, interface: IPv4Interface | None) -> IPv4Interface | None:

@@ -182,6 +182,25 @@ def test_a_half_built_lab_is_completed_or_removed(sim: simulator.Simulation, dep
     close_clients()
 
 
+@pytest.mark.parametrize("sim", [with_systems(GENERALIZED)], indirect=True, ids=["an image"])
+def test_variables_of_the_inventory(sim: simulator.Simulation, playbook: Playbooks, tmp_path: Path) -> None:
+    """Tasks that are delegated to a node do not have them."""
+    before, name = hci.of_host(sim), f"nested.hyperv.{PLAYBOOK}"
+    given = hci.variables(**hci.seeded(1), next_steps="./next_steps.md")
+    hosts = {"hv01": {**variables(sim, "hv01"), **given}}
+    real = playbook(name, hosts=hosts)
+    assert real.code == 0, real.text
+    assert sim.machines["azl-1"].hyperv
+    assert seeds(sim) == []
+    assert (tmp_path / "next_steps.md").exists()
+    assert PASSWORD not in real.text
+    close_clients()
+    removed = playbook(name, "-e", "azure_stack_hci_eval_state=absent", hosts=hosts)
+    assert removed.code == 0, removed.text
+    assert hci.of_host(sim) == before
+    close_clients()
+
+
 @pytest.mark.parametrize("sim", [with_systems(GENERALIZED)], indirect=True, ids=["a disc"])
 def test_windows_is_installed_from_a_disc(sim: simulator.Simulation, deploy: Deploy, tmp_path: Path) -> None:
     steps = tmp_path / "next_steps.md"

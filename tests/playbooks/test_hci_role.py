@@ -150,6 +150,78 @@ def test_a_vm_that_took_the_name_of_a_node_stays() -> None:
         assert not [file.path for file in there.host.machine.files if file.path.startswith(r"D:\HCI")]
 
 
+@pytest.mark.parametrize("disks", [[], [{"path": r"D:\Mine\os.vhdx", "size": "1GB"}]], ids=["no disk", "an own disk"])
+def test_a_vm_in_the_place_of_a_node_is_neither_changed_nor_removed(disks: list[dict[str, str]]) -> None:
+    with site() as there:
+        there.succeeds(**PLAIN)
+        there.host.succeeds("vm", name="node1", state="absent")
+        there.host.succeeds("vm", name="NODE1", disks=disks or None)
+        mine = there.host.info("node1", "disks", "network_adapters", "memory")
+        there.refuses("has not created the existing VM node1", **PLAIN)
+        there.succeeds(state="absent")
+        assert there.host.info("node1", "disks", "network_adapters", "memory") == mine
+
+
+def test_a_node_whose_notes_have_changed_is_still_one() -> None:
+    with site() as there:
+        before = there.state()
+        there.succeeds(**PLAIN)
+        there.host.succeeds("vm", name="node1", notes="mine")
+        there.leaves_alone(**PLAIN)
+        there.succeeds(state="absent")
+        assert difference(there.state(), before) == SAME
+
+
+@pytest.mark.parametrize("given", [{"switch": "other"}, {"nat": ""}, {"nat": "other"}])
+def test_the_network_of_a_lab_is_not_renamed(given: dict[str, Any]) -> None:
+    (name,) = given
+    with site() as there:
+        before = there.state()
+        there.succeeds(**PLAIN)
+        there.refuses(f"azure_stack_hci_eval_{name} cannot be changed", "the NAT 'hci'", **PLAIN, **given)
+        there.succeeds(**PLAIN, switch="HCI", nat="Hci")
+        there.succeeds(state="absent")
+        assert difference(there.state(), before) == SAME
+
+
+# ---- spellings ----
+
+
+def test_values_may_be_texts() -> None:
+    """As those of -e name=value are."""
+    with site() as there:
+        there.succeeds(**hci.seeded(1) | {"start": "false", "publish": {"first_port": "55985"}})
+        assert there.host.info("node1")["state"] == "off"
+        (nat,) = there.host.facts("network")["nats"]
+        assert [row["external_port"] for row in nat["static_mappings"]] == [55985]
+        there.succeeds(**PLAIN | {"guest": "false"})
+
+
+def test_other_spellings_are_the_same_lab() -> None:
+    given = {**small(1), "start": False}
+    other = given | {"path": "d:/hci\\", "nodes": [{**given["nodes"][0], "name": "NODE1"}]}
+    with site() as there:
+        before = there.state()
+        there.succeeds(**given)
+        there.leaves_alone(**other)
+        there.succeeds(**other | {"start": True})
+        assert not [file.path for file in there.host.machine.files if file.path.endswith("seed.iso")]
+        there.leaves_alone(**given)
+        there.leaves_alone(**other)
+        there.succeeds(state="absent")
+        assert difference(there.state(), before) == SAME
+
+
+def test_nodes_that_are_not_started_are_configured_when_they_are() -> None:
+    given = small(1)
+    with site() as there:
+        there.succeeds(**given, start=False)
+        assert there.host.info("node1")["state"] == "off"
+        there.leaves_alone(**given, start=False)
+        there.succeeds(**given)
+        assert difference(there.state(), baseline(1).after) == SAME
+
+
 def test_nodes_with_checkpoints_are_removed() -> None:
     with site() as there:
         before = there.state()
@@ -198,6 +270,9 @@ def host(**changed: Any) -> dict[str, Any]:
         ({}, {"path": "HCI"}, ("azure_stack_hci_eval_", "path", "full path")),
         ({}, {"address": "10.0.0.1/8"}, ("overlaps",)),
         ({}, {"memory": "64GB"}, ("need 128.00 GB",)),
+        ({}, {"nat": "", "publish": {"first_port": 55985}}, ("publish: requires a NAT", "azure_stack_hci_eval_nat")),
+        ({}, {"publish": {"first_port": 65535}}, ("external_port: must be 0 to 65535, not 65536",)),
+        ({}, {"name": r"..\evil"}, ("azure_stack_hci_eval_name cannot be part of a file name",)),
         ({}, {"guest": True, "administrator_password": "Short-1"}, ("administrator_password: must have 14",)),
         ({}, {"guest": True, "administrator_password": "all-lower-case-letters"}, ("administrator_password",)),
         ({}, {"guest": True, "administrator_password": "Administrator-Horse-7"}, ("administrator_password",)),

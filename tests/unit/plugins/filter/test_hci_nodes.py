@@ -48,6 +48,20 @@ def test_several_nodes_are_trunked_and_numbered() -> None:
     ]
 
 
+def test_numbers_may_be_texts() -> None:
+    (node,) = planned("node1", publish={"first_port": "55985"}, processors="8", data_disks="3")
+    assert (node["external_port"], node["processors"], len(node["disks"])) == (55985, 8, 4)
+
+
+def test_recorded_spellings_are_kept() -> None:
+    (before,) = planned("node1")
+    recorded = ["node1", before["seed_path"], *(row["path"] for row in before["disks"])]
+    (after,) = planned("NODE1", path="d:/azurelocal", recorded=recorded)
+    assert {key: after[key] for key in ("name", "seed_path", "discs", "disks")} == {
+        key: before[key] for key in ("name", "seed_path", "discs", "disks")
+    }
+
+
 def test_addresses_fit_into_small_networks() -> None:
     nodes = planned("node1", "node2", address="10.0.0.1/28")
     assert [row["address"] for row in nodes] == ["10.0.0.14", "10.0.0.13"]
@@ -120,6 +134,9 @@ def test_the_disk_of_the_operating_system(lab: dict[str, Any], disk: dict[str, s
         ([{"name": "a"}], {"adapters": ["NIC1", "nic1"]}, "azure_stack_hci_eval_adapters: 'nic1' is listed twice"),
         ([{"name": "a"}], {"image": r"D:\os.vhd"}, r"azure_stack_hci_eval_image: 'D:\os.vhd' is no .vhdx file"),
         ([{"name": "a"}], {"path": None}, "azure_stack_hci_eval_path is required"),
+        ([{"name": "a"}], {"publish": {"first_port": "many"}}, "eval_publish.first_port: must be a whole number"),
+        ([{"name": "a", "external_port": 70000}], {}, "nodes.external_port: must be 0 to 65535, not 70000"),
+        ([{"name": "a", "processors": "many"}], {}, "nodes.processors: must be a whole number, not 'many'"),
     ],
 )
 def test_impossible_values_are_errors_that_name_the_variable(nodes: Any, lab: dict[str, Any], words: str) -> None:
