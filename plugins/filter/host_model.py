@@ -28,7 +28,11 @@ options:
     elements: dict
     default: []
   scrubbed:
-    description: Whether names, addresses and GUIDs are replaced, and notes are removed.
+    description:
+      - Whether names, paths, addresses and GUIDs are replaced. Notes, the name of the processor, descriptions of
+        network adapters, and the manufacturer and model of a physical machine are left out.
+      - Addresses in the same network remain in the same network, and networks that overlap still overlap. Private and
+        link-local addresses remain so.
     type: bool
     default: false
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils._hyperv.network.switch import DEFAULT_SWITCH
-from ..module_utils._verify.scrub import everywhere, scrubber
+from . import _scrubbed
 
 Facts = Mapping[str, Any]
 Part = dict[str, Any]
@@ -20,19 +20,25 @@ _PRODUCTS = {
     "server": ((26100, "server2025"), (20348, "server2022"), (17763, "server2019"), (0, "server2016")),
 }
 _VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd"}
+# The simulator knows no kind of these platforms; manufacturer and model are enough for the last two.
+_KINDS = {"hyper-v": "hyperv", "aws": "amazon", "gcp": "google", "ahv": "physical", "parallels": "physical"}
 _MODES = {"default": 0, "weight": 1, "absolute": 2, "none": 3}
 _STATES = ("off", "running", "saved", "paused")
 _SECURITY = {"allow_teaming": "AllowTeaming", "dhcp_guard": "EnableDhcpGuard", "router_guard": "EnableRouterGuard"}
 
 
 def assemble(host: Facts, vms: Sequence[Facts], scrubbed: bool = False) -> Part:
-    """The model of one host. With ``scrubbed``, names, notes, ids and addresses are replaced."""
+    """The model of one host.
+
+    With ``scrubbed``, names, ids and addresses are replaced, notes are left out.
+    """
     model = {"hosts": [_host(host, vms)]}
-    return _scrubbed(model) if scrubbed else model
+    return _scrubbed.scrub(model) if scrubbed else model
 
 
 def _host(host: Facts, vms: Sequence[Facts]) -> Part:
     network, processor = host.get("network") or {}, host["processor"]
+    platform = host["machine"].get("platform") or "physical"
     switches = [_switch(row) for row in network.get("switches") or ()]
     features = {name: state for name, state in (host.get("features") or {}).items() if state in _FEATURE_STATES}
     files = sorted({row["path"] for vm in vms for row in vm.get("dvd_drives") or () if row["path"]})
@@ -49,7 +55,7 @@ def _host(host: Facts, vms: Sequence[Facts]) -> Part:
         ),
         memory=host["memory"]["total"],
         domain=host["domain"],
-        kind=(host["machine"].get("platform") or "physical").replace("-", ""),
+        kind=_KINDS.get(platform, platform),
         manufacturer=host["machine"]["manufacturer"],
         model=host["machine"]["model"],
         vbs=(host.get("security") or {}).get("virtualization_based_security"),
@@ -169,36 +175,20 @@ def _guest(facts: Facts) -> Part:
     return {"os": known, **_given(hostname=facts.get("computer_name"))}
 
 
-def _tree(checkpoints: Sequence[Facts], parent: str | None = None) -> list[Part]:
+def _tree(checkpoints: Sequence[Facts], parent: int | None = None) -> list[Part]:
     return [
         {
             "name": row["name"],
             **({"current": True} if row["current"] else {}),
-            **_given(children=_tree(checkpoints, row["name"])),
+            **_given(children=_tree(checkpoints, number)),
         }
-        for row in checkpoints
-        if row["parent"] == parent
+        for number, row in enumerate(checkpoints)
+        if _parent(checkpoints, number) == parent
     ]
 
 
-def _scrubbed(model: Part) -> Part:
-    (host,) = model["hosts"]
-    groups = ("vms", "switches", "nats", "network_adapters")
-    names = [row["name"] for group in groups for row in host.get(group) or ()]
-    names += [row["name"] for vm in host.get("vms") or () for row in vm.get("checkpoints") or ()]
-    guests = [name for vm in host.get("vms") or () if (name := vm["guest"].get("hostname"))]
-    for row in (*(host.get("vms") or ()), *(host.get("switches") or ())):
-        row.pop("notes", None)
-    domains = [host["domain"]] if host.get("domain") else []
-    scrub = scrubber([host["name"], *guests], domains, names)
-    for vm in host.get("vms") or ():
-        for number, disk in enumerate((*(vm.get("disks") or ()), *(vm.get("dvd_drives") or ()))):
-            if disk.get("path"):
-                ending = disk["path"].rpartition(".")[2]
-                disk["path"] = rf"C:\Scrubbed\{scrub(vm['name'])}-{number}.{ending}"
-    paths = sorted(
-        disk["path"] for vm in host.get("vms") or () for disk in vm.get("dvd_drives") or () if "path" in disk
-    )
-    if paths:
-        host["files"] = [{"path": path, "size": 1 << 20} for path in paths]
-    return everywhere(model, scrub)
+def _parent(checkpoints: Sequence[Facts], number: int) -> int | None:
+    """The parent of a checkpoint: vm_info returns its name, which others may have, and the oldest checkpoint first."""
+    name = checkpoints[number]["parent"]
+    older = [each for each in range(number) if checkpoints[each]["name"] == name]
+    return older[-1] if older else None
