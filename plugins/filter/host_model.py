@@ -18,6 +18,8 @@ options:
   _input:
     description:
       - Facts about the host in RV(nested.hyperv.host_info#module:host), with the groups V(system) and V(network).
+      - The groups V(hyperv), V(boot) and V(features) show whether the host has Hyper-V. If Hyper-V is installed but its
+        management service (C(vmms)) is not running, the VMs of the host are unknown, and the filter fails.
     type: dict
     required: true
   vms:
@@ -65,6 +67,8 @@ def host_model(host: Any, vms: Sequence[Mapping[str, Any]] = (), scrubbed: bool 
     """The model of a host, from its facts and those of its VMs."""
     try:
         return assemble(host, vms, bool(scrubbed))
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from None
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(
             "host_model requires the facts of nested.hyperv.host_info with the groups system and network, and of "

@@ -28,12 +28,27 @@ _SECURITY = {"allow_teaming": "AllowTeaming", "dhcp_guard": "EnableDhcpGuard", "
 
 
 def assemble(host: Facts, vms: Sequence[Facts], scrubbed: bool = False) -> Part:
-    """The model of one host.
+    """The model of one host. Raises ValueError if its VMs could not be read.
 
     With ``scrubbed``, names, ids and addresses are replaced, notes are left out.
     """
+    if reason := _unread(host):
+        raise ValueError(reason)
     model = {"hosts": [_host(host, vms)]}
     return _scrubbed.scrub(model) if scrubbed else model
+
+
+def _unread(host: Facts) -> str:
+    """Why the facts of a host say nothing about its VMs, empty if they do: Hyper-V is installed and does not answer."""
+    state = (host.get("service") or {}).get("state")
+    enabled = (host.get("features") or {}).get("Microsoft-Hyper-V") == "enabled"
+    if host.get("hyperv", {}) is not None or not (state or enabled):
+        return ""
+    return (
+        f"{host['name']}: Hyper-V is installed but does not answer, because its management service (vmms) is "
+        f"{state or 'unavailable'}. A model without the VMs and switches of the host would be incomplete. Start the "
+        "service, and capture the host again"
+    )
 
 
 def _host(host: Facts, vms: Sequence[Facts]) -> Part:

@@ -31,6 +31,24 @@ def test_a_scrubbed_model_of_a_host_starts(sim: simulator.Simulation, playbook: 
         assert not names & {vm.name for vm in host.vms.values()}
 
 
+def test_a_host_whose_vms_are_unknown_is_refused(tmp_path: Path) -> None:
+    model = {"hosts": [{"name": "hv01", "services": {"vmms": "Stopped"}, "vms": [{"name": "web01"}]}]}
+    with simulator.start(model, strict=True) as sim:
+        ended = Playbooks(sim, tmp_path)(CAPTURE)
+    assert ended.code != 0
+    assert "hv01: Hyper-V is installed but does not answer" in ended.words
+    assert "(vmms) is stopped" in ended.words
+    assert "Start the service" in ended.words
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_a_host_without_hyperv_is_captured(tmp_path: Path) -> None:
+    with simulator.start({"hosts": [{"name": "hv01", "hyperv": False}]}, strict=True) as sim:
+        ended = Playbooks(sim, tmp_path)(CAPTURE)
+    assert ended.code == 0, ended.text
+    assert "hyperv: false" in (tmp_path / "model-hv01.yml").read_text("utf-8")
+
+
 def test_check_mode_writes_no_file(playbook: Playbooks, tmp_path: Path) -> None:
     assert playbook(CAPTURE, "--check").code == 0
     assert not list(tmp_path.glob("model*"))

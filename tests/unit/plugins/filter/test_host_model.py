@@ -224,6 +224,18 @@ def test_a_virtual_machine_stays_on_its_platform(kind: str) -> None:
         assert again["machine"]["platform"] == host["machine"]["platform"]
 
 
+def test_a_host_whose_vms_are_unknown_is_refused() -> None:
+    with open_lab({"hosts": [{"name": "hv01", "services": {"vmms": "Stopped"}}]}) as lab:
+        host = lab.succeeds("host_info", include=[*GROUPS, "boot"])["host"]
+    with pytest.raises(
+        AnsibleFilterError, match=r"hv01: Hyper-V is installed .* \(vmms\) is stopped.* Start the service"
+    ):
+        host_model(host)
+    del host["service"]
+    with pytest.raises(AnsibleFilterError, match=r"hv01: .* unavailable"):
+        host_model(host)
+
+
 def test_other_input_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="host_model requires the facts"):
         host_model({})
