@@ -17,9 +17,14 @@ description:
     names of these switches, and for O(reach) with V(nat). Hosts with hundreds of VMs answer in more pages.
     O(guest_details) takes about one request for every six running VMs.
   - The user requires the same rights on the hosts as for M(nested.hyperv.vm_info).
-  - The name of a VM in the inventory is its name in Hyper-V. If several VMs share a name, compared without case, or if
-    a listed host has the name, C(_) and the name of its host are appended to the name of each of these VMs. VMs that
-    still share a name get C(_) and their ID instead. A warning lists them.
+  - The name of a VM in the inventory is its name in Hyper-V. If several VMs share a name, compared without case, if a
+    listed host or a group has the name, or if it is V(localhost), V(127.0.0.1) or V(::1), C(_) and the name that its
+    host has in the inventory are appended to the name of each of these VMs. VMs whose names are still not unique get
+    C(_) and their ID instead, then both, then a number as well. A warning lists them. Groups are those of inventory
+    sources before this one, those of O(group_by) and O(groups), and the parent groups of O(keyed_groups).
+  - If an inventory source before this one contains a host with the name of a VM, and O(hosts) does not list it, Ansible
+    merges the two. The variables of that host, such as its password, apply to the VM as well, and the VM replaces
+    C(ansible_host). A warning lists these VMs.
   - A VM without an address has no C(ansible_host), and Ansible would resolve its name. Such VMs are in the group
     C(hyperv_address_none).
   - Variables of VMs are never evaluated as templates, and contain no passwords. The cache does not contain passwords
@@ -224,11 +229,12 @@ on_unreachable: warn
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import ansible.template
+from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, to_safe_group_name
 from ansible.utils.unsafe_proxy import wrap_var
@@ -254,6 +260,31 @@ def _unsafe(value: Any) -> Any:
 def _safe(name: str) -> str:
     """The name of a group without characters that Ansible does not allow."""
     return to_safe_group_name(name)
+
+
+class _HostFirst:
+    """The inventory, in which the name of a host never refers to a group.
+
+    Ansible looks for groups first, so that a VM that is named like a group of ``keyed_groups``, whose names are not
+    known before, would add this group with all its hosts to other groups.
+    """
+
+    def __init__(self, inventory: Any, host: str) -> None:
+        self._inventory, self._host = inventory, host
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inventory, name)
+
+    def add_child(self, group: str, child: str) -> Any:
+        if child != self._host:
+            return self._inventory.add_child(group, child)
+        return self._inventory.add_host(child, group)
+
+    def set_variable(self, entity: str, name: str, value: Any) -> None:
+        if entity != self._host:
+            self._inventory.set_variable(entity, name, value)
+        else:
+            self._inventory.get_host(entity).set_variable(name, value)
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -341,11 +372,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _groups_of(self, guest: Guest) -> list[str]:
         known = entries.variables(guest, [guest.host.name], self._place(guest))
-        return self._named_groups(known)
+        return self._named_groups(known, self.get_option("group_by"))
 
-    def _named_groups(self, known: Mapping[str, Any]) -> list[str]:
-        names = entries.groups(known, self.get_option("group_by"), self.get_option("group_prefix"))
-        return [_safe(name) for name in names]
+    def _named_groups(self, known: Mapping[str, Any], kinds: Iterable[str]) -> list[str]:
+        return [_safe(name) for name in entries.groups(known, kinds, self.get_option("group_prefix"))]
 
     def _place(self, guest: Guest) -> Place | None:
         return next(places(guest, self._preferences, self._preferences.nat_ports), None)
@@ -428,33 +458,72 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # ---- the inventory ----
 
     def _fill(self, guests: list[Guest], taken: list[str]) -> None:
-        names, warning = entries.unique_names(guests, taken)
+        placed = {guest: self._place(guest) for guest in guests}
+        names, warning = entries.unique_names(guests, taken, self._reserved(placed))
         if warning:
             self.display.warning(warning)
+        earlier = {str(name): host.vars.get("inventory_file") for name, host in self.inventory.hosts.items()}
+        merged = []
         for guest, name in names.items():
-            above = [
-                host.name if host.vm is None else names[host.vm] for host in [*reversed(guest.host.above), guest.host]
-            ]
-            place = self._place(guest)
-            self._add(name, entries.variables(guest, above, place), entries.connection_variables(place))
+            above = [entries.name_of_host(host, names) for host in [*reversed(guest.host.above), guest.host]]
+            place = placed[guest]
+            added = self._add(name, entries.variables(guest, above, place), entries.connection_variables(place))
+            if added and name in earlier:
+                merged.append(f"the VM {guest} and the host '{name}' of {earlier[name] or 'an earlier source'}")
+        if merged:
+            self.display.warning(
+                "VMs have the names of hosts of other inventory sources. Ansible merges them, so the variables and "
+                f"passwords of these hosts apply to the VMs, too: {'; '.join(merged)}"
+            )
 
-    def _add(self, name: str, known: Mapping[str, Any], connection: Mapping[str, Any]) -> None:
+    def _reserved(self, placed: Mapping[Guest, Place | None]) -> Callable[[Collection[str]], set[str]]:
+        """Names that no VM can have, for the names of all hosts: groups, and the names of the control node."""
+        kinds = self.get_option("group_by")
+        others = [kind for kind in kinds if kind != "host"]
+        fixed = {*self.inventory.groups, *C.LOCALHOST, *self._constructed_groups()}
+        for guest, place in placed.items():
+            fixed.update(self._named_groups(entries.variables(guest, [guest.host.name], place), others))
+
+        def reserved(hosts: Collection[str]) -> set[str]:
+            if "host" not in kinds:
+                return fixed
+            return fixed.union(*(self._named_groups({"host": host}, ["host"]) for host in hosts))
+
+        return reserved
+
+    def _constructed_groups(self) -> set[str]:
+        """Names of the groups of ``groups`` and ``keyed_groups`` that do not depend on variables of VMs."""
+        keyed = self.get_option("keyed_groups") or []
+        parents = [entry.get("parent_group") for entry in keyed if isinstance(entry, Mapping)]
+        return {self._sanitize_group_name(str(name)) for name in [*(self.get_option("groups") or {}), *parents] if name}
+
+    def _add(self, name: str, known: Mapping[str, Any], connection: Mapping[str, Any]) -> bool:
+        """Add a VM with its groups, unless a filter leaves it out. Returns whether it was added."""
         prefix = self.get_option("hostvars_prefix")
         variables = _unsafe({**{f"{prefix}{key}": value for key, value in known.items()}, **connection})
         if not all(self._holds(expression, variables, name) for expression in self.get_option("filters")):
-            return
+            return False
         name = _unsafe(name)
         self.inventory.add_host(name)
         # By set_variable(), the inventory would examine each part of each value, which takes seconds for 2,000 VMs.
         self.inventory.get_host(name).vars.update(variables)
-        for group in self._named_groups(known):
+        for group in self._named_groups(known, self.get_option("group_by")):
             if group not in self.inventory.groups:
                 self.inventory.add_group(group)
-            self.inventory.add_child(group, name)
-        strict = self.get_option("strict")
-        self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+            self.inventory.add_host(name, group)
+        self._construct(name, variables)
+        return True
+
+    def _construct(self, name: str, variables: dict[str, Any]) -> None:
+        """Apply the options of constructed inventories to a VM."""
+        strict, inventory = self.get_option("strict"), self.inventory
+        self.inventory = _HostFirst(inventory, name)
+        try:
+            self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
+            self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+        finally:
+            self.inventory = inventory
 
     def _holds(self, expression: str, variables: dict[str, Any], name: str) -> bool:
         try:

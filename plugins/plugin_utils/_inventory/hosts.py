@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import count
 from typing import Any
 
-from .places import Guest, Place
+from .places import Guest, Host, Place
 
 NO_ADDRESS = "none"
 # Facts that become variables as they are.
@@ -71,24 +72,77 @@ def groups(known: Mapping[str, Any], kinds: Iterable[str], prefix: str) -> list[
     return [f"{prefix}vms", *named]
 
 
-def unique_names(guests: Iterable[Guest], taken: Collection[str]) -> tuple[dict[Guest, str], str]:
-    """The name of each VM in the inventory, and a warning about names that several VMs share, or that are taken.
+# Names of a VM in the inventory, in the order in which they are tried; ``host`` is the unique name of its host.
+_FORMS: tuple[Callable[[Guest, str], str], ...] = (
+    lambda guest, _host: guest.name,
+    lambda guest, host: f"{guest.name}_{host}",
+    lambda guest, _host: f"{guest.name}_{guest.facts['id']}",
+    lambda guest, host: f"{guest.name}_{host}_{guest.facts['id']}",
+)
+_LAST = len(_FORMS) - 1
 
-    VMs that share a name, without case, get that of their host behind it; those that still share one, their id. So the
-    name of a VM does not depend on the order of the hosts.
+
+def unique_names(
+    guests: Iterable[Guest], taken: Collection[str], reserved: Callable[[Collection[str]], Collection[str]]
+) -> tuple[dict[Guest, str], str]:
+    """The name of each VM in the inventory, and a warning about VMs that do not have their own name.
+
+    No two names are equal, compared without case, and none is in ``taken``, compared without case, or reserved.
+    ``reserved`` returns the reserved names, such as those of groups, for the names of all hosts. VMs whose names are
+    not unique get the next of `_FORMS`, and finally a number. Names do not depend on the order of the VMs.
     """
     guests = list(guests)
-    names = {guest: guest.name for guest in guests}
-    for lengthened in (
-        lambda guest: f"{guest.name}_{guest.host.name}",
-        lambda guest: f"{guest.name}_{guest.facts['id']}",
-    ):
-        counts = Counter(name.lower() for name in names.values()) + Counter(name.lower() for name in taken)
-        shared = [guest for guest in guests if counts[names[guest].lower()] > 1]
-        for guest in shared:
-            names[guest] = lengthened(guest)
+    outermost_first = sorted(guests, key=lambda guest: guest.level)
+    forms = dict.fromkeys(outermost_first, 0)
+    for attempt in count(1):
+        names = _names_in(forms)
+        clashing = _clashing(names, taken, reserved)
+        pending = [guest for guest in clashing if forms[guest] < _LAST]
+        if not pending:
+            break
+        forms |= dict.fromkeys(pending, min(attempt, _LAST))
+    names = _numbered(names, clashing, {*taken, *reserved(_names_of_hosts(names))})
     renamed = Counter(guest.name for guest in guests if names[guest] != guest.name)
-    if not renamed:
-        return names, ""
-    listed = ", ".join(f"'{name}' ({count})" for name, count in sorted(renamed.items()))
-    return names, f"VMs share a name with each other or a host, so the names of their hosts are appended: {listed}"
+    warning = (
+        "VMs share a name with each other, a host or a group, or are named like the control node, so the names of "
+        "their hosts, their IDs or both are appended: "
+        + ", ".join(f"'{name}' ({number})" for name, number in sorted(renamed.items()))
+    )
+    return {guest: names[guest] for guest in guests}, warning if renamed else ""
+
+
+def _names_in(forms: Mapping[Guest, int]) -> dict[Guest, str]:
+    """The names of VMs in these forms; a VM comes after the VM that is its host."""
+    names: dict[Guest, str] = {}
+    for guest, form in forms.items():
+        names[guest] = _FORMS[form](guest, name_of_host(guest.host, names))
+    return names
+
+
+def name_of_host(host: Host, names: Mapping[Guest, str]) -> str:
+    """The name of a Hyper-V host, which is that of the VM in the inventory if the host is a VM."""
+    return names.get(host.vm, host.name) if host.vm else host.name
+
+
+def _names_of_hosts(names: Mapping[Guest, str]) -> set[str]:
+    return {name_of_host(guest.host, names) for guest in names}
+
+
+def _clashing(
+    names: Mapping[Guest, str], taken: Collection[str], reserved: Callable[[Collection[str]], Collection[str]]
+) -> list[Guest]:
+    """The VMs whose names are not unique, or that other things have."""
+    counts = Counter(name.lower() for name in [*names.values(), *taken])
+    forbidden = set(reserved(_names_of_hosts(names)))
+    return [guest for guest, name in names.items() if counts[name.lower()] > 1 or name in forbidden]
+
+
+def _numbered(names: Mapping[Guest, str], clashing: Iterable[Guest], unavailable: Iterable[str]) -> dict[Guest, str]:
+    """The names, with numbers appended to those that clash."""
+    result = dict(names)
+    used = {name.lower() for name in [*names.values(), *unavailable]}
+    for guest in sorted(clashing, key=lambda guest: guest.key):
+        free = (f"{names[guest]}_{number}" for number in count(1))
+        result[guest] = next(name for name in free if name.lower() not in used)
+        used.add(result[guest].lower())
+    return result

@@ -268,6 +268,60 @@ def test_a_nested_host_that_is_listed_too(lab: Lab, tmp_path: Path) -> None:
     assert [entry.method for entry in lab.requests if entry.host == "l1"].count("GetSummaryInformation") == 1
 
 
+# ---- names of VMs that mean something else to Ansible ----
+
+NAMED = ["all", "ungrouped", "hyperv_vms", "hyperv_host_hv01", "hyperv_state_off", "web", "made", "top", "key_web"]
+NAMED += ["localhost", "127.0.0.1", "::1"]
+MISNAMED = {"hosts": [{"name": "hv01", "vms": [{"name": name} for name in NAMED]}]}
+CONSTRUCTED = {
+    "compose": {"ansible_user": "hyperv_name"},
+    "groups": {"made": "hyperv_name == 'top'"},
+    "keyed_groups": [{"prefix": "key", "key": "hyperv_name", "parent_group": "top"}],
+}
+
+
+@pytest.fixture(scope="module")
+def misnamed() -> Iterator[Lab]:
+    with open_lab(MISNAMED) as lab:
+        yield lab
+
+
+def test_a_vm_named_like_a_group_or_like_the_control_node_is_renamed(misnamed: Lab, tmp_path: Path) -> None:
+    before = {"web": {"hosts": {"prod01": None}}}
+    found = inventory.parse(config(misnamed, "hv01", **CONSTRUCTED), tmp_path, before=before)
+    expected = sorted(f"{name}_hv01" for name in NAMED if name != "key_web")
+    assert found.hosts == sorted([*expected, "key_web", "prod01"])
+    assert [host.name for host in found.data.groups["web"].get_hosts()] == ["prod01"]
+    assert "prod01" not in found.data.get_groups_dict()["hyperv_vms"]
+    assert found.groups("made_hv01") >= {"hyperv_vms", "hyperv_host_hv01"}
+    assert found.data.localhost is None
+    (warning,) = found.warnings
+    assert "'all' (1)" in warning
+    assert "'localhost' (1)" in warning
+
+
+def test_a_vm_named_like_a_group_of_its_variables_adds_itself_only(misnamed: Lab, tmp_path: Path) -> None:
+    """The names of such groups are not known before the VMs are in the inventory."""
+    found = inventory.parse(config(misnamed, "hv01", **CONSTRUCTED), tmp_path)
+    groups = found.data.groups
+    assert [host.name for host in groups["key_web"].get_hosts()] == ["web"]
+    assert groups["key_web"].get_ancestors() == {groups["top"], groups["all"]}
+    assert found.groups("key_web") >= {"hyperv_vms", "key_key_web", "top"}
+    assert "ansible_user" not in groups["key_web"].vars
+    assert found.variables("key_web")["ansible_user"] == "key_web"
+
+
+def test_a_vm_named_like_a_host_of_another_source_is_warned_of(misnamed: Lab, tmp_path: Path) -> None:
+    before = {"all": {"hosts": {"web": {"ansible_password": "secret"}}}}
+    found = inventory.parse(config(misnamed, "hv01", filters=["hyperv_name == 'web'"]), tmp_path, before=before)
+    assert found.hosts == ["web"]
+    (warning,) = (text for text in found.warnings if "merges" in text)
+    assert "the VM 'web' on hv01 and the host 'web' of " in warning
+    assert "secret" not in warning
+    left_out = config(misnamed, "hv01", filters=["hyperv_name == 'top'"])
+    assert not [text for text in inventory.parse(left_out, tmp_path, before=before).warnings if "merges" in text]
+
+
 # ---- connections ----
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -124,6 +125,11 @@ def test_wrong_preferences(arguments: Any, text: str) -> None:
 # ---- names ----
 
 
+def nothing(_hosts: Any) -> tuple[str, ...]:
+    """No reserved names."""
+    return ()
+
+
 def test_names_that_vms_share_do_not_depend_on_the_order() -> None:
     one, two = host("hv01"), host("hv02")
     guests = [
@@ -136,7 +142,7 @@ def test_names_that_vms_share_do_not_depend_on_the_order() -> None:
         Guest(two, {**facts(""), "id": "C"}),
     ]
     for order in (guests, guests[::-1]):
-        names, warning = hosts.unique_names(order, ["hv01", "hv02"])
+        names, warning = hosts.unique_names(order, ["hv01", "hv02"], nothing)
         assert [names[guest] for guest in guests] == [
             "web01_hv01",
             "WEB01_hv02",
@@ -153,9 +159,62 @@ def test_names_that_vms_share_do_not_depend_on_the_order() -> None:
 def test_a_longer_name_that_another_vm_has() -> None:
     one, two = host("hv01"), host("hv02")
     guests = [Guest(one, facts("a")), Guest(two, facts("a")), Guest(two, facts("a_hv01"))]
-    names, _warning = hosts.unique_names(guests, [])
+    names, _warning = hosts.unique_names(guests, [], nothing)
     assert len(set(names.values())) == 3
     assert sorted(names.values()) == ["a_ID-a", "a_hv01_ID-a_hv01", "a_hv02"]
+
+
+def test_vms_of_nested_hosts_that_share_a_name_get_the_unique_name_of_their_host() -> None:
+    guests = [Guest(host(name), {**facts("lab01"), "id": f"ID-{name}"}) for name in ("hv01", "hv02")]
+    guests += [Guest(host("lab01", vm), facts("inner")) for vm in guests]  # on cloned disks, so with the same ID
+    for order in (guests, guests[::-1]):
+        names, _warning = hosts.unique_names(order, [], nothing)
+        assert [names[guest] for guest in guests] == [
+            "lab01_hv01",
+            "lab01_hv02",
+            "inner_lab01_hv01",
+            "inner_lab01_hv02",
+        ]
+
+
+def test_reserved_names_depend_on_the_names_of_hosts() -> None:
+    guests = [Guest(host("hv01"), facts("group_hv01")), Guest(host("hv02"), facts("all"))]
+    names, warning = hosts.unique_names(guests, [], lambda known: {"all", *(f"group_{name}" for name in known)})
+    assert list(names.values()) == ["group_hv01_hv01", "all_hv02"]
+    assert "'all' (1), 'group_hv01' (1)" in warning
+
+
+def random_guests(random: Random) -> list[Guest]:
+    """VMs whose names collide, also with names that are appended to, and whose IDs are those of cloned disks."""
+    parents = [host("a"), host("b"), host("b_a")]
+    guests: list[Guest] = []
+    for _ in range(random.randint(1, 14)):
+        parent = random.choice(parents)
+        name = random.choice(["a", "A", "b", "a_a", "a_b", "a_b_a", "a_1", "a_2", "a_b_1", "a_b_1_1", "all", ""])
+        free = [id for id in "123456789" if (parent, id) not in [(known.host, known.facts["id"]) for known in guests]]
+        if free:
+            guests.append(Guest(parent, {**facts(name), "id": free[0]}))
+            parents.append(Host(guests[-1].key, name, parent.options, guests[-1]))
+    return guests
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_names_are_always_unique(seed: int) -> None:
+    random = Random(seed)
+    guests = random_guests(random)
+    taken = ["a", "b", "b_a"]
+
+    def reserved(known: Any) -> set[str]:
+        return {"all", "a_a_1", *(f"a_{name}" for name in known)}
+
+    names, _warning = hosts.unique_names(guests, taken, reserved)
+    folded = [name.lower() for name in names.values()]
+    assert list(names) == guests
+    assert len(set(folded)) == len(folded)
+    assert not set(folded) & set(taken)
+    assert not set(names.values()) & {"all", "a_a_1"}
+    shuffled = random.sample(guests, len(guests))
+    assert hosts.unique_names(shuffled, taken, reserved)[0] == names
 
 
 # ---- depth ----
