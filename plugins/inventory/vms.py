@@ -146,7 +146,8 @@ options:
       - Result if a host cannot be read, because it does not answer, rejects the credentials, or has no Hyper-V.
       - V(fail) is an error that lists all such hosts, and the inventory is empty.
       - V(warn) is a warning for each. If O(cache) is set, the VMs that were last read from the host are used, also
-        after O(cache_timeout), and the warning contains their age. Without them, the VMs of the host are missing.
+        after O(cache_timeout), and the warning contains their age. They lack details that were not required when they
+        were read, those of O(guest_details) and of O(reach) with V(nat). Without them, the VMs of the host are missing.
     type: str
     choices: [fail, warn]
     default: fail
@@ -395,8 +396,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
         def obtain(hosts: list[Host]) -> dict[str, Part]:
             visited.update(host.key for host in hosts)
-            old = {host.key: part for host in hosts if (part := stored.get(host.key)) and part.serves(host, needs)}
-            fresh = {key for key, part in old.items() if use_cache and (not lifetime or now - part.read <= lifetime)}
+            old = {host.key: part for host in hosts if (part := stored.get(host.key)) and part.is_about(host)}
+            usable = {key: part for key, part in old.items() if use_cache and part.serves(needs)}
+            fresh = {key for key, part in usable.items() if part.is_fresh(now, lifetime)}
             missing = [host for host in hosts if host.key not in fresh]
             results = read_all(missing, needs, forks, timeout, now, self.display.warning)
             parts = {key: old[key] for key in fresh}
@@ -406,7 +408,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     parts[host.key] = read[host.key] = result
                 elif not (host.vm and result.foreign):
                     failed.append(f"{host.name}: {result.text}")
-                    if kept := self._kept(host, result, old.get(host.key), now):
+                    if kept := self._kept(host, result, old.get(host.key), needs, now):
                         parts[host.key] = kept
                 else:
                     self.display.v(f"{host.name} has no Hyper-V: {result.text}")
@@ -432,7 +434,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if guest.name.lower() != host.name.lower():
                 self.display.warning(f"The VM {guest} has the address of {host.name}, so it is not asked again")
 
-    def _kept(self, host: Host, failure: Failure, part: Part | None, now: float) -> Part | None:
+    def _kept(self, host: Host, failure: Failure, part: Part | None, needs: Needs, now: float) -> Part | None:
         """The part of the cache that is used for a host that cannot be read."""
         if self.get_option("on_unreachable") == "fail":
             return None
@@ -440,6 +442,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(f"The VMs of {host.name} are missing: {failure.text}")
         else:
             age = f"{len(part.vms)} VMs as of {max(0, now - part.read):.0f} s ago are used"
+            if not part.serves(needs):
+                age += " without the details that 'guest_details' or 'reach' requires"
             self.display.warning(f"{host.name} cannot be read, {age}: {failure.text}")
         return part
 
@@ -453,7 +457,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             stored = self._cache[self.get_cache_key(path)]
         except KeyError:
             return {}
-        return {key: part for key, value in stored.items() if (part := Part.of(value))}
+        except AnsibleError as error:
+            self.display.warning(f"The cache cannot be read, so it is not used: {error.message}")
+            return {}
+        rows = stored.items() if isinstance(stored, Mapping) else ()
+        return {key: part for key, value in rows if (part := Part.of(value))}
 
     # ---- the inventory ----
 

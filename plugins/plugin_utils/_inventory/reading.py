@@ -50,20 +50,65 @@ class Part(NamedTuple):
 
     @classmethod
     def of(cls, stored: Any) -> Part | None:
-        """A part from the cache; None if another version of this collection has written it."""
-        if not isinstance(stored, Mapping) or stored.get("format") != _FORMAT:
+        """A part from the cache; None if it has another form, such as that of another version of this collection."""
+        if not _has_form(stored, _FORM) or stored["format"] != _FORMAT:
             return None
-        with suppress(KeyError, TypeError):
-            return cls(
-                **{name: stored[name] for name in cls._fields if name != "needs"}, needs=Needs(**stored["needs"])
-            )
-        return None
+        needs = Needs(**{name: stored["needs"][name] for name in Needs._fields})
+        return cls(**{name: stored[name] for name in cls._fields if name != "needs"}, needs=needs)
 
-    def serves(self, host: Host, needs: Needs) -> bool:
-        """Whether this is about the host and has all that is needed."""
-        return self.endpoint == host.options.name and all(
-            have or not need for have, need in zip(self.needs, needs, strict=True)
+    def is_about(self, host: Host) -> bool:
+        """Whether this was read from the host, at its present address."""
+        return self.endpoint == host.options.name
+
+    def serves(self, needs: Needs) -> bool:
+        """Whether this has all that is needed."""
+        return all(have or not need for have, need in zip(self.needs, needs, strict=True))
+
+    def is_fresh(self, now: float, lifetime: float) -> bool:
+        """Whether this is not older than the lifetime in seconds, 0 for no limit; a time in the future is unknown."""
+        return not lifetime or 0 <= now - self.read <= lifetime
+
+
+# The types of a part in the cache, as far as the inventory depends on them; a list has the type of its elements.
+_FORM: Mapping[str, Any] = {
+    "format": int,
+    "endpoint": str,
+    "read": (int, float),
+    "needs": dict.fromkeys(Needs._fields, bool),
+    "vms": [
+        {
+            "id": str,
+            "name": str,
+            "state": str,
+            **dict.fromkeys(("uptime", "generation", "version", "notes", "processors", "nesting"), object),
+            "memory": Mapping,
+            "network_adapters": [
+                {"id": str, "name": str, "mac_address": object, "switch": (str, type(None)), "ip_addresses": [str]}
+            ],
+            "guest": {"os": (str, type(None))},
+        }
+    ],
+    "mappings": [
+        {
+            "protocol": str,
+            "external_address": str,
+            "external_port": int,
+            "internal_address": str,
+            "internal_port": int,
+        }
+    ],
+}
+
+
+def _has_form(value: Any, form: Any) -> bool:
+    """Whether a value has this form: a type, types, a list with the form of its elements, or a mapping of forms."""
+    if isinstance(form, Mapping):
+        return isinstance(value, Mapping) and all(
+            name in value and _has_form(value[name], inner) for name, inner in form.items()
         )
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_has_form(entry, form[0]) for entry in value)
+    return isinstance(value, form)
 
 
 class Failure(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -421,6 +421,18 @@ def test_hosts_are_read_again_if_their_part_is_old_or_about_another_address(fres
     assert {entry.host for entry in fresh.requests} == {"hv02"}
 
 
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the content of the cache, which ansible-core from 2.19 on keeps as JSON within JSON."""
+    (file,) = (folder / "cache").iterdir()
+    outer = json.loads(file.read_text())
+    if "__payload__" in outer:
+        inner = json.loads(outer["__payload__"])
+        outer["__payload__"] = json.dumps(change(inner))
+    else:
+        outer = change(outer)
+    file.write_text(json.dumps(outer))
+
+
 def age(folder: Path, seconds: float) -> None:
     """Make all parts of the cache older."""
     (file,) = (folder / "cache").iterdir()
@@ -460,6 +472,54 @@ def test_a_cache_of_another_version_is_read_again(fresh: Lab, tmp_path: Path) ->
     fresh.sim.log.clear()
     assert "web02" in inventory.parse(cached(fresh, tmp_path), tmp_path).hosts
     assert fresh.requests != []
+
+
+UNEXPECTED: tuple[Callable[[dict[str, Any]], Any], ...] = (
+    lambda parts: [],
+    lambda parts: None,
+    lambda parts: "text",
+    lambda parts: dict.fromkeys(parts),
+    *(
+        lambda parts, change=change: {key: {**part, **change} for key, part in parts.items()}
+        for change in (
+            {"vms": [{}]},
+            {"vms": None},
+            {"vms": [None]},
+            {"mappings": None},
+            {"mappings": [{}]},
+            {"read": "yesterday"},
+            {"read": None},
+            {"read": 9e12},
+            {"needs": {}},
+            {"needs": None},
+            {"endpoint": None},
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("change", UNEXPECTED, ids=map(str, range(len(UNEXPECTED))))
+def test_a_cache_with_another_content_is_read_again(
+    change: Callable[[dict[str, Any]], Any], fresh: Lab, tmp_path: Path
+) -> None:
+    first = inventory.parse(cached(fresh, tmp_path), tmp_path)
+    rewrite(tmp_path, change)
+    fresh.sim.log.clear()
+    assert inventory.parse(cached(fresh, tmp_path), tmp_path).hosts == first.hosts
+    assert {entry.host for entry in fresh.requests} == {"hv01", "hv02"}
+    fresh.sim.log.clear()
+    assert inventory.parse(cached(fresh, tmp_path), tmp_path).hosts == first.hosts
+    assert fresh.requests == []
+
+
+def test_a_cache_without_requested_details_with_hosts_down(fresh: Lab, tmp_path: Path) -> None:
+    first = inventory.parse(cached(fresh, tmp_path), tmp_path)
+    fresh.sim.faults.add(simulator.Rule("refuse", host="hv01", times=0))
+    for more in ({"guest_details": True}, {"reach": ["direct", "nat"]}):
+        found = inventory.parse(cached(fresh, tmp_path, on_unreachable="warn", **more), tmp_path)
+        assert found.hosts == first.hosts
+        (warning,) = (text for text in found.warnings if "hv01" in text and "as of" in text)
+        assert "are used without the details that 'guest_details' or 'reach' requires" in warning
 
 
 # ---- hosts that cannot be read ----

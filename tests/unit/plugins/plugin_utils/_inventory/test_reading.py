@@ -87,12 +87,16 @@ def test_hosts_that_are_down_reject_no_password(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_part_of_the_cache() -> None:
-    part = Part("http://hv01:5985/wsman", 1.0, Needs(mappings=True), [{"id": "A"}], [])
+    part = Part("http://hv01:5985/wsman", 1.0, Needs(mappings=True), [], [])
     assert Part.of(part.as_dict()) == part
-    assert part.serves(host("hv01", "admin"), Needs())
-    assert part.serves(host("hv01", "other"), Needs(mappings=True))
-    assert not part.serves(host("hv01", "admin"), Needs(guest_details=True))
-    assert not part.serves(host("hv02", "admin"), Needs())
+    assert part.is_about(host("hv01", "admin"))
+    assert part.is_about(host("hv01", "other"))
+    assert not part.is_about(host("hv02", "admin"))
+    assert part.serves(Needs())
+    assert part.serves(Needs(mappings=True))
+    assert not part.serves(Needs(guest_details=True))
+    assert [part.is_fresh(now, 10) for now in (0.5, 1, 11, 12)] == [False, True, True, False]
+    assert part.is_fresh(1e6, 0)
 
 
 @pytest.mark.parametrize(
