@@ -70,8 +70,9 @@ options:
     suboptions:
       names:
         description:
-          - Patterns of names of VMs, in which C(*) and C(?) are wildcards, compared without case. An entry without
-            O(nested_hosts[].names) and O(nested_hosts[].groups) matches every VM.
+          - Patterns of names of VMs, in which C(*) and C(?) are wildcards, compared without case. All other
+            characters, such as C([), stand for themselves. An entry without O(nested_hosts[].names) and
+            O(nested_hosts[].groups) matches every VM.
         type: list
         elements: str
       groups:
@@ -102,6 +103,8 @@ options:
     description:
       - Networks of addresses that can be C(ansible_host), best first, such as V(192.0.2.0/24). They take precedence
         over O(address_families). If the list is empty, all addresses are used except link-local and loopback addresses.
+      - Link-local and loopback addresses are only used if the list contains a network of such addresses, such as
+        V(169.254.0.0/16) or V(fe80::/10). They are not in V(0.0.0.0/0), and never in C(hyperv_addresses).
     type: list
     elements: str
     default: []
@@ -116,7 +119,9 @@ options:
     type: bool
     default: false
   hostvars_prefix:
-    description: Prefix of the variables of VMs.
+    description:
+      - Prefix of the variables of VMs. Prefixes with which the name of a variable begins with C(ansible_), or is
+        reserved by Ansible, are refused, such as the empty one.
     type: str
     default: hyperv_
   group_by:
@@ -314,7 +319,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.get_option("networks"),
             self.get_option("nat_ports"),
         )
-        options.check_prefix("hostvars_prefix", self.get_option("hostvars_prefix"))
+        options.check_prefix("hostvars_prefix", self.get_option("hostvars_prefix"), entries.VARIABLES)
+        options.check_expressions("filters", self.get_option("filters"))
         self._nested_hosts = options.parse_nested_hosts(self.get_option("nested_hosts"), known_variables())
         if self.get_option("recurse") and not self._nested_hosts:
             raise AnsibleParserError("recurse requires nested_hosts, whose entries have the credentials of the VMs")

@@ -29,6 +29,19 @@ _FACTS = (
     "guest",
 )
 
+# Variables that are derived from facts.
+_DERIVED = (
+    "host",
+    "hosts",
+    "level",
+    "switches",
+    "addresses",
+    "guest_os",
+    "reached_by",
+    "port_in_guest",
+)
+VARIABLES = (*_FACTS, *_DERIVED)
+
 
 def variables(guest: Guest, hosts: list[str], place: Place | None) -> dict[str, Any]:
     """The variables of a VM without their prefix; ``hosts`` are the names of those that it runs on, outermost first."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible import constants as C
 from ansible.errors import AnsibleParserError
+from ansible.vars.reserved import is_reserved_name
 
 DIRECT, NAT = "direct", "nat"
 _OF_NESTED_HOSTS = ("names", "groups", "vars")
@@ -39,7 +40,14 @@ class NestedHosts(NamedTuple):
         """Whether this entry is about the VM; one without names and groups is about every VM."""
         if not self.names and not self.groups:
             return True
-        return bool(self.groups & set(groups)) or any(fnmatchcase(name.lower(), text) for text in self.names)
+        return bool(self.groups & set(groups)) or any(_matches(name.lower(), text) for text in self.names)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a name matches a pattern, in which only ``*`` and ``?`` are wildcards; ``[`` is part of a name."""
+    wildcards = {"*": ".*", "?": "."}
+    text = "".join(wildcards.get(character) or re.escape(character) for character in pattern)
+    return re.fullmatch(text, name, re.DOTALL) is not None
 
 
 def is_for(plugin: str, path: str) -> bool:
@@ -121,10 +129,23 @@ def check_least(name: str, value: int, least: int) -> int:
     return value
 
 
-def check_prefix(option: str, prefix: str) -> None:
-    """Raise AnsibleParserError if names of variables cannot begin so."""
+def check_prefix(option: str, prefix: str, names: Iterable[str]) -> None:
+    """Raise AnsibleParserError if variables with these names cannot begin so."""
     if not (prefix.isascii() and f"{prefix}x".isidentifier()):
         raise AnsibleParserError(f"{option} is '{prefix}'; names of variables begin with a letter or '_'")
+    for variable in (f"{prefix}{name}" for name in names):
+        if variable.startswith("ansible_") or is_reserved_name(variable) or variable in C.INTERNAL_STATIC_VARS:
+            raise AnsibleParserError(
+                f"{option} is '{prefix}', but the variable '{variable}' has a meaning for Ansible; choose another "
+                "prefix, such as hyperv_"
+            )
+
+
+def check_expressions(option: str, values: Iterable[Any]) -> None:
+    """Raise AnsibleParserError for the first value that is not the text of a Jinja2 expression."""
+    for value in values:
+        if not isinstance(value, str) or not value.strip():
+            raise AnsibleParserError(f"{option}: {value!r} is not a Jinja2 expression; write the expression in quotes")
 
 
 def parse_port(value: Any, name: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -86,10 +86,16 @@ class Guest:
         return bool(self.facts["nesting"]) and self.facts["state"] == "running" and (not system or "Windows" in system)
 
     @cached_property
+    def reported(self) -> list[str]:
+        """All addresses that the guest reports."""
+        return list(
+            dict.fromkeys(address for adapter in self.facts["network_adapters"] for address in adapter["ip_addresses"])
+        )
+
+    @cached_property
     def addresses(self) -> list[str]:
         """The addresses that the guest reports and that others may reach it by."""
-        rows = (address for adapter in self.facts["network_adapters"] for address in adapter["ip_addresses"])
-        return [address for address in dict.fromkeys(rows) if _usable(address)]
+        return [address for address in self.reported if _usable(address)]
 
 
 @cache
@@ -103,20 +109,36 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 @cache
 def _usable(address: str) -> bool:
     parsed = _parsed(address)
-    return parsed is not None and not (
-        parsed.is_link_local or parsed.is_loopback or parsed.is_multicast or parsed.is_unspecified
-    )
+    return parsed is not None and _is_of_one(parsed) and not _is_local(parsed)
+
+
+def _is_of_one(address: IPv4Address | IPv6Address) -> bool:
+    """Whether this is the address of one computer."""
+    return not (address.is_multicast or address.is_unspecified)
+
+
+def _is_local(thing: IPv4Address | IPv6Address | IPv4Network | IPv6Network) -> bool:
+    """Whether this is only valid on one link or one computer."""
+    return thing.is_link_local or thing.is_loopback
 
 
 def preferred(addresses: Iterable[str], preferences: Preferences) -> list[str]:
-    """The addresses in the preferred networks and families: by network, by family, then as the guest reports them."""
+    """The addresses in the preferred networks and families: by network, by family, then as the guest reports them.
+
+    Link-local and loopback addresses are only in networks that consist of them.
+    """
     ranked = []
     for number, address in enumerate(addresses):
         parsed = _parsed(address)
-        if parsed is None or parsed.version not in preferences.families:
+        if parsed is None or not _is_of_one(parsed) or parsed.version not in preferences.families:
             continue
-        inside = [index for index, network in enumerate(preferences.networks) if parsed in network]
-        if preferences.networks and not inside:
+        local = _is_local(parsed)
+        inside = [
+            index
+            for index, network in enumerate(preferences.networks)
+            if parsed in network and (not local or _is_local(network))
+        ]
+        if not inside and (local or preferences.networks):
             continue
         ranked.append((inside[0] if inside else 0, preferences.families.index(parsed.version), number, address))
     return [address for *_rank, address in sorted(ranked)]
@@ -127,7 +149,7 @@ def places(guest: Guest, preferences: Preferences, ports: Iterable[int]) -> Iter
     addresses = guest.addresses
     for way in preferences.ways:
         if way == DIRECT:
-            yield from (Place(address) for address in preferred(addresses, preferences))
+            yield from (Place(address) for address in preferred(guest.reported, preferences))
             continue
         for port in ports:
             yield from (Place(*outer, NAT, port) for outer in _mapped(guest.host, addresses, port))

@@ -55,6 +55,7 @@ def test_the_documented_variables_are_those_of_a_vm() -> None:
     actual = {f"hyperv_{name}" for name in hosts.variables(guest, ["hv01"], None)}
     notes = " ".join(DOCS["notes"])
     assert set(re.findall(r"C\((hyperv_\w+)\)", notes)) == actual
+    assert {f"hyperv_{name}" for name in hosts.VARIABLES} == actual
 
 
 def test_the_choices_of_groups_are_those_of_the_code() -> None:

@@ -62,6 +62,9 @@ ADDRESSES = ("fe80::1", "169.254.1.1", "2001:db8::5", "127.0.0.1", "198.51.100.5
         (("ipv4", "ipv6"), ("2001:db8::/32", "192.0.2.0/24"), ["2001:db8::5", "192.0.2.5"]),
         (("ipv4",), ("2001:db8::/32",), []),
         (("ipv4", "ipv6"), ("203.0.113.0/24",), []),
+        (("ipv4", "ipv6"), ("169.254.0.0/16", "fe80::/10"), ["169.254.1.1", "fe80::1"]),
+        (("ipv4", "ipv6"), ("127.0.0.0/8",), ["127.0.0.1"]),
+        (("ipv4", "ipv6"), ("192.0.2.0/24", "0.0.0.0/0", "::/0"), ["192.0.2.5", "198.51.100.5", "2001:db8::5"]),
     ],
 )
 def test_addresses_by_preference(families: Any, networks: Any, expected: list[str]) -> None:
@@ -120,6 +123,25 @@ def test_mappings_of_several_levels() -> None:
 def test_wrong_preferences(arguments: Any, text: str) -> None:
     with pytest.raises(AnsibleError, match=text):
         options.parse_preferences(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "verdict"),
+    [
+        ("lab*", "LAB01", True),
+        ("lab?", "lab1", True),
+        ("lab?", "lab10", False),
+        ("lab[12]", "lab1", False),
+        ("lab[12]", "lab[12]", True),
+        ("[!a]*", "lab1", False),
+        ("a.c", "abc", False),
+        ("*", "two\nlines", True),
+        ("a\\*", "a\\b", True),
+    ],
+)
+def test_patterns_of_nested_hosts_have_two_wildcards(pattern: str, name: str, verdict: bool) -> None:
+    (entry,) = options.parse_nested_hosts([{"names": [pattern]}], ())
+    assert entry.match(name, []) is verdict
 
 
 # ---- names ----
