@@ -56,7 +56,9 @@ options:
         extensions are exposed to it, if it is running, if its address is known, and if its guest operating system is
         not known to be other than Windows.
       - A VM with Windows but without Hyper-V is no error. A VM that cannot be asked is subject to O(on_unreachable).
-      - A VM is not asked if another host has its address, so that no host is asked twice.
+      - A VM is not asked if another host has its address and port. A host that O(hosts) lists by its DNS name is not
+        recognized by its address, so it is asked twice. A warning names listed hosts and VMs that report VMs with the
+        same IDs.
     type: bool
     default: false
   nested_hosts:
@@ -251,7 +253,7 @@ from ..plugin_utils._inventory import options
 from ..plugin_utils._inventory.connections import known_variables, options_of, variables_of
 from ..plugin_utils._inventory.places import Guest, Host, Place, places
 from ..plugin_utils._inventory.reading import Failure, Needs, Part, read_all
-from ..plugin_utils._inventory.walk import walk
+from ..plugin_utils._inventory.walk import walk, with_same_vms
 
 FILES = (".hyperv.yml", ".hyperv.yaml")
 DEFAULT_PORT = 5986
@@ -431,6 +433,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             number = f"{len(failed)} Hyper-V hosts" if len(failed) > 1 else "a Hyper-V host"
             raise AnsibleParserError(f"{number} cannot be read (see on_unreachable): {'; '.join(failed)}")
         self._warn_of_vms_not_asked(same)
+        for nested, other in with_same_vms(guests):
+            self.display.warning(
+                f"{nested.name}, which is the VM {nested.vm}, and the listed host {other.name} report VMs with the "
+                "same IDs. If they are the same host, it is read twice; to avoid that, list it with the address and "
+                f"port of {nested.options.name}"
+            )
         return guests
 
     def _warn_of_vms_not_asked(self, same: list[tuple[Guest, Host]]) -> None:

@@ -56,6 +56,19 @@ def walk(
     return Walk(guests, same)
 
 
+def with_same_vms(guests: Iterable[Guest]) -> list[tuple[Host, Host]]:
+    """Nested hosts, each with the listed host that reports VMs with the same IDs, so that both may be one host.
+
+    This is no proof: cloned hosts have VMs with the same IDs, too.
+    """
+    by_host: dict[Host, set[str]] = {}
+    for guest in guests:
+        by_host.setdefault(guest.host, set()).add(guest.facts["id"])
+    listed = {frozenset(ids): host for host, ids in by_host.items() if host.vm is None}
+    pairs = ((host, listed.get(frozenset(ids))) for host, ids in by_host.items() if host.vm is not None)
+    return [(nested, other) for nested, other in pairs if other]
+
+
 def _runs_within_itself(guest: Guest) -> bool:
     return any(host.vm and host.vm.facts["id"] == guest.facts["id"] for host in [guest.host, *guest.host.above])
 

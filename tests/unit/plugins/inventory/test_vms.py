@@ -268,6 +268,15 @@ def test_a_nested_host_that_is_listed_too(lab: Lab, tmp_path: Path) -> None:
     assert [entry.method for entry in lab.requests if entry.host == "l1"].count("GetSummaryInformation") == 1
 
 
+def test_a_nested_host_that_is_listed_at_another_address(lab: Lab, tmp_path: Path) -> None:
+    options = nested(lab)
+    listed = {**config(lab, "hv01")["hosts"], "inner": connection(lab.sim, "l1", ansible_host="127.1")}
+    found = inventory.parse({**options, "hosts": listed}, tmp_path)
+    (warning,) = (text for text in found.warnings if "same IDs" in text)
+    assert warning.startswith("l1, which is the VM 'l1' on hv01, and the listed host inner report VMs")
+    assert warning.endswith(f"list it with the address and port of http://127.0.0.1:{port_of_l1(lab)}/wsman")
+
+
 # ---- names of VMs that mean something else to Ansible ----
 
 NAMED = ["all", "ungrouped", "hyperv_vms", "hyperv_host_hv01", "hyperv_state_off", "web", "made", "top", "key_web"]

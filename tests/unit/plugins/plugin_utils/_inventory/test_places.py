@@ -12,7 +12,7 @@ from ansible_collections.nested.hyperv.plugins.module_utils._wsman.client import
 from ansible_collections.nested.hyperv.plugins.plugin_utils._inventory import hosts, options
 from ansible_collections.nested.hyperv.plugins.plugin_utils._inventory.places import Guest, Host, Place, places
 from ansible_collections.nested.hyperv.plugins.plugin_utils._inventory.reading import Needs, Part
-from ansible_collections.nested.hyperv.plugins.plugin_utils._inventory.walk import walk
+from ansible_collections.nested.hyperv.plugins.plugin_utils._inventory.walk import walk, with_same_vms
 
 ANY = "0.0.0.0"
 
@@ -320,3 +320,23 @@ def test_two_listed_hosts_with_private_networks_are_not_within_each_other() -> N
     }
     guests, _same = walk(listed, obtain_from(contents, []), as_host, preferences())
     assert all(guest.level <= 3 for guest in guests)
+
+
+def test_a_nested_host_that_is_listed_by_its_dns_name() -> None:
+    """Clones of a host have VMs with the same IDs, so all that can be said is that they may be one host."""
+    listed = [host("l0"), host("nestedhost"), host("empty")]
+    contents = {
+        "l0": [
+            facts("lab01", "10.0.0.1", nesting=True),
+            facts("none", "10.0.0.2", nesting=True),
+            facts("lab02", "10.0.0.3", nesting=True),
+        ],
+        "nestedhost": [facts("inner")],
+        "lab01": [facts("inner")],
+        "lab02": [facts("inner"), facts("more")],
+        "none": [],
+        "empty": [],
+    }
+    guests, _same = walk(listed, obtain_from(contents, []), as_host, preferences())
+    assert [(nested.name, other.name) for nested, other in with_same_vms(guests)] == [("lab01", "nestedhost")]
+    assert with_same_vms(guest for guest in guests if guest.host.name != "nestedhost") == []
