@@ -326,7 +326,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._nested_hosts = options.parse_nested_hosts(self.get_option("nested_hosts"), known_variables())
         if self.get_option("recurse") and not self._nested_hosts:
             raise AnsibleParserError("recurse requires nested_hosts, whose entries have the credentials of the VMs")
-        listed = self._listed_hosts()
+        self._listed = listed = self._listed_hosts()
         stored = self._stored(path) if self.get_option("cache") else {}
         guests = self._walk(listed, stored, use_cache=cache and self.get_option("cache"), path=path)
         self._fill(guests, [host.name for host in listed])
@@ -380,7 +380,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return Host(guest.key, guest.name, options_of(guest.name, variables, self._template), guest, way)
 
     def _groups_of(self, guest: Guest) -> list[str]:
-        known = entries.variables(guest, [guest.host.name], self._place(guest))
+        """Groups of a VM before the names of all VMs are known; a VM has no group of a listed host with its name."""
+        host = guest.host
+        listed = {known.name.lower() for known in self._listed}
+        own = host in self._listed or host.name.lower() not in listed
+        name = host.name if own or host.vm is None else f"{host.name}_{host.vm.host.name}"
+        known = entries.variables(guest, [name], self._place(guest))
         return self._named_groups(known, self.get_option("group_by"))
 
     def _named_groups(self, known: Mapping[str, Any], kinds: Iterable[str]) -> list[str]:

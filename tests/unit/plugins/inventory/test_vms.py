@@ -243,6 +243,39 @@ def test_credentials_by_group(lab: Lab, tmp_path: Path) -> None:
     assert [text for text in found.warnings if "no entry of nested_hosts matches: 'l1' on hv01" in text]
 
 
+TWO_OF_A_NAME: dict[str, Any] = {
+    "hosts": [
+        {"name": "hv01"},
+        {
+            "name": "hv02",
+            "vms": [
+                {
+                    "name": "lab",
+                    "state": "running",
+                    "nested": True,
+                    "guest": {
+                        "machine": {
+                            "os": "server2022",
+                            "vms": [{"name": "inner", "state": "running", "nested": True}],
+                        }
+                    },
+                }
+            ],
+        },
+    ]
+}
+
+
+def test_the_group_of_a_listed_host_gives_no_credentials_to_vms_of_a_vm_with_its_name(tmp_path: Path) -> None:
+    with open_lab(TWO_OF_A_NAME) as lab:
+        listed = {"LAB": connection(lab.sim, "hv01"), "hv02": connection(lab.sim, "hv02")}
+        known = connection(lab.sim, "lab")
+        entries = [{"names": ["lab"], "vars": known}, {"groups": ["hyperv_host_lab"], "vars": known}]
+        found = inventory.parse({"hosts": listed, "recurse": True, "nested_hosts": entries}, tmp_path)
+        assert "hyperv_host_lab_hv02" in found.groups("inner")
+        assert [text for text in found.warnings if "no entry of nested_hosts matches: 'inner' on lab" in text]
+
+
 def test_a_nested_host_that_no_way_leads_to(lab: Lab, tmp_path: Path) -> None:
     found = inventory.parse({**nested(lab), "reach": ["direct"], "networks": ["203.0.113.0/24"]}, tmp_path)
     assert [text for text in found.warnings if "none of the ways in 'reach' leads to them: 'l1' on hv01" in text]
