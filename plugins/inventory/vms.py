@@ -22,6 +22,10 @@ description:
     host has in the inventory are appended to the name of each of these VMs. VMs whose names are still not unique get
     C(_) and their ID instead, then both, then a number as well. A warning lists them. Groups are those of inventory
     sources before this one, those of O(group_by) and O(groups), and the parent groups of O(keyed_groups).
+  - Ansible splits patterns, such as C(hosts) of a play and C(--limit), at spaces, commas and colons, and a C(!), C(&),
+    C(~) or C(@) at their beginning has a meaning. Target a VM with such a name by a group, such as one of O(groups)
+    with the expression V(hyperv_name == 'web 01'), or by a pattern with C(?) in place of each of these characters, such
+    as C(web?01).
   - If an inventory source before this one contains a host with the name of a VM, and O(hosts) does not list it, Ansible
     merges the two. The variables of that host, such as its password, apply to the VM as well, and the VM replaces
     C(ansible_host). A warning lists these VMs.
@@ -43,6 +47,7 @@ options:
         C(ansible_winrm_server_cert_validation). Values can be templates and vaulted.
       - A host that an inventory source before this one contains has its variables from there, too, including those of
         its groups. Variables of this option and of O(vars) take precedence.
+      - Extra variables (C(-e)) do not apply to the hosts, but templates in this option and in O(vars) can contain them.
       - At least one host is required, and no two hosts can have the same address and port.
     type: dict
     default: {}
