@@ -14,7 +14,13 @@ while [ ! -s "$work/addresses.json" ]; do
 done
 
 ansible-playbook -i "$work/inventory.yml" "$playbook"
-ansible-playbook -i "$work/inventory.yml" "$playbook" | tee "$work/second.txt"
+code=0
+ansible-playbook -i "$work/inventory.yml" "$playbook" >"$work/second.txt" || code=$? # a pipe would hide the exit code
+cat "$work/second.txt"
+if [ "$code" -ne 0 ]; then
+    echo 'The second run fails.' >&2
+    exit "$code"
+fi
 if grep -q 'changed=[1-9]' "$work/second.txt"; then
     echo 'The second run changes something.' >&2
     exit 1

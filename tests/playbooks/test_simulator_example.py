@@ -18,11 +18,15 @@ pytestmark = pytest.mark.playbook
 
 GOOD = {"nested.hyperv.vm": {"name": "web01", "state": "running", "memory": {"startup": "2GB"}}}
 BAD = {"nested.hyperv.vm": {"name": "web01", "state": "restarted", "force_off": True}}
+ONCE = [
+    {"nested.hyperv.vm": {"name": "web01", "notes": "from the first run"}, "register": "web"},
+    {"ansible.builtin.assert": {"that": "web is changed"}},
+]
 
 
-def run(checkout: Path, folder: Path, task: object, model: str = "small") -> subprocess.CompletedProcess[str]:
+def run(checkout: Path, folder: Path, *tasks: object, model: str = "small") -> subprocess.CompletedProcess[str]:
     playbook = folder / "playbook.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "hyperv", "gather_facts": False, "tasks": [task]}]), "utf-8")
+    playbook.write_text(yaml.safe_dump([{"hosts": "hyperv", "gather_facts": False, "tasks": [*tasks]}]), "utf-8")
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "PYTHONPATH": str(checkout / ".build")}
     script = checkout / "docs" / "simulator" / "playbook-test.sh"
@@ -43,9 +47,16 @@ def test_a_playbook_that_changes_something_again_fails(checkout: Path, tmp_path:
     assert "The second run changes something." in ended.stderr
 
 
+def test_a_playbook_that_fails_only_in_its_second_run_fails(checkout: Path, tmp_path: Path) -> None:
+    ended = run(checkout, tmp_path, *ONCE)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "The second run fails." in ended.stderr
+    assert ended.stdout.count("PLAY RECAP") == 2
+
+
 def test_a_wrong_model_fails_at_once(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "model.yml").write_text("hosts: [{name: hv01, memroy: 1GB}]")
-    assert run(checkout, tmp_path, GOOD, "model.yml").returncode != 0
+    assert run(checkout, tmp_path, GOOD, model="model.yml").returncode != 0
 
 
 def test_the_page_links_to_files_that_exist(checkout: Path) -> None:
