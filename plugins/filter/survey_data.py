@@ -84,7 +84,7 @@ def survey_data(
     try:
         reasons = evaluate.parse_ignore(_entries(ignore), purpose)
     except Invalid as error:
-        raise AnsibleFilterError(f"{error.option}: {error}" if error.option else str(error)) from None
+        raise AnsibleFilterError(str(error)) from None
     return assemble(rows, str(purpose), reasons, created and str(created))
 
 
@@ -93,7 +93,7 @@ def _entries(ignore: Any) -> list[Mapping[str, Any]]:
     entries = [] if ignore is None else ignore
     keys = {"rule", "reason"}
     if not isinstance(entries, list | tuple) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise AnsibleFilterError("ignore must be a list of rules, such as [{rule: nested-depth, reason: a test lab}]")
+        raise AnsibleFilterError("ignore must be a list of rules, such as [{rule: nested-azure, reason: tests only}]")
     for entry in entries:
         if not entry.get("rule") or not set(entry) <= keys:
             raise AnsibleFilterError(f"ignore supports the keys rule and reason, and requires rule; not {dict(entry)}")

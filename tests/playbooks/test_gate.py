@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -266,6 +267,31 @@ def test_other_wrong_values_are_refused_before_a_host_is_queried(
     assert ended.code == 2, ended.text
     assert name in ended.words
     assert not ended.requests
+
+
+def test_a_rule_that_cannot_be_ignored_is_refused_with_that_reason_alone(playbook: Playbooks) -> None:
+    ended = playbook(GATE, variables={"gate_nesting_ignore": [{"rule": "nested-depth", "reason": "x"}]})
+    assert ended.code == 2, ended.text
+    assert "nested-depth can't be ignored for production" in ended.words
+    assert "must be a list" not in ended.words
+
+
+def test_the_variables_of_the_page_pass_on_a_host_in_their_state(tmp_path: Path) -> None:
+    page = (collection.FOLDER.parents[1] / "docs/pipelines.md").read_text()
+    (gate,) = re.findall(r"^```yaml\n(gate_nesting_.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "gate.yml").write_text(gate)
+    vm = {"name": "lab01", "processors": 4, "nested": True, "memory": "2GB"}
+    model = {"hosts": [{"name": "hv01", "switches": [{"name": "Lab", "type": "internal"}], "vms": [vm]}]}
+    with simulator.start(model, strict=True) as sim:
+        playbook = Playbooks(sim, tmp_path)
+        ended = playbook(GATE, "-e", "@gate.yml")
+        assert ended.code == 0, ended.text
+        assert cases(tmp_path, "skipped") == ["lab01: nested-minimum-memory"]
+        assert Lab(sim).succeeds("vm", name="lab01", processor={"count": 2})["changed"]
+        close_clients()
+        changed = playbook(GATE, "-e", "@gate.yml")
+        assert changed.code == 2, changed.text
+        assert "drift: VM 'lab01': processor.count is 2, declared: 4" in changed.words
 
 
 def test_the_declared_state_has_the_options_of_the_modules() -> None:

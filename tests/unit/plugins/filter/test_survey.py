@@ -196,8 +196,8 @@ def test_an_ignored_rule_keeps_its_reason_and_does_not_count() -> None:
         ({"ignore": [{"rule": "nested-azure", "reason": " "}]}, "reason"),
         ({"ignore": [{"reason": "x"}]}, "requires rule"),
         ({"ignore": [{"rule": "nested-azure", "reason": "x", "host": "y"}]}, "supports the keys"),
-        ({"ignore": {"nested-azure": "x"}}, "must be a list"),
-        ({"ignore": [{"rule": "nested-depth", "reason": "x"}]}, "can't be ignored"),
+        ({"ignore": {"nested-azure": "x"}}, "must be a list of rules, such as .*nested-azure"),
+        ({"ignore": [{"rule": "nested-depth", "reason": "x"}]}, r"^ignore\.rule: nested-depth can't be ignored"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
