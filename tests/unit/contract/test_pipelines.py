@@ -80,5 +80,7 @@ def test_jenkins() -> None:
     assert [title for _indent, name, title in blocks if name == "stage"] == ["Install", "Gate"]
     assert text.count("{") == text.count("}")
     lines = [line.strip() for line in text.splitlines()]
+    first = next(line for line, before in zip(lines[1:], lines, strict=False) if before.startswith("sh "))
+    assert first == "rm -f gate-nesting.*", "reports of an earlier run are not those of this one"
     assert lines.count(COMMAND) == 1
     assert any(line.startswith("junit ") and "gate-nesting.junit.xml" in line for line in lines)
