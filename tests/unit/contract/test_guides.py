@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import configparser
+import itertools
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.inventory.group import to_safe_group_name
 
 from ansible_collections.nested.hyperv.tests.harness import cmdlets, collection
 
@@ -178,6 +181,50 @@ def test_the_readme_lists_the_whole_collection() -> None:
     roles = {path.name for path in (ROOT / "roles").iterdir()} - {"nested_guest"}
     plugins = {path.stem for kind in ("filter", "inventory") for path in (ROOT / "plugins" / kind).glob("[a-z]*.py")}
     assert {*collection.modules(), *playbooks, *roles, *plugins} <= listed
+
+
+def required_variables(playbook: str) -> set[str]:
+    """Variables that the header of a playbook of the collection names as required."""
+    header = (ROOT / "playbooks" / f"{playbook}.yml").read_text().partition("\n- ")[0]
+    entries = re.split(r"^#   (?=\w)", header, flags=re.MULTILINE)
+    return {entry.split()[0].rstrip(":") for entry in entries if "(required)" in entry}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_give_the_required_variables_of_playbooks(page: Path) -> None:
+    commands = re.findall(r"^ *ansible-playbook .*", page.read_text().replace("\\\n", ""), re.MULTILINE)
+    for command in commands:
+        words = shlex.split(command, comments=True)
+        extra = [value for option, value in itertools.pairwise(words) if option in ("-e", "--extra-vars")]
+        for playbook in (word.removeprefix("nested.hyperv.") for word in words if word.startswith("nested.hyperv.")):
+            required = required_variables(playbook)
+            given = " ".join(extra)
+            assert "@" in given or not [name for name in required if not re.search(rf"\b{name}\b", given)], command
+
+
+def test_some_playbooks_have_required_variables() -> None:
+    assert required_variables("enable_nesting") == {"enable_nesting_vms"}
+    assert required_variables("reset_lab") == {"reset_lab_vms", "reset_lab_checkpoint"}
+    assert required_variables("survey_hosts") == set()
+
+
+def test_the_commands_of_the_readme_name_targets_and_the_archive_of_this_version() -> None:
+    text = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^make (\w+)", text, re.MULTILINE)) <= targets
+    metadata = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    archive = "{namespace}-{name}-{version}.tar.gz".format(**metadata)
+    assert set(re.findall(r"nested-hyperv-[\d.]+\.tar\.gz", text)) == {archive}
+
+
+def test_the_groups_of_the_readme_are_those_of_its_hosts() -> None:
+    text = (ROOT / "README.md").read_text()
+    hosts = set(re.findall(r"^  hosts:\n {4}([\w.]+):$", text, re.MULTILINE))
+    assert hosts
+    groups = set(re.findall(r"`(hyperv_host_\w+)`", text))
+    assert groups == {
+        to_safe_group_name(f"hyperv_host_{host}", replacer="_", force=True, silent=True) for host in hosts
+    }
 
 
 def test_badges_and_requirements_agree_with_the_metadata() -> None:
