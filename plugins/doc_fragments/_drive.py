@@ -86,13 +86,14 @@ path:
   type: str
 """
 
+# CMDLET and CONTROLLER_TYPE are placeholders, see _controller().
 _CONTROLLER = r"""
 controller_type:
   description:
     - Type of the controller. Generation 2 VMs have V(scsi) controllers only.
     - A new drive is attached to V(ide) if the VM is a generation 1 VM with a free IDE location, to V(scsi) otherwise.
-    - Adding, moving and removing a drive on an IDE controller requires the VM to be off. Corresponds to
-      C(Add-VMHardDiskDrive -ControllerType).
+    - Adding, moving and removing a drive on an IDE controller requires the VM to be off.
+    - CONTROLLER_TYPE
   type: str
   choices: [scsi, ide]
 controller_number:
@@ -100,24 +101,32 @@ controller_number:
     - Number of the controller, counted from 0. If it is the next number, a SCSI controller is added, which requires the
       VM to be off.
     - A new drive is attached to the first controller with a free location if this option is omitted. Corresponds to
-      C(Add-VMHardDiskDrive -ControllerNumber) and C(Add-VMDvdDrive -ControllerNumber).
+      C(CMDLET -ControllerNumber).
   type: int
 controller_location:
   description:
     - Location on the controller, from 0 to 63 for SCSI and from 0 to 1 for IDE. A location that holds another drive is
       an error.
     - If omitted, an existing drive is not moved, and a new drive is attached to the first free location.
-    - Moving a disk to another location requires the VM to be off. Corresponds to
-      C(Add-VMHardDiskDrive -ControllerLocation) and C(Add-VMDvdDrive -ControllerLocation).
+    - Moving a disk to another location requires the VM to be off. Corresponds to C(CMDLET -ControllerLocation).
   type: int
 """
 
 
+def _controller(cmdlet: str, controller_type: str) -> str:
+    """Options for the controller of a drive, with the cmdlet that adds the drive and a sentence about the type."""
+    return _CONTROLLER.replace("CMDLET", cmdlet).replace("CONTROLLER_TYPE", controller_type)
+
+
+_DISK += _controller("Add-VMHardDiskDrive", "Corresponds to C(Add-VMHardDiskDrive -ControllerType).")
+_DVD_DRIVE += _controller("Add-VMDvdDrive", "The cmdlet C(Add-VMDvdDrive) has no parameter for the type.")
+
+
 class ModuleDocFragment:
     # Disks of a VM; associated with module_utils._hyperv.storage.drive.DISK_OPTIONS.
-    DISK: str = top_level(_DISK + _CONTROLLER)
-    VM_DISKS: str = elements("disks", _DISK + _CONTROLLER)
+    DISK: str = top_level(_DISK)
+    VM_DISKS: str = elements("disks", _DISK)
 
     # DVD drives of a VM; associated with module_utils._hyperv.storage.drive.DVD_OPTIONS.
-    DVD_DRIVE: str = top_level(_DVD_DRIVE + _CONTROLLER)
-    VM_DVD_DRIVES: str = elements("dvd_drives", _DVD_DRIVE + _CONTROLLER)
+    DVD_DRIVE: str = top_level(_DVD_DRIVE)
+    VM_DVD_DRIVES: str = elements("dvd_drives", _DVD_DRIVE)

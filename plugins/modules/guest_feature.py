@@ -25,8 +25,9 @@ options:
     required: true
   state:
     description:
-      - Whether the features are enabled. V(present) enables their parent features as well, as
-        C(Enable-WindowsOptionalFeature -All) does. V(absent) keeps the files of the features.
+      - Whether the features are enabled. V(present) enables their parent features as well. V(absent) keeps the files of
+        the features.
+      - Corresponds to C(Enable-WindowsOptionalFeature -All) and C(Disable-WindowsOptionalFeature).
     type: str
     choices: [present, absent]
     default: present

@@ -78,7 +78,7 @@ guest:
       type: str
       sample: "2026-11-20T06:12:44+00:00"
     features:
-      description: Optional features, by name. In group V(features).
+      description: Optional features, by name. In group V(features). Corresponds to C(Get-WindowsOptionalFeature).
       type: list
       elements: dict
       contains:
@@ -104,7 +104,7 @@ guest:
       elements: str
       sample: [component_servicing, file_renames]
     services:
-      description: Services, by name. In group V(services).
+      description: Services, by name. In group V(services). Corresponds to C(Get-Service).
       type: list
       elements: dict
       contains:

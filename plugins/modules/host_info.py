@@ -147,7 +147,8 @@ host:
     hyperv:
       description:
         - Settings of Hyper-V, which the module M(nested.hyperv.host) configures, and the supported VM configuration
-          versions. Null if Hyper-V is not installed. In group V(hyperv).
+          versions. Null if Hyper-V is not installed. In group V(hyperv). Corresponds to C(Get-VMHost) and
+          C(Get-VMHostSupportedVersion).
       type: dict
       sample:
         vm_path: C:\ProgramData\Microsoft\Windows\Hyper-V
@@ -161,6 +162,8 @@ host:
         - Virtual switches in the format of M(nested.hyperv.virtual_switch), each with the host's own adapter, NATs in
           the format of M(nested.hyperv.nat_network), and physical network adapters with their speed in bits per second.
           In group V(network).
+        - Corresponds to C(Get-VMSwitch), C(Get-VMSwitchTeam), C(Get-NetNat), C(Get-NetNatStaticMapping),
+          C(Get-NetAdapter) and C(Get-NetIPAddress).
       type: dict
       sample:
         switches:
@@ -192,7 +195,7 @@ host:
     features:
       description:
         - States of Windows features, C(enabled), C(disabled), C(absent) or C(unknown), null for features that this
-          Windows edition does not have. In group V(features).
+          Windows edition does not have. In group V(features). Corresponds to C(Get-WindowsOptionalFeature).
       type: dict
       sample:
         Containers: disabled
@@ -272,7 +275,7 @@ host:
     volumes:
       description:
         - Volumes by drive or mount point, with free space and size in bytes, null if hidden from the user. In group
-          V(volumes).
+          V(volumes). Corresponds to C(Get-Volume).
       type: list
       elements: dict
       sample:

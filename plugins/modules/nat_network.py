@@ -28,6 +28,7 @@ options:
       - V(present) creates the switch, the address, the NAT and the static mappings that do not exist yet.
       - V(absent) removes the NAT with its static mappings, the addresses of the host on the switch that are within the
         prefix of the NAT, and, with O(manage_switch), the switch.
+      - Corresponds to C(New-NetNat), C(New-NetIPAddress), C(Remove-NetNat) and C(Remove-NetIPAddress).
     type: str
     choices: [present, absent]
     default: present
@@ -67,7 +68,8 @@ options:
       - Ports of the host that are mapped to guests. The list is complete, so other mappings of the NAT are removed.
       - New mappings are added before others are removed, unless both use the same port. If a mapping cannot be
         replaced, the previous one is restored.
-      - The mappings are not changed if this option is omitted.
+      - The mappings are not changed if this option is omitted. Corresponds to C(Add-NetNatStaticMapping) and
+        C(Remove-NetNatStaticMapping).
     type: list
     elements: dict
   force:

@@ -26,7 +26,7 @@ options:
       - An ID that no switch has is an error, also together with O(name), except with O(state=absent).
     type: str
   state:
-    description: Whether the switch exists on the host.
+    description: Whether the switch exists on the host. Corresponds to C(New-VMSwitch) and C(Remove-VMSwitch).
     type: str
     choices: [present, absent]
     default: present

@@ -37,7 +37,8 @@ options:
       - V(absent) turns off the VM and removes it with its configuration and its saved state. Its disk files are kept,
         unless O(delete_disks=true). A VM with checkpoints is removed only with O(remove_checkpoints=true).
       - V(off), V(restarted) and V(absent) permit turning off the VM, so they do not require O(allow_power_cycle).
-      - Corresponds to C(New-VM), C(Start-VM), C(Stop-VM), C(Save-VM), C(Suspend-VM), C(Restart-VM) and C(Remove-VM).
+      - Corresponds to C(New-VM), C(Start-VM), C(Stop-VM), C(Save-VM), C(Suspend-VM), C(Resume-VM), C(Restart-VM) and
+        C(Remove-VM).
     type: str
     choices: [present, absent, running, "off", saved, paused, restarted]
     default: present

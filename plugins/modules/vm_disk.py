@@ -18,8 +18,10 @@ description:
 options:
   state:
     description:
-      - V(present) creates the file if it does not exist and attaches it.
-      - V(absent) detaches the disk and, with O(delete_file=true), deletes its file.
+      - V(present) creates the file if it does not exist and attaches it. Corresponds to C(New-VHD) and
+        C(Add-VMHardDiskDrive).
+      - V(absent) detaches the disk and, with O(delete_file=true), deletes its file. Corresponds to
+        C(Remove-VMHardDiskDrive).
       - V(compacted) releases the unused blocks of an existing dynamic or differencing disk. The disk is compacted at
         every run, because the host does not report how many blocks are unused. The VM that uses the disk must be off. A
         disk with child disks or checkpoints is an error. Corresponds to C(Optimize-VHD -Path).

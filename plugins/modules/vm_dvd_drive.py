@@ -17,6 +17,7 @@ options:
     description:
       - Whether the VM has the drive.
       - With V(absent) and O(path), only the drive that holds this image is removed.
+      - Corresponds to C(Add-VMDvdDrive) and C(Remove-VMDvdDrive).
     type: str
     choices: [present, absent]
     default: present

@@ -94,7 +94,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: VMs, sorted by name.
+  description: VMs, sorted by name. Corresponds to C(Get-VM).
   returned: success
   type: list
   elements: dict
@@ -144,14 +144,16 @@ vms:
               id: Microsoft:5B6E1B0C-7A0E-4F8B-9C55-0D2A5F6F1A11\7C9E6679-7425-40DE-944B-E07FC1F90AE7
               mac_spoofing: true
     processor:
-      description: Settings in the format of M(nested.hyperv.vm_processor). In group V(processor).
+      description:
+        - Settings in the format of M(nested.hyperv.vm_processor). In group V(processor). Corresponds to
+          C(Get-VMProcessor).
       type: dict
       sample: {count: 4, reserve: 0, limit: 100, weight: 100, threads_per_core: 0, migration_compatibility: false}
     memory:
       description:
         - Settings in the format of M(nested.hyperv.vm_memory), and the memory that is assigned to the VM and that the
           guest demands at present. Sizes are in bytes. With static memory, C(minimum) and C(maximum) are null. In group
-          V(memory).
+          V(memory). Corresponds to C(Get-VMMemory).
       type: dict
       sample:
         dynamic: true
@@ -163,7 +165,7 @@ vms:
         assigned: 8589934592
         demand: 6442450944
     network_adapters:
-      description: Network adapters of the VM. In group V(network_adapters).
+      description: Network adapters of the VM. In group V(network_adapters). Corresponds to C(Get-VMNetworkAdapter).
       type: list
       elements: dict
       contains:
@@ -212,7 +214,7 @@ vms:
           type: bool
           sample: false
         vlan:
-          description: VLAN settings of the switch port.
+          description: VLAN settings of the switch port. Corresponds to C(Get-VMNetworkAdapterVlan).
           type: dict
           contains:
             mode:
@@ -250,7 +252,8 @@ vms:
         os_version: 10.0.20348
         computer_name: lab01.example.com
     disks:
-      description: Disks of the VM, sorted by controller location. In group V(disks).
+      description:
+        - Disks of the VM, sorted by controller location. In group V(disks). Corresponds to C(Get-VMHardDiskDrive).
       type: list
       elements: dict
       contains:
@@ -279,7 +282,8 @@ vms:
           type: int
           sample: 0
     dvd_drives:
-      description: DVD drives of the VM, sorted by controller location. In group V(disks).
+      description:
+        - DVD drives of the VM, sorted by controller location. In group V(disks). Corresponds to C(Get-VMDvdDrive).
       type: list
       elements: dict
       contains:
@@ -300,7 +304,7 @@ vms:
           type: int
           sample: 0
     checkpoints:
-      description: Checkpoints of the VM, oldest first. In group V(checkpoints).
+      description: Checkpoints of the VM, oldest first. In group V(checkpoints). Corresponds to C(Get-VMSnapshot).
       type: list
       elements: dict
       contains:
@@ -331,7 +335,8 @@ vms:
       type: str
       sample: production
     firmware:
-      description: Firmware settings of the VM. In group V(firmware).
+      description:
+        - Firmware settings of the VM. In group V(firmware). Corresponds to C(Get-VMFirmware) and C(Get-VMBios).
       type: dict
       contains:
         secure_boot:
@@ -366,16 +371,19 @@ vms:
     replication:
       description:
         - Whether Hyper-V Replica is enabled for the VM, C(enabled) is null if unknown. In group V(availability).
+          Corresponds to C(Get-VMReplication).
       type: dict
       sample: {enabled: false}
     tpm:
-      description: Whether the VM has a virtual TPM, null if its host or version has none. In group V(security).
+      description:
+        - Whether the VM has a virtual TPM, null if its host or version has none. In group V(security). Corresponds to
+          C(Get-VMSecurity).
       type: bool
       sample: true
     integration_services:
       description:
         - Whether each integration service of the VM is enabled, null for a service that the VM does not have. In group
-          V(integration_services).
+          V(integration_services). Corresponds to C(Get-VMIntegrationService).
       type: dict
       sample:
         guest_service_interface: false

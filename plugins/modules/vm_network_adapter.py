@@ -29,7 +29,8 @@ options:
       - An ID that no adapter of the VM has is an error, except with O(state=absent).
     type: str
   state:
-    description: Whether the VM has the adapter.
+    description:
+      - Whether the VM has the adapter. Corresponds to C(Add-VMNetworkAdapter) and C(Remove-VMNetworkAdapter).
     type: str
     choices: [present, absent]
     default: present

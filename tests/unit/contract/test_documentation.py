@@ -73,6 +73,36 @@ CMDLETS: Mapping[str, str] = {
     "Add-VMDvdDrive": "ControllerLocation ControllerNumber",
     "Add-VMHardDiskDrive": "ControllerLocation ControllerNumber ControllerType Path",
     "Add-VMNetworkAdapter": "IsLegacy Name",
+    "Get-NetIPAddress": "",
+    "Get-NetNat": "",
+    "Get-NetNatStaticMapping": "",
+    "Get-Service": "",
+    "Get-VM": "",
+    "Get-VMBios": "",
+    "Get-VMDvdDrive": "",
+    "Get-VMFirmware": "",
+    "Get-VMHardDiskDrive": "",
+    "Get-VMHost": "",
+    "Get-VMHostSupportedVersion": "",
+    "Get-VMIntegrationService": "",
+    "Get-VMMemory": "",
+    "Get-VMNetworkAdapter": "",
+    "Get-VMNetworkAdapterVlan": "",
+    "Get-VMProcessor": "",
+    "Get-VMReplication": "",
+    "Get-VMSecurity": "",
+    "Get-VMSnapshot": "",
+    "Get-VMSwitch": "",
+    "Get-VMSwitchTeam": "",
+    "Get-Volume": "",
+    "Get-WindowsOptionalFeature": "",
+    "Remove-NetIPAddress": "",
+    "Remove-NetNat": "",
+    "Remove-VMDvdDrive": "",
+    "Remove-VMHardDiskDrive": "",
+    "Remove-VMNetworkAdapter": "",
+    "Remove-VMSwitch": "",
+    "Resume-VM": "",
     "Checkpoint-VM": "SnapshotName",
     "Connect-VMNetworkAdapter": "SwitchName",
     "Copy-Item": "Path ToSession",
@@ -253,15 +283,20 @@ def test_documentation_is_written_in_plain_english(idiom: str) -> None:
     assert not hits, f"better: {IDIOMS[idiom]}\n" + "\n".join(hits)
 
 
+def walk(section: Mapping[str, Any], parts: str, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, entry in section.items():
+        yield f"{path}{name}", entry
+        yield from walk(entry.get(parts) or {}, parts, f"{path}{name}.")
+
+
 def options(module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every option of a module by its path, suboptions included."""
+    yield from walk(documentation(module)[0]["options"], "suboptions")
 
-    def walk(section: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for name, option in section.items():
-            yield f"{path}{name}", option
-            yield from walk(option.get("suboptions") or {}, f"{path}{name}.")
 
-    yield from walk(documentation(module)[0]["options"], "")
+def results(module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every return value of a module by its path, the values in it included."""
+    yield from walk(documentation(module)[1], "contains")
 
 
 def description(entry: Mapping[str, Any]) -> str:
@@ -293,6 +328,12 @@ def test_the_powershell_parameters_exist_and_all_are_used() -> None:
         for _path, option in options(module)
         for match in CMDLET.finditer(description(option))
     }
+    named |= {
+        match.groups("")
+        for module in MODULES
+        for _path, value in results(module)
+        for match in CMDLET.finditer(description(value))
+    } - {("Enable-VMMigration", "")}
     known = {(cmdlet, parameter) for cmdlet, names in CMDLETS.items() for parameter in names.split() or [""]}
     without_parameter = {(cmdlet, "") for cmdlet in CMDLETS}
     assert sorted(named - known - without_parameter) == []

@@ -122,6 +122,50 @@ def test_the_page_of_the_cmdlets_is_up_to_date() -> None:
 
 
 @pytest.fixture(scope="module")
+def places() -> Mapping[tuple[str, str], list[tuple[str, str]]]:
+    return cmdlets.parameters()
+
+
+def test_cmdlets_of_drives_lead_to_drives_of_their_kind(
+    places: Mapping[tuple[str, str], list[tuple[str, str]]],
+) -> None:
+    for noun, module, section in (("HardDiskDrive", "vm_disk", "disks"), ("DvdDrive", "vm_dvd_drive", "dvd_drives")):
+        entries = {entry for (cmdlet, _parameter), of in places.items() if cmdlet.endswith(noun) for entry in of}
+        parts = {path.partition(".")[0] if name == "vm" else name for name, path in entries}
+        assert parts == {module, section, "vm_info"}
+
+
+def test_a_cmdlet_that_only_a_remark_names_has_no_row() -> None:
+    text = "Defaults to V(standard), whereas C(New-VM) sets V(production). Corresponds to C(Set-VM -Notes). See x."
+    assert cmdlets.named(text) == [("Set-VM", "Notes")]
+    assert cmdlets.named(
+        "Lists C(.vhdx) files. Corresponds to C(New-VHD -Path) and, with O(x), to C(Set-VHD -Path)"
+    ) == [
+        ("New-VHD", "Path"),
+        ("Set-VHD", "Path"),
+    ]
+
+
+def test_objects_of_hyper_v_have_rows_to_add_remove_and_read(
+    places: Mapping[tuple[str, str], list[tuple[str, str]]],
+) -> None:
+    """A cmdlet that adds or configures an object of Hyper-V has its counterparts, unless no module has their effect."""
+    without = {
+        "Get-VHD",
+        "Get-VMKeyProtector",
+        "Remove-VHD",
+    }  # facts that no result contains; Remove-VHD does not exist
+    rows = {cmdlet for cmdlet, _parameter in places}
+    expected = set()
+    for verb, noun in (cmdlet.split("-") for cmdlet in rows):
+        if noun == "VHD" or noun.startswith(("VM", "NetNat")):
+            expected |= {f"Remove-{noun}"} if verb in ("New", "Add") else set()
+            expected |= {f"Get-{noun}"} if verb in ("New", "Add", "Set") else set()
+            expected |= {"Resume-VM"} if (verb, noun) == ("Suspend", "VM") else set()
+    assert sorted(expected - rows - without) == []
+
+
+@pytest.fixture(scope="module")
 def connection_variables() -> set[str]:
     """Variables of the connection winrm, and those that it passes through to pywinrm."""
     program = Path(sys.executable).with_name("ansible-doc")
