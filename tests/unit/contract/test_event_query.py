@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ def test_every_module_that_returns_its_vm_is_counted() -> None:
         )
     }
     assert {*VM_MODULES} == returned
+
+
+def test_the_guide_lists_the_modules_that_count() -> None:
+    guide = FILE.parents[2] / "docs/docsite/rst/guide_automation_platform.rst"
+    section = guide.read_text().partition("\nCount managed nodes\n")[2]
+    counting, _separator, others = section.partition("count no VM")
+    assert set(re.findall(r"``(\w+)``", counting)) == {*VM_MODULES}
+    assert set(re.findall(r"``(\w+)``", others)) & {*VM_MODULES} == set()
 
 
 @pytest.mark.parametrize("module", VM_MODULES)
