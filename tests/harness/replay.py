@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reports of verify_hosts once more, without the host: the recorded answers in their order.
 
-python -m ansible_collections.nested.hyperv.tests.harness.replay verify-hosts-hv01.json
+PYTHONPATH=.build .venv/bin/python -m ansible_collections.nested.hyperv.tests.harness.replay verify-hosts-hv01.json
 """
 
 from __future__ import annotations

@@ -59,6 +59,16 @@ def test_a_wrong_model_fails_at_once(checkout: Path, tmp_path: Path) -> None:
     assert run(checkout, tmp_path, GOOD, model="model.yml").returncode != 0
 
 
+def test_the_command_that_replays_a_report(checkout: Path, tmp_path: Path) -> None:
+    text = (checkout / "docs" / "simulator.md").read_text("utf-8")
+    (command,) = re.findall(r"^(.* -m \S+\.replay) verify-hosts-hv01\.json$", text, re.MULTILINE)
+    (tmp_path / "report.json").write_text('{"entries": []}')
+    # The checkout may use another environment than .venv.
+    command = command.replace(".venv/bin/python", sys.executable)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(f"{command} {tmp_path}/report.json", shell=True, cwd=checkout, env=environment, check=True)
+
+
 def test_the_page_links_to_files_that_exist(checkout: Path) -> None:
     page = checkout / "docs" / "simulator.md"
     links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
