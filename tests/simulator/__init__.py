@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +66,20 @@ class Simulation:
         self.strict, self._host = strict, host
         document = models.read(model)
         self.clock = Clock()
-        self.machines = models.by_name(models.build(document, self.clock))
-        self.faults = FaultRules(Rule.of(rule) for rule in document.get("faults") or ())
+        try:
+            self.machines = models.by_name(models.build(document, self.clock))
+            self.faults = FaultRules(_rules(document))
+            for name, machine in self.machines.items():
+                with models.place(f"{name}.winrm"):
+                    Settings.of(machine.spec["winrm"])
+        except models.ModelError as error:
+            if isinstance(model, Mapping):
+                raise
+            raise models.ModelError(f"{models.locate(model)}: {error}") from error
+        last = port + 2 * len(self.machines) - 1
+        if port and not 0 < port <= last <= 65535:
+            count = len(self.machines)
+            raise ValueError(f"port {port}: the model needs {2 * count} ports, so 1 to {65536 - 2 * count} are allowed")
         self.log = RequestLog(log)
         self.endpoints: dict[str, Address] = {}
         self.ssh: dict[str, SshListener] = {}
@@ -168,6 +180,12 @@ class Simulation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _rules(document: Mapping[str, Any]) -> Iterator[Rule]:
+    for index, rule in enumerate(models.entries(document.get("faults"), "faults")):
+        with models.place(f"faults[{index}]"):
+            yield Rule.of(rule)
 
 
 def _mapped_port(vm: Vm, port: int) -> int:

@@ -75,8 +75,12 @@ def main() -> int:
         if arguments.inventory:
             document = inventory(sim, arguments.scheme, arguments.validation)
             partial = arguments.inventory.with_suffix(".partial")
-            partial.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
-            partial.replace(arguments.inventory)
+            try:
+                partial.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+                partial.replace(arguments.inventory)
+            except OSError as error:
+                print(f"simulator: --inventory {arguments.inventory}: {error.strerror}", file=sys.stderr)
+                return 1
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps({"pid": os.getpid(), "machines": sim.as_dict()}), flush=True)
         signal.sigwait(signals)

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ..cim.errors import CimError
 from ..cim.schema import read_yaml
 from ..hyperv.states import STATE_NAMES
 from ..hyperv.vm import Vm
@@ -132,21 +133,41 @@ def read(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     """The document of a model: a mapping, a file, or the name of one in model/."""
     if isinstance(source, Mapping):
         return copy.deepcopy(dict(source))
-    path = Path(source)
-    if not path.exists() and not path.suffix:
-        path = Path(__file__).parent / f"{path.name}.yml"
-    document = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    path = locate(source)
+    try:
+        document = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ModelError(f"{path}: {position}{' '.join(filter(None, (error.context, error.problem)))}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ModelError(f"{path}: a mapping with hosts is expected")
     return document
 
 
+def locate(source: str | Path) -> Path:
+    """The file of a model: a path, or the name of a file in model/."""
+    path = Path(source)
+    if path.exists() or path.suffix:
+        return path
+    models = {model.stem: model for model in sorted(Path(__file__).parent.glob("*.yml"))}
+    if path.name not in models:
+        raise ModelError(f"{source}: no such file, and not one of the models {', '.join(models)}")
+    return models[path.name]
+
+
 def build(document: Mapping[str, Any], clock: Clock) -> list[Machine]:
     """Create the machines of a model and, below their VMs, those of guests; ModelError for invalid parts."""
-    unknown = set(document) - {"hosts", "faults", "description"}
+    keys = ("description", "hosts", "faults")
+    unknown = set(document) - {*keys}
     if unknown:
-        raise ModelError(f"model: unknown {', '.join(sorted(unknown))}")
-    machines = [_machine(spec, f"hosts[{index}]", clock) for index, spec in enumerate(document.get("hosts") or ())]
+        raise ModelError(f"model: {network.unknown_keys(unknown, keys)}")
+    machines = []
+    for index, spec in enumerate(entries(document.get("hosts"), "hosts")):
+        with place(f"hosts[{index}]"):
+            machines.append(_machine(spec, f"hosts[{index}]", clock))
     if not machines:
         raise ModelError("model: no hosts")
     return machines
@@ -166,14 +187,16 @@ def by_name(machines: list[Machine]) -> dict[str, Machine]:
 
 
 @contextmanager
-def _place(where: str) -> Iterator[None]:
+def place(where: str) -> Iterator[None]:
     """Add the place in the model to an error."""
     try:
         yield
     except ModelError:
         raise
-    except (ValueError, FileError) as error:
+    except (ValueError, FileError, CimError, TypeError, AttributeError) as error:
         raise ModelError(f"{where}: {error}") from error
+    except LookupError as error:
+        raise ModelError(f"{where}: {error.args[0] if error.args else type(error).__name__}") from error
 
 
 # --- parts
@@ -197,18 +220,21 @@ def _machine(given: Mapping[str, Any], where: str, clock: Clock, inside: Vm | No
         "display": spec["display"],
         "pairs_while_off": spec["pairs_while_off"],
     }
-    users = [_complete(user, USER, f"{where}.users[{index}]") for index, user in enumerate(spec["users"])]
+    users = [
+        _complete(user, USER, f"{where}.users[{index}]")
+        for index, user in enumerate(entries(spec["users"], f"{where}.users"))
+    ]
     for key, known in (("kind", read_yaml("host_kinds.yml")), ("vbs", ("off", "enabled", "running"))):
         if spec[key] not in known:
             raise ModelError(f"{where}.{key}: {spec[key]} is not one of {', '.join(known)}")
     try:
         spec |= network.complete(name, dict(given), guest=inside is not None)
     except ValueError as error:
-        raise ModelError(f"{where}: {error}") from error
+        raise ModelError(f"{where}.{error}") from error
     accounts = {user["name"].lower(): User(user["name"], user["password"], tuple(user["groups"])) for user in users}
-    with _place(where):
+    with place(where):
         machine = Machine(name, clock, spec, inside, accounts)
-    for index, vm in enumerate(spec["vms"]):
+    for index, vm in enumerate(entries(spec["vms"], f"{where}.vms")):
         for single in _repeated(_complete(vm, VM, f"{where}.vms[{index}]", VM_PARTS)):
             _vm(machine, single, f"{where}.vms[{index}]", index)
     return machine
@@ -246,8 +272,10 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
     }
     adapters = [
         _adapter(adapter, f"{where}.adapters[{number}]", (machine.name, "adapter", vm_id, str(number)))
-        for number, adapter in enumerate(spec["adapters"])
+        for number, adapter in enumerate(entries(spec["adapters"], f"{where}.adapters"))
     ]
+    for number, adapter in enumerate(adapters):
+        _check_switch(machine, adapter["switch"], f"{where}.adapters[{number}].switch")
     complete = {
         **spec,
         "name": name,
@@ -256,7 +284,7 @@ def _vm(machine: Machine, spec: dict[str, Any], where: str, index: int) -> Vm:
         "system": system,
         "adapters": adapters,
     }
-    with _place(where):
+    with place(where):
         vm = make_vm(machine, vm_id, complete, guest)
     if guest["machine"] is not None:
         vm.guest.machine = inner_machine(vm, guest, f"{where}.guest.machine")
@@ -357,7 +385,13 @@ def vm_memory(given: Mapping[str, Any] | str | int, where: str = "memory") -> di
 def _adapter(given: Mapping[str, Any], where: str, seed: tuple[str, ...]) -> dict[str, Any]:
     adapter = _complete(given, ADAPTER, where)
     adapter["id"] = adapter["id"] or _id(*seed)
-    adapter["mac"] = re.sub(r"[:.\-]", "", adapter["mac"]).upper()
+    adapter["mac"] = re.sub(r"[:.\-]", "", str(adapter["mac"])).upper()
+    if not re.fullmatch(r"([0-9A-F]{12})?", adapter["mac"]):
+        raise ModelError(f"{where}.mac: {adapter['mac']} is not a MAC address, such as 00-15-5D-01-02-03")
+    try:
+        adapter["addresses"] = network.addresses(adapter["addresses"], f"{where}.addresses")
+    except ValueError as error:
+        raise ModelError(str(error)) from error
     if adapter["static_mac"] is None:
         adapter["static_mac"] = bool(adapter["mac"])
     given = adapter["features"].items()
@@ -371,6 +405,17 @@ def _adapter(given: Mapping[str, Any], where: str, seed: tuple[str, ...]) -> dic
     if features and not (adapter["switch"] or adapter["connection"]):
         raise ModelError(f"{where}: features need a connection")
     return {**adapter, "features": features}
+
+
+def _check_switch(machine: Machine, name: str, where: str) -> None:
+    """The switch of an adapter exists."""
+    try:
+        if name:
+            machine.switch_path(name)
+    except KeyError as error:
+        known = sorted(row["ElementName"] for row in machine.repository.rows("Msvm_VirtualEthernetSwitch"))
+        allowed = f"the switches {', '.join(known)}" if known else "the switches of the host, which has none"
+        raise ModelError(f"{where}: {name} is not one of {allowed}") from error
 
 
 def windows(given: str | Mapping[str, Any], where: str = "os") -> dict[str, Any]:
@@ -391,9 +436,10 @@ def _cpu(given: str | Mapping[str, Any], where: str) -> dict[str, Any]:
     else:
         changes["vendor"] = vendor
     cpu = {**CPU_DEFAULTS, **changes}
-    unknown = set(cpu) - {"vendor", "name", *CPU_DEFAULTS}
+    keys = ("vendor", "name", *CPU_DEFAULTS)
+    unknown = set(cpu) - {*keys}
     if unknown:
-        raise ModelError(f"{where}.cpu: unknown {', '.join(sorted(unknown))}")
+        raise ModelError(f"{where}.cpu: {network.unknown_keys(unknown, keys)}")
     return {"name": "", **cpu}
 
 
@@ -404,12 +450,19 @@ def _complete(
         raise ModelError(f"{where}: a mapping is expected, not {given!r}")
     unknown = set(given) - {*defaults, *further}
     if unknown:
-        raise ModelError(f"{where}: unknown {', '.join(sorted(unknown))}")
+        raise ModelError(f"{where}: {network.unknown_keys(unknown, [*defaults, *further])}")
     complete = {**copy.deepcopy(dict(defaults)), **given}
     missing = [name for name, value in defaults.items() if value is None and name == "name" and complete[name] is None]
     if missing:
         raise ModelError(f"{where}: {', '.join(missing)} is missing")
     return complete
+
+
+def entries(given: Any, where: str) -> list[Any]:
+    try:
+        return network.entries(given, where)
+    except ValueError as error:
+        raise ModelError(str(error)) from error
 
 
 def megabytes(size: str | int, where: str = "size") -> int:

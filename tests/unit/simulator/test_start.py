@@ -112,14 +112,61 @@ def test_https_without_validation_as_a_choice(tmp_path: Path, checkout: Path, en
     assert (host["ansible_winrm_scheme"], host["ansible_winrm_server_cert_validation"]) == ("https", "ignore")
 
 
-def test_a_wrong_model_is_a_sentence_and_no_traceback(
-    tmp_path: Path, checkout: Path, environment: dict[str, str]
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("hosts: [{name: hv01, memroy: 1GB}]", [], "{model}: hosts[0]: unknown memroy; did you mean memory?"),
+        ("hosts: [{name: hv01]", [], "{model}: line 1, column 20: "),
+        ("hosts: \t5", [], "{model}: "),
+        ("- hv01", [], "{model}: a mapping with hosts is expected"),
+        (
+            "hosts: [{name: hv01, vms: [{name: a, adapters: [{switch: LAN}]}]}]",
+            [],
+            "(a).adapters[0].switch: LAN is not",
+        ),
+        ("hosts: [{name: hv01, winrm: {basik: true}}]", [], "{model}: hv01.winrm: unknown winrm settings: basik"),
+        ("{hosts: [{name: hv01}], faults: [{do: nothing}]}", [], "{model}: faults[0]: fault rule: do is one of drop"),
+        (
+            "hosts: [{name: hv01}]",
+            ["--inventory", "{folder}/missing/i.yml"],
+            "--inventory {folder}/missing/i.yml: No such",
+        ),
+        (
+            "hosts: [{name: hv01}]",
+            ["--log", "{folder}/missing/l.jsonl"],
+            "No such file or directory: '{folder}/missing",
+        ),
+        (
+            "hosts: [{name: hv01}]",
+            ["--port", "65535"],
+            "port 65535: the model needs 2 ports, so 1 to 65534 are allowed",
+        ),
+        (
+            "hosts: [{name: hv01}]",
+            ["--port", "70000"],
+            "port 70000: the model needs 2 ports, so 1 to 65534 are allowed",
+        ),
+        ("hosts: [{name: hv01}]", ["--port", "-1"], "port -1: the model needs 2 ports"),
+        ("hosts: [{name: hv01}]", ["--model", "smal"], "smal: no such file, and not one of the models lab, "),
+        ("hosts: [{name: hv01}]", ["--model", "{folder}"], "Is a directory: '{folder}'"),
+        (
+            "hosts: [{name: hv01}]",
+            ["--model", "{folder}/missing.yml"],
+            "No such file or directory: '{folder}/missing.yml'",
+        ),
+    ],
+)
+def test_a_mistake_is_a_line_that_names_its_place_and_no_traceback(
+    tmp_path: Path, checkout: Path, environment: dict[str, str], text: str, options: list[str], message: str
 ) -> None:
     model = tmp_path / "model.yml"
-    model.write_text("hosts: [{name: hv01, memroy: 1GB}]", "utf-8")
-    command = [sys.executable, "-m", "tests.simulator", "--model", model]
+    model.write_text(text, "utf-8")
+    given = [option.replace("{folder}", str(tmp_path)) for option in options]
+    command = [sys.executable, "-m", "tests.simulator", "--model", model, *given]
     done = subprocess.run(
         command, cwd=checkout, capture_output=True, text=True, timeout=20, env=environment, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.strip() == "simulator: hosts[0]: unknown memroy"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("simulator: ")
+    assert message.replace("{model}", str(model)).replace("{folder}", str(tmp_path)) in line

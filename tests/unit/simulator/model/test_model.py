@@ -25,6 +25,11 @@ def test_every_model_can_be_built(path: Path) -> None:
     assert all(vm.system["ElementName"] for machine in machines.values() for vm in machine.vms.values())
 
 
+def with_adapter(adapter: dict) -> dict:
+    """A model with one adapter of a VM."""
+    return {"hosts": [{"name": "a", "switches": ["Lab"], "vms": [{"name": "b", "adapters": [adapter]}]}]}
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -40,6 +45,13 @@ def test_every_model_can_be_built(path: Path) -> None:
         ({"hosts": [{"name": "a", "vms": [{"name": "b", "state": "on"}]}]}, r"\(b\).state: on is not one of"),
         ({"hosts": [{"name": "a", "vms": [{"name": "b", "guest": {"shutdown": "slow"}}]}]}, "slow is not one of"),
         ({"hosts": [{"name": "a", "vms": ["b"]}]}, r"vms\[0\]: a mapping is expected"),
+        ({"hosts": [{"name": "a", "vms": {"name": "b"}}]}, r"hosts\[0\] \(a\)\.vms: a list is expected"),
+        ({"hosts": 5}, "hosts: a list is expected, not 5"),
+        ({"hosts": [{"name": "a", "users": {}, "memroy": 1}]}, "unknown memroy; did you mean memory?"),
+        ({"hosts": [{"name": "a", "vms": [{"name": "b", "count": "x"}]}]}, r"hosts\[0\]: "),
+        (with_adapter({"switch": "Lba"}), r"adapters\[0\]\.switch: Lba is not one of the switches Lab$"),
+        (with_adapter({"addresses": ["10.0.0.300"]}), r"adapters\[0\]\.addresses\[0\]: 10\.0\.0\.300 is"),
+        (with_adapter({"mac": "zz"}), r"adapters\[0\]\.mac: ZZ is not a MAC address"),
     ],
 )
 def test_mistakes_are_named_with_their_place(document: dict, message: str) -> None:

@@ -266,15 +266,46 @@ def test_keys_are_encoded_as_seen() -> None:
     assert encoded("0.0.0.0/0", 7, "192.168.148.254", 1).startswith(":8:8:8:9:55A55;C<8;@B8;>B8")
 
 
+LAB = {"name": "n", "prefix": "10.0.0.0/24"}
+
+
+def mapped(*mappings: dict[str, Any], **mapping: Any) -> dict[str, Any]:
+    """A NAT with mappings that differ from a valid one."""
+    valid = {"external_port": 80, "internal_address": "10.0.0.2"}
+    return {"nats": [{**LAB, "mappings": [{**valid, **values} for values in mappings or (mapping,)]}]}
+
+
+def test_mappings_of_several_addresses_and_protocols_and_a_prefix_with_host_bits() -> None:
+    of_addresses = ({"external_address": "192.0.2.1"}, {"external_address": "192.0.2.2"}, {"protocol": "UDP"})
+    assert len(rows(host(**mapped(*of_addresses)), "MSFT_NetNatStaticMapping", STANDARD)) == 3
+    machine = host(nats=[{"name": "containers", "prefix": "172.21.80.1/20"}])
+    (nat,) = rows(machine, "MSFT_NetNat", STANDARD)
+    assert nat["InternalIPInterfaceAddressPrefix"] == "172.21.80.1/20"
+
+
 @pytest.mark.parametrize(
     ("part", "says"),
     [
-        ({"switches": [{"name": "x", "type": "outer"}]}, "type outer"),
+        ({"switches": [{"name": "x", "type": "outer"}]}, r"switches\[0\] \(x\)\.type: outer is not one of"),
         ({"switches": [{"name": "x", "type": "external"}]}, "adapters"),
         ({"switches": [{"name": "x", "type": "external", "adapters": ["nope"]}]}, "nope"),
         ({"switches": [{"nam": "x"}]}, "unknown nam"),
         ({"network_adapters": [{"mac": "zz"}]}, "zz"),
         ({"nats": [{"name": "n"}]}, "prefix"),
+        ({"nats": [{"name": "n", "prefix": "10.0.0.0"}]}, r"nats\[0\] \(n\)\.prefix: 10\.0\.0\.0 is not a network"),
+        ({"nats": [LAB, {**LAB, "name": "m"}]}, r"nats\[1\] \(m\)\.prefix: a host can have one"),
+        ({"nats": [LAB, LAB]}, r"nats\[1\] \(n\)\.name: n is already in use"),
+        (mapped(external_port=70000), r"mappings\[0\]\.external_port: 70000 is not a port from 1 to 65535"),
+        (mapped(external_port=445), "Windows itself listens on tcp 445"),
+        (mapped(protocol="icmp"), r"mappings\[0\]\.protocol: icmp is not one of tcp, udp"),
+        (mapped(internal_address="10.0.0.300"), r"internal_address: 10\.0\.0\.300 is not an IPv4 address"),
+        (mapped(internal_address="10.0.1.2"), r"internal_address: 10\.0\.1\.2 is not in the prefix 10\.0\.0\.0/24"),
+        (mapped({}, {}), r"mappings\[1\]\.external_port: tcp 80 is already in use by nats\[0\] \(n\)\.mappings\[0\]"),
+        (mapped({}, {"external_address": "192.0.2.1"}), "already in use"),
+        ({"network_adapters": [{"addresses": ["10.0.0.300/24"]}]}, r"network_adapters\[0\]\.addresses\[0\]: 10\.0"),
+        ({"network_adapters": [{"gateway": "10.0.0"}]}, r"network_adapters\[0\]\.gateway: 10\.0\.0 is not an address"),
+        ({"network_adapters": {}}, "network_adapters: a list is expected"),
+        ({"switches": [{"name": "x", "type": "internal", "addresses": ["x"]}]}, r"\(x\)\.addresses\[0\]: x is not"),
     ],
 )
 def test_mistakes_in_a_model(part: dict[str, Any], says: str) -> None:
