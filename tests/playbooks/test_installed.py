@@ -113,6 +113,10 @@ def test_the_execution_environment_of_the_guide(environment: Environment, checko
     context = environment.folder / "context"
     environment.run("ansible-builder", "create", "--output-filename", "Containerfile", "-f", definition, "-c", context)
     assert (context / "Containerfile").is_file()
+    # The headers that the metadata of the collection lists are those of the default Python of the image.
+    interpreter = yaml.safe_load(definition.read_text())["dependencies"]["python_interpreter"]["package_system"]
+    system = (context / "_build" / "bindep.txt").read_text().splitlines()
+    assert f"{interpreter}-devel [compile platform:rpm]" in [line.partition("#")[0].strip() for line in system]
 
 
 def events(folder: Path) -> Iterator[Mapping[str, Any]]:
