@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..._task.errors import Refused
 from ..._task.mac import format_mac
 from ..._task.session import Target
 from ..._windows import software
@@ -64,8 +65,14 @@ def fetch(host: Target, groups: Iterable[str]) -> dict[str, Any]:
 
 
 def _one(host: Target, cls: CimClass) -> Instance:
-    """The only instance of a class."""
-    return host.client.query(cls, columns=tuple(cls.properties))[0]
+    """The only instance of a class. Raises Refused if the host does not show it, as to a user without rights."""
+    rows = host.client.query(cls, columns=tuple(cls.properties))
+    if not rows:
+        raise Refused(
+            f"the user may not read {cls.name}; it must be an administrator of the host, or in its group "
+            "'Hyper-V Administrators'"
+        )
+    return rows[0]
 
 
 def fetch_system(host: Target) -> dict[str, Any]:

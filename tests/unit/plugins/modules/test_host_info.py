@@ -144,6 +144,13 @@ def condition(group: str, user: str = "administrator", **spec: Any) -> dict[str,
         return lab.by(user).succeeds("host_info", include=[group])["host"]
 
 
+def test_a_user_without_rights_is_told_so() -> None:
+    with open_lab({"hosts": [{"name": "hv01", "users": USERS}]}) as lab:
+        result = lab.by("reader").run("host_info", include=["hyperv"])
+    assert "'Hyper-V Administrators'" in result["msg"]
+    assert "exception" not in result
+
+
 @pytest.mark.parametrize(("kind", "level"), [("physical", 0), ("hyperv", 1), ("azure", 1), ("vmware", 1)])
 def test_the_level_of_the_host(kind: str, level: int) -> None:
     assert condition("system", kind=kind)["level"] == level
