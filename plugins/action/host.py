@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,8 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__
 
 from ..module_utils._run import run_module
-from ..module_utils._task.session import Task
+from ..module_utils._task.session import Task, silent
+from ..module_utils._wsman.url import without_secrets
 from ..plugin_utils._connection import connection_options
 from ..plugin_utils._defaults import applicable, options_of_all
 
@@ -89,7 +91,7 @@ class ActionModule(ActionBase):
                 host,
                 options,
                 Task(params, self._task.check_mode),
-                report=lambda line: self._display.display(f"{host}: {line}"),
+                report=self._report(host),
                 warn=lambda line: result.setdefault("warnings", []).append(line),
                 predictions=predictions,
                 may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
@@ -103,13 +105,20 @@ class ActionModule(ActionBase):
             result.pop("diff", None)
         return result
 
+    def _report(self, host: str) -> Callable[[str], None]:
+        """The function for progress lines, which Ansible does not censor: with `no_log`, none is displayed."""
+        if self._task.no_log:
+            return silent
+        return lambda line: self._display.display(f"{host}: {line}")
+
     def _find_local(self, option: str, path: str) -> str:
         """The path of a file on the control node, in the folders in which Ansible looks for files of a task."""
         try:
             return self._find_needle("files", path)
         except AnsibleError as error:
             searched = error.message.partition("\n")[2].removesuffix(" on the Ansible Controller.")
-            raise AnsibleActionFail(f"{option}: '{path}' does not exist on the control node. {searched}") from None
+            text = f"{option}: '{path}' does not exist on the control node. {searched}"
+            raise AnsibleActionFail(text.replace(path, without_secrets(path))) from None
 
     def _predictions(self, endpoint: str) -> AbstractContextManager[Any]:
         """What earlier tasks of this --check run would have changed; nothing of it concerns a real task."""

@@ -172,4 +172,4 @@ def connection_of(environment: Mapping[str, str]) -> tuple[str, ConnectionOption
         ca_trust_path=environment.get("NESTED_HYPERV_CA"),
         server_cert_validation="validate" if validate else "ignore",
     )
-    return url.partition("://")[2].partition("/")[0], options
+    return options.name.partition("://")[2].partition("/")[0], options

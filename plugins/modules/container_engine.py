@@ -33,6 +33,7 @@ options:
       - Zip file of Docker Engine, as a full path on the guest, or as a URL (https or http) that the guest can reach.
         Docker publishes it as U(https://download.docker.com/win/static/stable/x86_64/). The guest downloads a URL with
         C(curl.exe).
+      - Messages and progress lines contain a URL without its query, such as the signature of a SAS URL.
       - Required if the engine is not installed, or has another version than O(version). Otherwise, it is not read.
     type: str
   checksum:

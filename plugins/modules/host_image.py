@@ -38,7 +38,8 @@ options:
       - URL (C(https) or C(http)) that the host can reach, or full path of a file on the host or on a share.
       - The host downloads a URL with C(curl.exe), which Windows has from Windows Server 2019 and Windows 10 version
         1803 on. On Windows Server 2016, copy the file to the host by SMB and set its path, or use O(src). The URL must
-        not contain credentials.
+        not contain credentials. Messages, progress lines and the diff contain it without its query, such as the
+        signature of a SAS URL.
       - A share requires that the credentials of the user are delegated to the host, by CredSSP or by Kerberos with
         delegation. Otherwise, Windows does not let a remote shell access a share. M(nested.hyperv.vm_disk) copies disks
         from shares with the computer account of the host.

@@ -47,6 +47,7 @@ options:
     description:
       - File of C(docker save) that contains the image, as a full path on the guest, or as a URL (https or http) that
         the guest can reach. Used if the image is missing.
+      - Messages and progress lines contain a URL without its query, such as the signature of a SAS URL.
     type: str
   checksum:
     description:

@@ -31,6 +31,7 @@ options:
       - MSI package of WSL, as a full path in the guest, or as an C(https) or C(http) URL that the guest can reach. The
         guest downloads a URL with C(curl.exe) to the folder for temporary files of Windows, and the task removes the
         file afterwards. Microsoft publishes the packages C(wsl.<version>.x64.msi) as releases of C(microsoft/WSL).
+      - Messages and progress lines contain a URL without its query, such as the signature of a SAS URL.
       - Required if WSL is not installed, or older than O(version).
       - The package is installed with C(SKIPMSIX=1), that is without the Store package, which cannot be used in sessions
         without a desktop and whose installation may start PowerShell.

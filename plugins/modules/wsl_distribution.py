@@ -39,6 +39,7 @@ options:
       - An archive (C(.tar), C(.tar.gz), C(.tgz), C(.tar.xz), C(.txz)), a distribution file (C(.wsl)), or a virtual disk
         with a Linux file system (C(.vhdx), C(.vhd)), which is copied. The links to the C(.wsl) files of common
         distributions and their checksums are listed in C(DistributionInfo.json) of C(microsoft/WSL).
+      - Messages and progress lines contain a URL without its query, such as the signature of a SAS URL.
       - Required if the distribution does not exist.
       - Corresponds to the third argument of C(wsl --import), and to its switch C(--vhd).
     type: str

@@ -46,14 +46,22 @@ def variables(sim: Simulation, name: str, scheme: str = "http", **more: Any) -> 
 
 
 def run_task(
-    host: str, host_vars: Mapping[str, Any], module: str, args: Mapping[str, Any], *, check: bool = False
+    host: str,
+    host_vars: Mapping[str, Any],
+    module: str,
+    args: Mapping[str, Any],
+    *,
+    check: bool = False,
+    no_log: bool = False,
 ) -> dict[str, Any]:
     """The result of one task with --diff, composed from Ansible's own parts as TaskExecutor does it."""
     action = f"nested.hyperv.{module}"
     loader = DataLoader()
     play = Play.load({"hosts": "all", "gather_facts": False, "tasks": []}, loader=loader)
     task = Task.load(
-        {"name": "a task", action: dict(args), "check_mode": check, "diff": True}, block=None, loader=loader
+        {"name": "a task", action: dict(args), "check_mode": check, "diff": True, "no_log": no_log},
+        block=None,
+        loader=loader,
     )
     task.args = dict(args)
     context = PlayContext(play=play)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from .._task.errors import MethodFailed, Refused
 from .._task.session import Target
 from .._task.wait import REPORT_EVERY
+from .._wsman.url import without_secrets
 from . import program
 
 _CONNECT = ("--connect-timeout", "30")
@@ -63,7 +64,9 @@ def fetch_size(target: Target, url: str, option: str, proxy: str = "") -> int | 
     if result.code == _HTTP_ERROR:
         return None  # some servers refuse HEAD alone, so the download has the last word
     if result.code:
-        raise Refused(_sentence(target, f"reach {url}", option, result), option=option, **_details(result))
+        raise Refused(
+            _sentence(target, f"reach {without_secrets(url)}", option, result), option=option, **_details(result, url)
+        )
     lengths = _LENGTH.findall(result.text)
     return int(lengths[-1]) if lengths else None
 
@@ -77,7 +80,7 @@ def download(target: Target, url: str, path: str, what: str, option: str, timeou
     curl = program.system(target, "curl.exe")
     result = program.run(target, curl, *arguments, timeout=timeout, on_output=_progress(target, what))
     if result.code:
-        raise MethodFailed(_sentence(target, what, option, result), **_details(result))
+        raise MethodFailed(_sentence(target, what, option, result), **_details(result, url))
 
 
 def _proxied(proxy: str) -> tuple[str, ...]:
@@ -92,11 +95,11 @@ def _sentence(target: Target, what: str, option: str, result: program.Result) ->
     )
 
 
-def _details(result: program.Result) -> dict[str, object]:
+def _details(result: program.Result, url: str) -> dict[str, object]:
     """What tools read; of the output, the lines that are no meter."""
     lines = [line.strip() for line in f"{result.errors}\n{result.text}".splitlines()]
     said = " ".join(line for line in lines if line.startswith(("curl:", "Warning:")))
-    return {"program": "curl.exe", "code": result.code, "said": said}
+    return {"program": "curl.exe", "code": result.code, "said": said.replace(url, without_secrets(url))}
 
 
 def _progress(target: Target, what: str) -> Callable[[bytes], None]:

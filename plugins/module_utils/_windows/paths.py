@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from .._task.errors import Invalid
+from .._wsman.url import without_secrets
 
 _DEVICE = re.compile(r"\\+[?.]\\")  # \\?\ and \\.\, also with doubled backslashes
 _DRIVE = re.compile(r"[A-Za-z]:\\")
@@ -39,7 +40,10 @@ def canonical(path: str, option: str = "path", of_folder: bool = False) -> str:
     root, names = _split(text)
     is_full = _DRIVE.match(text) or (text.startswith("\\\\") and root.count("\\") == 3)
     if not is_full or not (names or of_folder):
-        raise Invalid(f"'{path}' is not a full path on the host, such as C:\\VMs\\data.vhdx", option=option, path=path)
+        shown = without_secrets(path)  # perhaps a URL
+        raise Invalid(
+            f"'{shown}' is not a full path on the host, such as C:\\VMs\\data.vhdx", option=option, path=shown
+        )
     for name in names:
         check_name(name, path, option)
     return "\\".join([root, *names])

@@ -17,6 +17,7 @@ from .._task.errors import Invalid, Missing, Refused
 from .._task.journal import recording, wrote
 from .._task.session import Target
 from .._wsman.faults import HostError
+from .._wsman.url import without_secrets
 from . import curl, file, paths, program
 from .foreseen import name_of, recall
 
@@ -39,6 +40,11 @@ class Source(NamedTuple):
         return bool(_URL.fullmatch(self.location))
 
     @property
+    def shown(self) -> str:
+        """The location as messages contain it."""
+        return without_secrets(self.location)
+
+    @property
     def name(self) -> str:
         """The name of the file, without a folder."""
         found = _URL.fullmatch(self.location)
@@ -51,7 +57,9 @@ def parse(location: str, checksum: str | None, option: str = "source", checksum_
     if "://" in location:
         url = _URL.fullmatch(location)
         if not url:
-            raise Invalid(f"'{location}' is not a URL that begins with https:// or http://", option=option)
+            raise Invalid(
+                f"'{without_secrets(location)}' is not a URL that begins with https:// or http://", option=option
+            )
         if "@" in url[2]:
             raise Invalid("contains credentials, which the list of processes of the target would show", option=option)
         if not digest and location.lower().startswith("http:"):
@@ -102,7 +110,7 @@ def check(target: Target, source: Source, timeout: float) -> None:
 def local(target: Target, source: Source, timeout: float) -> Iterator[str]:
     """The path of the file, whose checksum is right; a downloaded one is removed afterwards."""
     path = path_of(target, source)
-    downloaded = passing(target, f"download {source.location} to '{path}'", lambda: file.remove(target, path))
+    downloaded = passing(target, f"download {source.shown} to '{path}'", lambda: file.remove(target, path))
     with downloaded if source.is_url else nullcontext():
         if source.is_url:
             with recording():
@@ -145,7 +153,7 @@ def temporary(target: Target, name: str) -> str:
 
 def download(target: Target, source: Source, path: str, timeout: float) -> None:
     """Download a file with curl.exe. Raises MethodFailed with its reason."""
-    what = f"download {source.location}"
+    what = f"download {source.shown}"
 
     def write() -> Output:
         curl.download(target, source.location, path, what, source.option, timeout)
@@ -175,7 +183,7 @@ def _compare(target: Target, source: Source, path: str, timeout: float) -> None:
     found = checksum(target, path, _ALGORITHMS[len(source.digest)], timeout)
     if found and found != source.digest:
         raise Refused(
-            f"{source.location} has the checksum {found}, not {source.digest}. Nothing was installed"
+            f"{source.shown} has the checksum {found}, not {source.digest}. Nothing was installed"
             + (", and the downloaded file is removed" if source.is_url else ""),
             option=source.checksum_option,
             checksum=found,

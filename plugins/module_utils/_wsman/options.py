@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from .url import without_secrets
 
 
 class Authentication(NamedTuple):
@@ -28,9 +29,6 @@ AUTHENTICATION: Mapping[str, Authentication] = {
     "credssp": Authentication("credssp", frozenset({"credssp"})),
     "certificate": Authentication("certificate", frozenset()),
 }
-
-# Compiled here, in the parent process of Ansible: in the worker it would take as long as an HTTP request.
-_USER_INFORMATION = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ class ConnectionOptions:
 
     @property
     def name(self) -> str:
-        """The endpoint without user information."""
-        return _USER_INFORMATION.sub("//", self.endpoint)
+        """The endpoint as messages contain it."""
+        return without_secrets(self.endpoint)
 
 
 def endpoint_url(scheme: str, host: str, port: int, path: str = "/wsman") -> str:

@@ -21,6 +21,7 @@ from ..._windows.schema import DATA_FILE, FOLDER
 from ..._windows.upload import Content
 from ..._wsman.cim import quote
 from ..._wsman.faults import HostError, WSManError
+from ..._wsman.url import without_secrets
 from ..host import capacity
 from ..schema import MEDIUM
 from ..vm.find import owner
@@ -66,7 +67,8 @@ class Wanted(NamedTuple):
 
     @property
     def location(self) -> str:
-        return self.url or self.other or self.name
+        """The origin as messages, the diff and the result contain it."""
+        return without_secrets(self.url) or self.other or self.name
 
     @property
     def verb(self) -> str:
@@ -74,7 +76,7 @@ class Wanted(NamedTuple):
 
     @property
     def what(self) -> str:
-        location = self.url or f"'{self.location}'"
+        location = self.location if self.url else f"'{self.location}'"
         return f"{self.verb} {location} to '{self.path}'"
 
 
@@ -136,7 +138,7 @@ def _proxy(wanted: Wanted, proxy: str) -> str:
     if not wanted.url:
         raise Invalid("is for a source that is a URL", option="proxy")
     if not re.fullmatch(r"(https?|socks[45]h?)://[^/\s@]+/?", proxy, re.IGNORECASE):
-        text = f"'{proxy}' is not the URL of a proxy without credentials, such as http://proxy.example.com:3128"
+        text = f"'{without_secrets(proxy)}' is not the URL of a proxy without credentials, such as http://proxy.example.com:3128"
         raise Invalid(text, option="proxy")
     return proxy
 

@@ -263,13 +263,13 @@ def _archive(
             found = version_of(target, staged) if file.fetch_size(target, staged) is not None else None
             if found is None:
                 raise Refused(
-                    f"{wanted.source.location} does not contain docker\\dockerd.exe, or it does not run on "
+                    f"{wanted.source.shown} does not contain docker\\dockerd.exe, or it does not run on "
                     f"{target.name}. {_USE}",
                     option=wanted.source.option,
                 )
             if wanted.version not in (None, found):
                 raise Refused(
-                    f"{wanted.source.location} contains Docker {found}, not {wanted.version}. Nothing was installed",
+                    f"{wanted.source.shown} contains Docker {found}, not {wanted.version}. Nothing was installed",
                     option="version",
                     found=found,
                 )

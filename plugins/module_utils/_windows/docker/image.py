@@ -112,9 +112,9 @@ def _load(target: Target, docker: str, name: str, origin: Origin, what: str) -> 
             error.option, error.message = origin.source.option, f"{error.message}. Set a file of 'docker save'"
         raise error
     if client.inspect(target, docker, "image", name) is None:
-        may_have_written(f"load the images of {origin.source.location}")  # unless the engine had them
+        may_have_written(f"load the images of {origin.source.shown}")  # unless the engine had them
         raise Refused(
-            f"{origin.source.location} does not contain the image '{name}' ({result.words}). Set image to a name in it",
+            f"{origin.source.shown} does not contain the image '{name}' ({result.words}). Set image to a name in it",
             option="image",
             said=result.words,
         )

@@ -329,7 +329,7 @@ def _plan_import(target: Target, wanted: Wanted) -> Step:
     source.check(target, wanted.source, wanted.download_timeout)
     new = _new(target, wanted)
     _check_location(target, new, wanted)
-    what = f"import distribution '{wanted.name}' from {wanted.source.location}"
+    what = f"import distribution '{wanted.name}' from {wanted.source.shown}"
     values = {name_of("distribution", wanted.name): list(new), name_of("default_user", wanted.name): "root"}
     if target.foresees and not fetch_default(target):
         values["default_distribution"] = wanted.name.lower()

@@ -82,7 +82,7 @@ def parse(params: Mapping[str, Any]) -> Wanted:
     if origin is None and params["checksum"]:
         raise Invalid("needs 'source', whose checksum it is", option="checksum")
     if origin and not origin.name.lower().endswith(".msi"):
-        raise Invalid(f"'{origin.location}' is not a package for Windows Installer (.msi)", option="source")
+        raise Invalid(f"'{origin.shown}' is not a package for Windows Installer (.msi)", option="source")
     inside = origin and _version_in(origin.name)
     version = _parse_version(params["version"]) if params["version"] else inside
     if inside and version and is_older(inside, version):
@@ -133,7 +133,7 @@ def plan(
     if before:
         target.warn(f"{target.name}: the upgrade of WSL stops the distributions that run")
     expected = wanted.expected
-    what = f"{'upgrade' if before else 'install'} WSL from {wanted.source.location}"
+    what = f"{'upgrade' if before else 'install'} WSL from {wanted.source.shown}"
     after = {"version": expected, "product_code": None, "location": installed["location"] if installed else _FOLDER}
 
     def write() -> None:
@@ -170,7 +170,7 @@ def _install(target: Target, wanted: Wanted, what: str, restarts: list[str], hin
     if found is None or (wanted.version and is_older(found["version"], wanted.version)):
         has = f"WSL {found['version']}" if found else "no WSL"
         raise MethodFailed(
-            f"Windows Installer reported success, but {target.name} has {has}; '{wanted.source.location}' is not the "
+            f"Windows Installer reported success, but {target.name} has {has}; '{wanted.source.shown}' is not the "
             "package of WSL, or of another version than its name says",
             option="source",
         )

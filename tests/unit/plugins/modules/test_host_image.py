@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.nested.hyperv.tests.harness import changes
+from ansible_collections.nested.hyperv.tests.harness import changes, task
 from ansible_collections.nested.hyperv.tests.harness.checks import Task, three_runs, unforeseen
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.simulator.machine.contents import octets
@@ -22,8 +22,16 @@ DISK = octets({"disk": {"size": "40GB"}})
 ZIP = {"zip": {"images/server.vhdx": {"disk": {"size": "40GB"}}, "readme.txt": "read"}}
 TWO = {"zip": {"a.vhdx": {"disk": {}}, "b.vhdx": {"disk": {"size": "10GB"}}}}
 WEB = "https://files.example.com"
+SIGNED = "?sv=2025-01-05&sig=S3cretSignature%3D"
 URL, ISO = f"{WEB}/server.vhdx", f"{WEB}/setup.iso"
 PATH = r"D:\Images\new\server.vhdx"
+SIGNED_ANSWERS: dict[str, Any] = {
+    "server.vhdx": DISK,
+    "two.zip": {"content": TWO},
+    "page.vhdx": "<html>",
+    "none.vhdx": {"status": 404},
+    "slow.vhdx": {"content": DISK, "seconds": 60},
+}
 HOST: dict[str, Any] = {
     "name": "hv01",
     "drives": [{"letter": "C", "size": "1TB"}, {"letter": "D", "size": "1TB"}],
@@ -35,6 +43,7 @@ HOST: dict[str, Any] = {
         f"{WEB}/page.vhdx": "<html>",
         f"{WEB}/inside.vhdx": {"content": DISK, "proxy": "http://proxy.example.com:3128"},
         f"{WEB}/none.vhdx": {"status": 404},
+        **{f"{WEB}/{name}{SIGNED}": answer for name, answer in SIGNED_ANSWERS.items()},
         f"{WEB}/slow.vhdx": {"content": DISK, "seconds": 60},
         "https://down.example.com/x.vhdx": {"fails": "connect"},
         "http://files.example.com/server.vhdx": DISK,
@@ -122,6 +131,48 @@ def test_a_proxy(lab: Lab) -> None:
 def test_a_long_download_reports_its_progress(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     lab.succeeds("host_image", path=PATH, source=f"{WEB}/slow.vhdx")
     assert "%" in "".join(capsys.readouterr())
+
+
+def test_a_query_is_in_no_output(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    result = lab.succeeds("host_image", path=PATH, source=f"{WEB}/slow.vhdx{SIGNED}", checksum=SUM)
+    said = "".join(capsys.readouterr())
+    assert f"download {WEB}/slow.vhdx to '{PATH}'" in said
+    assert "S3cret" not in said + repr(result)
+    assert result["diff"]["after"]["images"][PATH]["source"] == f"{WEB}/slow.vhdx"
+
+
+@pytest.mark.parametrize(
+    ("source", "more"),
+    [
+        (f"{WEB}/two.zip{SIGNED}", {"unpack": True}),
+        (f"{WEB}/page.vhdx{SIGNED}", {}),
+        (f"{WEB}/none.vhdx{SIGNED}", {}),
+        (f"{WEB}/server.vhdx{SIGNED}", {"checksum": "sha256:" + "0" * 64}),
+        (f"https://nowhere.example.com/x.vhdx{SIGNED}", {}),
+        (f"ftp://files.example.com/x.vhdx{SIGNED}", {}),
+        (f"{WEB}/a b.vhdx{SIGNED}", {}),
+        ("ftp://user:S3cret@files.example.com/x.vhdx", {}),
+        (URL, {"path": f"{WEB}/server.vhdx{SIGNED}"}),
+        (URL, {"proxy": "http://user:S3cret@proxy.example.com:3128"}),
+    ],
+)
+def test_no_secret_of_a_url_is_in_a_failure(
+    lab: Lab, capsys: pytest.CaptureFixture[str], source: str, more: dict[str, Any]
+) -> None:
+    result = keeps_all(lab, **{"path": PATH, "source": source, **more})
+    assert "S3cret" not in repr(result) + "".join(capsys.readouterr())
+
+
+def test_no_secret_of_a_url_is_in_the_search_for_a_file(lab: Lab) -> None:
+    result = lab.run("host_image", path=PATH, src=f"{URL}{SIGNED}")
+    assert f"src: '{URL}' does not exist on the control node" in result["msg"]
+    assert "S3cret" not in repr(result)
+
+
+def test_no_log_hides_the_progress(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    args = {"path": PATH, "source": f"{WEB}/slow.vhdx"}
+    assert task.run_task(lab.host, lab.variables, "host_image", args, no_log=True)["changed"]
+    assert "".join(capsys.readouterr()) == ""
 
 
 def test_an_image_is_copied_on_the_host(lab: Lab) -> None:
