@@ -65,7 +65,10 @@ options:
         elements: dict
         suboptions:
           name:
-            description: Name of the account, at most 20 characters. Corresponds to C(New-LocalUser -Name).
+            description:
+              - Name of the account, at most 20 characters. It must differ from the name of the computer and from the
+                accounts that Windows has already, such as Administrator (see O(windows.administrator_password)).
+              - Corresponds to C(New-LocalUser -Name).
             type: str
             required: true
           password:
@@ -129,10 +132,14 @@ options:
           - Language and formats, such as C(en-US). The language must be installed in the image. Not changed if omitted.
         type: str
       keyboard:
-        description: Keyboard layout, such as C(de-DE) or C(0407:00000407). Defaults to O(windows.locale).
+        description:
+          - Keyboard layout, such as C(de-DE) or C(0407:00000407). Several layouts are separated by semicolons. Defaults
+            to O(windows.locale).
         type: str
       product_key:
-        description: Product key. The key of the image, or an evaluation, is used if omitted.
+        description:
+          - Product key, five groups of five letters and digits with hyphens. The key of the image, or an evaluation, is
+            used if omitted.
         type: str
       winrm:
         description:
@@ -145,6 +152,7 @@ options:
         description:
           - Command lines that run as SYSTEM at the first boot, after those of the other options, before the network is
             fully configured. They run without a shell, so begin with C(cmd.exe /c) if one is required.
+          - Windows Setup allows at most 259 characters for each of them.
         type: list
         elements: str
       install:
@@ -180,8 +188,9 @@ options:
     description:
       - Text of an answer file, such as the result of the C(template) lookup. It is written as C(Autounattend.xml) and
         C(Unattend.xml). C(docs/unattend.xml.j2) of this collection is a template to begin with.
-      - An error if it is not well-formed, or if Windows Setup would ignore or refuse parts of it. Windows Setup ignores
-        elements in another order than the order of their schema. A suspicious order is a warning.
+      - An error if it is not well-formed, or if Windows Setup would ignore or refuse parts of it, such as commands that
+        are too long. Windows Setup ignores elements in another order than the order of their schema. A suspicious order
+        is a warning.
     type: str
   cloud_init:
     description: Configuration of Linux, written as the files of the data source NoCloud of cloud-init.

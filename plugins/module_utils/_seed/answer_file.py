@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -125,7 +125,7 @@ def _check(options: Mapping[str, Any]) -> None:
     if options["administrator_password"] is not None:
         rules.check_password(options["administrator_password"], "Administrator", policy, "administrator_password")
     for user in users:
-        rules.check_user_name(user["name"], "users.name")
+        rules.check_user_name(user["name"], options["computer_name"], "users.name")
         rules.check_password(user["password"], user["name"], policy, "users.password")
     check_distinct((user["name"] for user in users), "users.name")
     if options["time_zone"] and "/" in options["time_zone"]:
@@ -134,8 +134,20 @@ def _check(options: Mapping[str, Any]) -> None:
             "Standard Time (tzutil.exe /l lists them)",
             option="time_zone",
         )
+    for option, check_form in _FORMS.items():
+        if options[option]:
+            check_form(options[option], option)
+    for command in options["commands"] or ():
+        rules.check_command(command, rules.MOST_COMMAND, "commands")
     network.check(options["network_adapters"] or ())
     _check_texts(options)
+
+
+_FORMS: Mapping[str, Callable[[str, str], None]] = {
+    "locale": rules.check_locale,
+    "keyboard": rules.check_keyboard,
+    "product_key": rules.check_product_key,
+}
 
 
 def _check_texts(value: Any, option: str = "") -> None:
@@ -383,6 +395,8 @@ def check(content: bytes, option: str) -> list[str]:
                 )
             if _local(element) == "ComputerName" and (element.text or "").strip() not in ("", "*"):
                 rules.check_computer_name((element.text or "").strip(), option)
+            if most := rules.MOST_OF_COMMANDS.get((name, _local(element))):
+                rules.check_command((element.text or "").strip(), most, option)
     return list(dict.fromkeys(warnings))
 
 

@@ -160,6 +160,7 @@ def test_a_megabyte_costs_few_requests(lab: Lab, tmp_path: Path) -> None:
         ({"state": "absent", "windows": WINDOWS}, ("windows: ", "state: absent")),
         ({"windows": {**WINDOWS, "computer_name": "0815"}}, ("windows.computer_name: ", "not only digits")),
         ({"windows": {**WINDOWS, "administrator_password": "short"}}, ("windows.administrator_password: ",)),
+        ({"windows": {**WINDOWS, "commands": ["x" * 260]}}, ("windows.commands: ", "259")),
         ({"windows": WINDOWS, "label": "seventeen-letters"}, ("label: ", "1 to 16")),
         ({"cloud_init": LINUX, "label": "config-2"}, ("label: ", "cidata")),
         ({"cloud_init": {**LINUX, "meta_data": {"local-hostname": "x"}}}, ("cloud_init.meta_data: ", "instance-id")),

@@ -138,6 +138,24 @@ def test_windows_is_installed_on_the_partition_after_those_of_the_firmware() -> 
         ({"users": [{**USER, "password": "weak"}]}, "users.password", "6 to 127"),
         ({"users": [{**USER, "name": "a/b"}]}, "users.name", "local account"),
         ({"users": [USER, {**USER, "name": "ANSIBLE"}]}, "users.name", "twice"),
+        ({"users": [{**USER, "name": "50%"}]}, "users.name", "local account"),
+        ({"users": [{**USER, "name": "ops "}]}, "users.name", "no blank"),
+        ({"users": [{**USER, "name": " ops"}]}, "users.name", "no blank"),
+        ({"users": [{**USER, "name": "ops."}]}, "users.name", "no period"),
+        ({"users": [{**USER, "name": "..."}]}, "users.name", "local account"),
+        ({"users": [{**USER, "name": "none"}]}, "users.name", "reserves"),
+        ({"users": [{**USER, "name": "ADMINISTRATOR"}]}, "users.name", "administrator_password"),
+        ({"users": [{**USER, "name": "Guest"}]}, "users.name", "has already"),
+        ({"users": [{**USER, "name": "WDAGUtilityAccount"}]}, "users.name", "has already"),
+        ({"users": [{**USER, "name": "LAB01"}]}, "users.name", "name of the computer"),
+        ({"locale": "en_US"}, "locale", "such as en-US"),
+        ({"locale": "German"}, "locale", "such as en-US"),
+        ({"keyboard": "de"}, "keyboard", "0407:00000407"),
+        ({"keyboard": "0407:407"}, "keyboard", "0407:00000407"),
+        ({"keyboard": "de-DE,en-US"}, "keyboard", "0407:00000407"),
+        ({"product_key": "AAAAA-BBBBB-CCCCC-DDDDD"}, "product_key", "five groups"),
+        ({"product_key": "AAAAABBBBBCCCCCDDDDDEEEEE"}, "product_key", "five groups"),
+        ({"commands": ["reg.exe " + "x" * 252]}, "commands", "'reg.exe' has 260 characters"),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "tzutil"),
         ({"network_adapters": [{**ADAPTER, "address": "192.168.100.11"}]}, "network_adapters.address", "prefix"),
         (
@@ -165,11 +183,37 @@ def test_what_windows_would_refuse(given: dict[str, Any], option: str, words: st
         assert password not in str(refused.value)
 
 
+def test_what_windows_accepts() -> None:
+    input_method = "0411:{03B5835F-F03C-411B-9CE2-AA23E1171E36}{A76C93D9-5523-4E90-AAFA-4DB112F9AC76}"
+    for keyboard in ("de-DE", "0407:00000407", "en-US;0409:00010409", input_method):
+        assert texts(answer_file.render(options(keyboard=keyboard)), "InputLocale") == [keyboard]
+    for locale in ("en-US", "sr-Latn-RS", "ca-ES-valencia"):
+        assert texts(answer_file.render(options(locale=locale)), "UserLocale") == [locale]
+    longest = "x" * 259
+    assert longest in texts(answer_file.render(options(commands=[longest], users=[USER])), "Path")
+
+
+def test_a_product_key_is_in_no_message() -> None:
+    with pytest.raises(Invalid) as refused:
+        answer_file.render(options(product_key="SECRE-TKEYX"))
+    assert "SECRE" not in str(refused.value)
+
+
+def test_a_command_is_in_a_message_without_its_arguments() -> None:
+    with pytest.raises(Invalid) as refused:
+        answer_file.render(options(commands=["net.exe user ops S3cret " + "/x " * 100]))
+    assert "S3cret" not in str(refused.value)
+
+
 def file_of(component: str, inner: str, name: str = "specialize") -> bytes:
     return (
         f'<unattend xmlns="{answer_file.NAMESPACE}"><settings pass="{name}"><component name="{component}">{inner}'
         "</component></settings></unattend>"
     ).encode()
+
+
+def command_of(parent: str, name: str, length: int) -> str:
+    return f"<{parent}><Order>1</Order><{name}>{'x' * length}</{name}></{parent}>"
 
 
 @pytest.mark.parametrize(
@@ -184,12 +228,31 @@ def file_of(component: str, inner: str, name: str = "specialize") -> bytes:
             "in the order Routes, Identifier",
         ),
         (file_of("Microsoft-Windows-Shell-Setup", "<ComputerName>0123</ComputerName>"), "not only digits"),
+        (file_of("Microsoft-Windows-Deployment", command_of("RunSynchronousCommand", "Path", 260)), "allows 259"),
+        (file_of("Microsoft-Windows-Deployment", command_of("RunAsynchronousCommand", "Path", 260)), "allows 259"),
+        (
+            file_of("Microsoft-Windows-Shell-Setup", command_of("SynchronousCommand", "CommandLine", 1025)),
+            "allows 1024",
+        ),
+        (
+            file_of("Microsoft-Windows-Shell-Setup", command_of("AsynchronousCommand", "CommandLine", 1025)),
+            "allows 1024",
+        ),
     ],
 )
 def test_a_file_that_windows_would_not_read(content: bytes, words: str) -> None:
     with pytest.raises(Invalid, match=words) as refused:
         answer_file.check(content, "unattend")
     assert refused.value.option == "unattend"
+
+
+def test_the_longest_commands_of_a_file() -> None:
+    for component, inner in (
+        ("Microsoft-Windows-Deployment", command_of("RunSynchronousCommand", "Path", 259)),
+        ("Microsoft-Windows-Shell-Setup", command_of("SynchronousCommand", "CommandLine", 1024)),
+        ("Microsoft-Windows-Setup", command_of("RunSynchronousCommand", "Path", 2000)),  # no documented limit
+    ):
+        assert answer_file.check(file_of(component, inner), "unattend") == []
 
 
 def test_a_suspicious_order_is_a_warning() -> None:
