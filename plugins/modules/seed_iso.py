@@ -92,7 +92,9 @@ options:
         choices: [windows, azure_stack_hci, none]
         default: windows
       network_adapters:
-        description: Network adapters with a static address. Other adapters use DHCP.
+        description:
+          - Network adapters with a static address. Other adapters use DHCP.
+          - An adapter with an IPv4 and an IPv6 address has one entry for each of them.
         type: list
         elements: dict
         suboptions:
@@ -114,11 +116,15 @@ options:
             type: str
             required: true
           gateway:
-            description: Address of the default gateway. Corresponds to C(New-NetIPAddress -DefaultGateway).
+            description:
+              - Address of the default gateway, in the network of O(windows.network_adapters[].address), or link-local
+                with IPv6, such as C(fe80::1).
+              - Corresponds to C(New-NetIPAddress -DefaultGateway).
             type: str
           dns_servers:
             description:
-              - Addresses of the DNS servers, in the order in which they are asked.
+              - Addresses of the DNS servers, in the order in which they are asked. If an adapter has two entries, the
+                servers of the first entry are asked first.
               - Corresponds to C(Set-DnsClientServerAddress -ServerAddresses).
             type: list
             elements: str

@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Any, NamedTuple, TypeAlias
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -163,6 +164,7 @@ def _check_texts(value: Any, option: str = "") -> None:
 
 
 Components = Mapping[str, Sequence[Node]]
+Interface: TypeAlias = "IPv4Interface | IPv6Interface"
 
 
 def _installation(options: Mapping[str, Any]) -> Components:
@@ -276,39 +278,53 @@ def _specialize(options: Mapping[str, Any]) -> Components:
                 ],
             )
         ]
-    adapters = options["network_adapters"] or ()
+    adapters = network.by_identifier(options["network_adapters"] or ())
     if adapters:
-        components["Microsoft-Windows-TCPIP"] = [Node("Interfaces", [_interface(adapter) for adapter in adapters])]
-    if resolvers := [_resolver(adapter) for adapter in adapters if adapter["dns_servers"]]:
+        interfaces = [_interface(name, entries) for name, entries in adapters.items()]
+        components["Microsoft-Windows-TCPIP"] = [Node("Interfaces", interfaces)]
+    servers = {
+        name: list(dict.fromkeys(server for entry in entries for server in entry["dns_servers"] or ()))
+        for name, entries in adapters.items()
+    }
+    if resolvers := [_resolver(name, addresses) for name, addresses in servers.items() if addresses]:
         components["Microsoft-Windows-DNS-Client"] = [Node("Interfaces", resolvers)]
     return components
 
 
-def _interface(adapter: Mapping[str, Any]) -> Node:
-    """An adapter with a static address, in the order that Microsoft documents for it."""
-    address = parse_any_interface(adapter["address"])
-    settings = Node(f"Ipv{address.version}Settings", [Node("DhcpEnabled", "false")])
-    routes = []
-    if adapter["gateway"]:
-        prefix = "0.0.0.0/0" if address.version == 4 else "::/0"
-        route = [Node("Identifier", "1"), Node("NextHopAddress", adapter["gateway"]), Node("Prefix", prefix)]
-        routes = [Node("Routes", [Node("Route", route, added=True)])]
+def _interface(identifier: str, entries: Sequence[Mapping[str, Any]]) -> Node:
+    """An adapter with a static address of one IP version or both, in the order that Microsoft documents for it."""
+    addressed = sorted(((parse_any_interface(entry["address"]), entry) for entry in entries), key=_version)
+    versions = [address.version for address, _entry in addressed]
+    gateways = [(address.version, entry["gateway"]) for address, entry in addressed if entry["gateway"]]
+    routes = [_route(number, version, gateway) for number, (version, gateway) in enumerate(gateways, 1)]
     return Node(
         "Interface",
         [
-            settings,
-            Node("Identifier", network.identifier(adapter)),
-            Node("UnicastIpAddresses", [Node("IpAddress", str(address), added=True, key=1)]),
-            *routes,
+            *(Node(f"Ipv{version}Settings", [Node("DhcpEnabled", "false")]) for version in versions),
+            Node("Identifier", identifier),
+            Node("UnicastIpAddresses", _addresses(str(address) for address, _entry in addressed)),
+            *([Node("Routes", routes)] if routes else []),
         ],
         added=True,
     )
 
 
-def _resolver(adapter: Mapping[str, Any]) -> Node:
-    servers = [Node("IpAddress", server, added=True, key=key) for key, server in enumerate(adapter["dns_servers"], 1)]
-    identifier = Node("Identifier", network.identifier(adapter))
-    return Node("Interface", [identifier, Node("DNSServerSearchOrder", servers)], added=True)
+def _version(addressed: tuple[Interface, Mapping[str, Any]]) -> int:
+    return addressed[0].version
+
+
+def _route(number: int, version: int, gateway: str) -> Node:
+    prefix = "0.0.0.0/0" if version == 4 else "::/0"
+    parts = [Node("Identifier", str(number)), Node("NextHopAddress", gateway), Node("Prefix", prefix)]
+    return Node("Route", parts, added=True)
+
+
+def _resolver(identifier: str, servers: Iterable[str]) -> Node:
+    return Node("Interface", [Node("Identifier", identifier), Node("DNSServerSearchOrder", _addresses(servers))], True)
+
+
+def _addresses(addresses: Iterable[str]) -> list[Node]:
+    return [Node("IpAddress", address, added=True, key=key) for key, address in enumerate(addresses, 1)]
 
 
 def _first_logon(options: Mapping[str, Any]) -> Components:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._task.errors import Invalid, about, within
@@ -24,14 +24,20 @@ DEFAULT_NAME = "Ethernet"  # of the first adapter of Windows, in most of its lan
 
 
 def check(adapters: Sequence[Mapping[str, Any]]) -> None:
-    """Raise Invalid for addresses that no guest can have, and for an adapter that is named twice."""
+    """Raise Invalid for addresses that no guest can have, and for an adapter with two addresses of one version."""
     with within("network_adapters"):
-        identifiers = [_check(adapter) for adapter in adapters]
-        check_distinct(identifiers, "", "is the adapter of two entries; set 'name' or 'mac_address' in each of them")
+        checked = [_check(adapter) for adapter in adapters]
+        for version in (4, 6):
+            check_distinct(
+                (name for name, of_version in checked if of_version == version),
+                "",
+                f"is the adapter of two entries with an IPv{version} address; an adapter has at most one entry for "
+                "IPv4 and one entry for IPv6. Set 'name' or 'mac_address' in the entries of other adapters",
+            )
 
 
-def _check(adapter: Mapping[str, Any]) -> str:
-    """The identifier of an adapter whose options are possible."""
+def _check(adapter: Mapping[str, Any]) -> tuple[str, int]:
+    """The identifier of an adapter whose options are possible, and the version of its address."""
     if adapter["name"] and adapter["mac_address"]:
         raise Invalid("can't be combined with 'name'; leave one of them out", option="mac_address")
     with within("mac_address"):
@@ -45,7 +51,17 @@ def _check(adapter: Mapping[str, Any]) -> str:
         with within("dns_servers"):
             for server in adapter["dns_servers"] or ():
                 parse_ip(server)
-    return name
+    return name, address.version
+
+
+def by_identifier(adapters: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The entries of each adapter, in their order."""
+    spellings: dict[str, str] = {}
+    entries: dict[str, list[Mapping[str, Any]]] = {}
+    for adapter in adapters:
+        name = identifier(adapter)
+        entries.setdefault(spellings.setdefault(name.lower(), name), []).append(adapter)
+    return entries
 
 
 def identifier(adapter: Mapping[str, Any]) -> str:

@@ -74,9 +74,12 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address:
 
 
 def parse_gateway(text: str, interface: IPv4Interface | IPv6Interface) -> str:
-    """Another address in the network of an interface."""
+    """Another address in the network of an interface, or a link-local IPv6 address, the usual next hop (RFC 4861)."""
     gateway = parse_ip(text)
-    if gateway not in interface.network or gateway == interface.ip:
+    if isinstance(gateway, IPv6Address) and gateway.scope_id:
+        raise Invalid(f"'{text}' contains a zone, which is different in each computer; omit '%{gateway.scope_id}'")
+    is_near = gateway.version == 6 == interface.version and gateway.is_link_local
+    if gateway == interface.ip or not (is_near or gateway in interface.network):
         raise Invalid(f"{gateway} is not another address in {interface.network}, the network of the adapter")
     return str(gateway)
 

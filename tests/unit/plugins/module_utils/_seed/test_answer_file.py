@@ -92,6 +92,32 @@ def test_addresses_are_in_the_order_that_windows_reads() -> None:
     assert texts(content, "Prefix") == ["0.0.0.0/0", "::/0"]
 
 
+SIX = {**ADAPTER, "name": "ethernet", "address": "fd00::5/64", "gateway": "fe80::1", "dns_servers": ["fd00::53"]}
+
+
+@pytest.mark.parametrize("adapters", [[ADAPTER, SIX], [{**SIX, "name": "Ethernet"}, {**ADAPTER, "name": "ETHERNET"}]])
+def test_an_adapter_with_both_versions_is_one_interface(adapters: list[dict[str, Any]]) -> None:
+    content = answer_file.render(options(network_adapters=adapters))
+    interface, dns = tree(content).iter("Interface")
+    order = ["Ipv4Settings", "Ipv6Settings", "Identifier", "UnicastIpAddresses", "Routes"]
+    assert [child.tag for child in interface] == order
+    key = f"{{{answer_file._STATE}}}keyValue"
+    found = [(address.get(key), address.text) for address in interface.iter("IpAddress")]
+    assert found == [("1", "192.168.100.11/24"), ("2", "fd00::5/64")]
+    routes = [[child.text for child in route] for route in interface.iter("Route")]
+    assert routes == [["1", "192.168.100.1", "0.0.0.0/0"], ["2", "fe80::1", "::/0"]]
+    assert texts(content, "Identifier").count("Ethernet") == 2
+    servers = [server for adapter in adapters for server in adapter["dns_servers"]]
+    assert [server.text for server in dns.iter("IpAddress")] == servers
+    assert answer_file.check(content, "unattend") == []
+
+
+def test_a_dns_server_of_both_entries_is_asked_once() -> None:
+    six = {**SIX, "dns_servers": ["9.9.9.9", "fd00::53"]}
+    _interface, dns = tree(answer_file.render(options(network_adapters=[ADAPTER, six]))).iter("Interface")
+    assert [server.text for server in dns.iter("IpAddress")] == ["192.168.100.1", "9.9.9.9", "fd00::53"]
+
+
 @pytest.mark.parametrize("given", [options(), EVERYTHING, options(install={**INSTALL, "firmware": "bios"})])
 def test_every_file_passes_its_own_check(given: dict[str, Any]) -> None:
     content = answer_file.render(given)
@@ -171,7 +197,8 @@ def test_windows_is_installed_on_the_partition_after_those_of_the_firmware() -> 
             "network_adapters.mac_address",
             "combined",
         ),
-        ({"network_adapters": [ADAPTER, ADAPTER]}, "network_adapters", "two entries"),
+        ({"network_adapters": [ADAPTER, ADAPTER]}, "network_adapters", "two entries with an IPv4 address"),
+        ({"network_adapters": [SIX, ADAPTER, SIX]}, "network_adapters", "two entries with an IPv6 address"),
         ({"commands": ["a\x07b"]}, "commands", "control character"),
     ],
 )

@@ -77,3 +77,20 @@ def test_a_gateway_is_another_address_in_the_network(text: str) -> None:
     assert ip.parse_gateway("192.168.44.1", INTERFACE) == "192.168.44.1"
     with pytest.raises(Invalid, match=r"is not another address in 192\.168\.44\.0/24"):
         ip.parse_gateway(text, INTERFACE)
+
+
+def test_a_link_local_gateway_is_one_of_ipv6() -> None:
+    address = ip.parse_any_interface("fd00::5/64")
+    assert ip.parse_gateway("fe80::1", address) == "fe80::1"
+    assert ip.parse_gateway("fd00::1", address) == "fd00::1"
+    for text in ("fd00::5", "fd01::1", "169.254.0.1", "192.168.44.1", "ff02::1"):
+        with pytest.raises(Invalid, match="is not another address in fd00::/64"):
+            ip.parse_gateway(text, address)
+    with pytest.raises(Invalid, match="omit '%3'"):
+        ip.parse_gateway("fe80::1%3", address)
+    with pytest.raises(Invalid, match="is not another address"):
+        ip.parse_gateway("fe80::1", INTERFACE)
+    with pytest.raises(Invalid, match="is not another address"):
+        ip.parse_gateway("169.254.0.1", INTERFACE)
+    with pytest.raises(Invalid, match="is not another address"):
+        ip.parse_gateway("fe80::5", ip.parse_any_interface("fe80::5/64"))
