@@ -227,7 +227,8 @@ options:
       name:
         description:
           - Path in the image, such as C(drivers/network.inf). Each part has at most 64 letters, digits, blanks,
-            hyphens, dots, underscores and plus signs.
+            hyphens, dots, underscores and plus signs. Windows compares names without case, so a file must not have the
+            name of another file or folder in other letters, and the name of a folder is always written in the same way.
         type: str
         required: true
       content:

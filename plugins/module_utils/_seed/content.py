@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,7 @@ REQUIRED = ("meta-data", "user-data")
 MOST = 32 << 20  # octets; a seed is no installation disc
 _LABEL = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"(?![. ])[A-Za-z0-9 ._+-]{1,64}(?<![. ])")  # Joliet has at most 64 characters
+_WITHOUT_CASE = "(Windows compares names without case). Rename one of them"
 _MOST_FOLDERS = 7  # ECMA-119 6.8.2.1: 8 levels with the root
 _INSTANCE = re.compile(r"""^\s*["']?instance-id["']?\s*:\s*\S""", re.MULTILINE)
 
@@ -74,6 +75,7 @@ def parse(params: Mapping[str, Any]) -> Seed:
         _add(files, {name: content}, "files")
     if not files:
         raise Invalid(f"set at least one of {', '.join(SOURCES)}: a seed without files configures nothing")
+    _check_folders(files)
     size = sum(map(len, files.values()))
     if size > MOST:
         raise Invalid(f"have {size >> 20} MB; a seed may have {MOST >> 20} MB", option="files")
@@ -155,5 +157,20 @@ def _add(files: dict[str, bytes], more: Mapping[str, bytes], option: str) -> Non
     known = {name.lower() for name in files}
     for name, content in more.items():
         if name.lower() in known:
-            raise Invalid(f"'{name}' is in the image twice", option=option or "files")
+            text = f"'{name}' is in the image twice {_WITHOUT_CASE}"
+            raise Invalid(text, option=option or "files")
         files[name] = content
+
+
+def _check_folders(names: Iterable[str]) -> None:
+    """Raise Invalid for a file with the name of a folder, and for two spellings of a folder."""
+    files = {name.lower(): name for name in names}
+    spellings: dict[str, str] = {}
+    for name in files.values():
+        for folder in image.folders(name):
+            key = folder.lower()
+            if key in files:
+                raise Invalid(f"'{files[key]}' is a file, and the folder of '{name}' {_WITHOUT_CASE}", option="files")
+            known = spellings.setdefault(key, folder)
+            if known != folder:
+                raise Invalid(f"'{known}' and '{folder}' are one folder {_WITHOUT_CASE}", option="files")

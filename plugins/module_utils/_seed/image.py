@@ -35,7 +35,7 @@ def build(label: str, files: Mapping[str, bytes]) -> bytes:
         image = pycdlib.PyCdlib()
         image.new(interchange_level=_LEVEL, joliet=_JOLIET, rock_ridge=_ROCK_RIDGE, vol_ident=label)
         try:
-            for folder in sorted({folder for path in files for folder in _folders(path)}):
+            for folder in sorted({folder for path in files for folder in folders(path)}):
                 image.add_directory(f"/{folder}", rr_name=folder.rpartition("/")[2], joliet_path=f"/{folder}")
             for path, content in sorted(files.items()):
                 name = path.rpartition("/")[2]
@@ -66,7 +66,8 @@ def read(image: bytes) -> tuple[str, dict[str, bytes]] | None:
         return None
 
 
-def _folders(path: str) -> Iterator[str]:
+def folders(path: str) -> Iterator[str]:
+    """The folders of a file in the image, from the outermost one."""
     names = path.split("/")
     return ("/".join(names[:count]) for count in range(1, len(names)))
 

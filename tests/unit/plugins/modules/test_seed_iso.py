@@ -35,6 +35,10 @@ MODEL: dict[str, Any] = {
 }
 
 
+def named(*names: str) -> dict[str, Any]:
+    return {"files": [{"name": name, "content": ""} for name in names]}
+
+
 def disc(lab: Lab, path: str = PATH) -> iso.Iso:
     found = iso.read(lab.machine.files.need(path).content)
     assert found
@@ -72,6 +76,11 @@ def test_any_files(lab: Lab, tmp_path: Path) -> None:
     assert disc(lab).in_windows == {"drivers/a.bin": bytes(range(256)), "empty.txt": b""}
     missing = lab.run("seed_iso", path=PATH, files=[{"name": "x", "src": "none.bin"}])
     assert "files.src: 'none.bin' does not exist on the control node" in missing["msg"]
+
+
+def test_folders_of_an_image(lab: Lab) -> None:
+    names = ["a/b/c", "a/b/d", "a/c", "b/a"]
+    assert lab.apply("seed_iso", path=PATH, **named(*names))["seed"]["files"] == names
 
 
 def test_a_change_is_seen_whatever_it_is(lab: Lab) -> None:
@@ -174,6 +183,12 @@ def test_a_megabyte_costs_few_requests(lab: Lab, tmp_path: Path) -> None:
         ({"files": [{"name": "a"}]}, ("files: ", "either 'content' or 'src'")),
         ({"files": [{"name": "a:b", "content": ""}]}, ("files.name: ", "a:b")),
         ({"files": [{"name": "a", "content": ""}, {"name": "A", "content": ""}]}, ("files: ", "twice")),
+        (named("a", "a/b"), ("files: ", "'a' is a file, and the folder of 'a/b'")),
+        (named("x/A/b/c", "X", "x/a"), ("files: ", "is a file, and the folder of")),
+        (named("Dir/a", "dir/b"), ("files: ", "'Dir' and 'dir' are one folder")),
+        (named("x/Dir/a", "x/dir/c/b"), ("files: ", "'x/Dir' and 'x/dir' are one folder")),
+        (named("Dir/a", "dir/A"), ("files: ", "twice", "without case")),
+        ({**named("Unattend.xml/a"), "windows": WINDOWS}, ("files: ", "is a file, and the folder of")),
         ({"windows": WINDOWS, "files": [{"name": "unattend.xml", "content": "<a/>"}]}, ("files.content: ",)),
     ],
 )
