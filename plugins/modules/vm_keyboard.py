@@ -20,7 +20,8 @@ description:
 options:
   text:
     description:
-      - Text to type. A line break is the Enter key, a tab is the Tab key.
+      - Text to type. A line end (C(\n) or C(\r\n)) is the Enter key, a tab is the Tab key. Other control characters
+        are an error.
       - Without O(layout), the host types the text itself, with printable ASCII characters only and as on a US keyboard
         (C(Msvm_Keyboard.TypeText)). If the guest uses another keyboard layout, other characters arrive.
       - The text may be a password. It is not returned, is not part of the diff, and errors contain only positions of
@@ -38,7 +39,9 @@ options:
       - Keys to press and release, in this order. An entry is a letter, a digit or the name of a key, such as V(enter),
         V(tab), V(esc), V(space), V(f8), V(up), V(page_down) or V(delete), after any of V(ctrl), V(alt), V(shift) and
         V(win), such as V(alt+f4).
-      - Letters, digits and signs are those of a US keyboard. The named keys are the same in every layout.
+      - Letters and digits are the keys of a US keyboard, without Shift. V(A) is the same key as V(a), which the diff
+        shows, and V(shift+a) types C(A). The named keys are the same in every layout. Signs such as C(/) are typed
+        with O(text).
     type: list
     elements: str
   scancodes:

@@ -9,6 +9,7 @@ TypeScancodes, and a character right after the release of modifiers (hashicorp/p
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -29,6 +30,7 @@ PAUSE = 0.03  # seconds after each key
 _AFTER_RELEASES = 0.2
 _LONGEST = 512  # characters of one TypeText
 _TYPED_AS_KEYS = {"\n": "enter", "\t": "tab"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 OPTIONS: dict[str, Any] = {
     "text": {"type": "str", "no_log": True},
@@ -84,18 +86,20 @@ _RELEASE = Call("TypeScancodes", {"Scancodes": scancodes.RELEASES}, 0, _AFTER_RE
 
 def parse(params: Mapping[str, Any]) -> Wanted:
     """What the options type: Ctrl+Alt+Del, the text, the keys, the scan codes. Raises Invalid."""
-    text, keys, codes = params["text"], params["keys"], params["scancodes"]
+    text, codes = params["text"], params["scancodes"]
     if text == "":
         raise Invalid("is empty; write the text to type, or omit it", option="text")
+    keys = [scancodes.normalized(name) for name in params["keys"] or ()]
     if not (text or keys or codes or params["ctrl_alt_del"]):
         raise Invalid("nothing to type: set text, keys, scancodes or ctrl_alt_del", option="keys")
     calls = [Call("TypeCtrlAltDel", {})] if params["ctrl_alt_del"] else []
     calls += _text_calls(text or "", params["layout"])
-    calls += [call for name in keys or () for call in _key_calls(scancodes.parse_key(name))]
+    calls += [call for name in keys for call in _key_calls(scancodes.parse_key(name))]
     calls += [Call("TypeScancodes", {"Scancodes": scancodes.parse_codes(entry)}) for entry in codes or ()]
-    described: dict[str, Any] = {name: params[name] for name in ("ctrl_alt_del", "keys", "scancodes") if params[name]}
+    shown = {"ctrl_alt_del": params["ctrl_alt_del"], "keys": keys, "scancodes": codes}
+    described: dict[str, Any] = {name: value for name, value in shown.items() if value}
     if text:
-        described["text"] = f"{len(text)} characters"
+        described["text"] = f"{len(_lines(text))} characters"
     return Wanted(tuple(calls), _parse_repeat(params["repeat"]), described)
 
 
@@ -108,18 +112,29 @@ def _parse_repeat(options: Mapping[str, Any] | None) -> Repeat | None:
     return Repeat(options["every"], options["for"], options["max_uptime"])
 
 
+def _lines(text: str) -> str:
+    """The text with the line ends that are typed."""
+    return text.replace("\r\n", "\n")
+
+
 def _text_calls(text: str, layout: str | None) -> list[Call]:
     """Errors name the position of a character and not the character, because a text may be a password."""
+    checked, text = text.replace("\r\n", " \n"), _lines(text)  # of the same length, for the positions
+    _check_characters(
+        checked,
+        lambda character: character in _TYPED_AS_KEYS or not _CONTROL.match(character),
+        "is a control character, of which only a tab and the line ends \\n and \\r\\n are typed. Set 'keys' for others",
+    )
     if layout:
         known = scancodes.LAYOUTS[layout]
-        _check_characters(text, lambda character: character in known, f"has no key in the layout {layout}")
+        _check_characters(checked, lambda character: character in known, f"has no key in the layout {layout}")
         calls = []
         for character in text:
             presses = [Call("TypeScancodes", {"Scancodes": codes}, 0) for codes in known[character]]
             calls += [*presses[:-1], presses[-1]._replace(keys=1)]
         return calls
     _check_characters(
-        text,
+        checked,
         lambda character: character in _TYPED_AS_KEYS or " " <= character <= "~",
         "is not a printable ASCII character, which is what hosts type by themselves. Set 'layout'",
     )

@@ -54,14 +54,19 @@ class Combination(NamedTuple):
     key: int
 
 
+def normalized(name: str) -> str:
+    """The name of a key or combination in lower case: ``A`` is the key a, and Shift is another key."""
+    return name.strip().lower()
+
+
 def parse_key(name: str) -> Combination:
     """The key or combination of that name, such as ``enter`` or ``ctrl+alt+f1``. Raises Invalid."""
-    *held, key = name.strip().lower().split("+")
+    *held, key = normalized(name).split("+")
     unknown = [part for part in (*held, key) if part not in KEYS]
     if unknown or any(part not in MODIFIER_KEYS for part in held):
         raise Invalid(
             f"'{name}' is not a key. Known are letters, digits and {', '.join(sorted(set(KEYS) - set(_PLAIN)))}, each "
-            f"with {', '.join(MODIFIER_KEYS)} before it, such as ctrl+c",
+            f"with {', '.join(MODIFIER_KEYS)} before it, such as ctrl+c. Signs such as / are typed with 'text'",
             option="keys",
         )
     return Combination(tuple(MODIFIER_KEYS[part] for part in held), KEYS[key])

@@ -62,6 +62,27 @@ def test_layouts_of_guests(lab: Lab, layout: str, text: str, codes: list[str]) -
     assert types(lab, text=text, layout=layout) == codes
 
 
+@pytest.mark.parametrize("layout", [None, "en-US", "de-DE"])
+def test_line_ends_of_windows_are_one_key(lab: Lab, layout: str | None) -> None:
+    result = lab.succeeds("vm_keyboard", vm="win01", text="a\r\nb\n", layout=layout)
+    expected = ["1E", "1C", "30", "1C"] if layout else ["text a", "vk 13", "text b", "vk 13"]
+    assert (typed(lab), result["keys_typed"]) == (expected, 4)
+    assert result["diff"]["after"] == {"typed": {"text": "4 characters"}}
+
+
+@pytest.mark.parametrize("layout", [None, "de-DE"])
+@pytest.mark.parametrize("text", ["a\r\nb\rc", "a\r\nb\x1b", "a\r\nb\x7f"])
+def test_other_control_characters_are_refused(shared_lab: Lab, layout: str | None, text: str) -> None:
+    result = shared_lab.refuses("vm_keyboard", "text: ", "character 5", "\\r\\n", vm="win01", text=text, layout=layout)
+    assert "Set 'layout'" not in result["msg"]
+
+
+def test_the_diff_shows_the_keys_that_are_pressed(lab: Lab) -> None:
+    result = lab.succeeds("vm_keyboard", vm="win01", keys=["A", "Ctrl+C", "shift+a"])
+    assert result["diff"]["after"] == {"typed": {"keys": ["a", "ctrl+c", "shift+a"]}}
+    assert typed(lab) == ["vk 65", "vk 162", "vk 67", "vk 160", "vk 65"]
+
+
 def test_scan_codes(lab: Lab) -> None:
     assert types(lab, scancodes=["e0 5b e0 db", "2a 1e 9e aa"]) == ["E05B", "1E"]
 
@@ -99,6 +120,7 @@ def test_the_text_is_nowhere_in_the_result(lab: Lab) -> None:
         ({"text": ""}, ["text: ", "empty"]),
         ({"keys": ["entr"]}, ["keys: ", "'entr' is not a key", "enter"]),
         ({"keys": ["a+b"]}, ["keys: ", "'a+b'"]),
+        ({"keys": ["/"]}, ["keys: ", "'/' is not a key", "typed with 'text'"]),
         ({"scancodes": ["1c zz"]}, ["scancodes: ", "hexadecimal"]),
         ({"scancodes": ["1e 9e 30 b0"]}, ["scancodes: ", "its own entry"]),
         ({"scancodes": ["e0"]}, ["scancodes: "]),
