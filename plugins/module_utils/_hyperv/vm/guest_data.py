@@ -25,7 +25,14 @@ _MOST_ITEMS = 128  # of a call (AddKvpItems docs)
 # hosts read of a value (cloud-init).
 _LONGEST = {"name": (254, 511), "value": (1022, 2047)}
 _INVALID_PARAMETER = 32773
-_SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|credential|private_?key", re.IGNORECASE)
+# Names of secrets: by any part, by a word (camelCase has words, too), and a key, unless it is known to be public.
+_SECRET_PART = re.compile(r"pass(word|wd|phrase|code|key)|secret(?!ar)|token(?!i[sz])|credential", re.IGNORECASE)
+_SECRET_WORD = re.compile(
+    r"[a-z]*pwd|pw|psk|[a-z]*(?<!by)(?<!com)(?<!over)(?<!under)(?<!tres)(?<!sur)pass"
+    r"|[a-z]*(api|ssh|private|access|auth|shared|master)keys?"
+)
+_BEGIN_OF_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PUBLIC = ("public", "authorized", "primary", "foreign", "registry")
 
 OPTIONS: dict[str, Any] = {
     "data": {"type": "dict"},
@@ -80,7 +87,13 @@ def _check(text: str, kind: str, option: str, name: str = "") -> None:
 
 def secrets_among(names: Iterable[str]) -> list[str]:
     """The names that look like those of secrets."""
-    return [name for name in names if _SECRET.search(name)]
+    return [name for name in names if _is_secret(name)]
+
+
+def _is_secret(name: str) -> bool:
+    words = re.findall(r"[a-z]+", _BEGIN_OF_WORD.sub("_", name).lower())
+    is_key = words[-1:] in (["key"], ["keys"]) and words[-2:-1] not in [[word] for word in _PUBLIC]
+    return bool(_SECRET_PART.search(name)) or any(map(_SECRET_WORD.fullmatch, words)) or is_key
 
 
 # ---- reading ----

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.nested.hyperv.plugins.module_utils._hyperv.vm import guest_data
 from ansible_collections.nested.hyperv.tests.harness.checks import check_run
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab, open_lab
 from ansible_collections.nested.hyperv.tests.simulator import Rule
@@ -83,9 +84,46 @@ def test_later_tasks_of_a_check_find_the_pairs() -> None:
         assert lab.vm("lin01").guest.from_host == {}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "db_pwd",
+            "dbpwd",
+            "DbPwd",
+            "PWD",
+            "root-pw",
+            "dbPass",
+            "dbpass",
+            "PASS",
+            "passwd",
+            "Passphrase",
+            "pass_phrase",
+        ),
+        *("passcode", "client.secret", "clientSecret", "access_token", "AccessTokens", "credentials", "wifi_psk"),
+        *("key", "api_key", "apiKey", "APIKey", "apikey", "sshkey2", "private key", "PrivateKey", "AWS_ACCESS_KEY"),
+        *("storage_account_key1", "keys", "passkey", "product-key"),
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert guest_data.secrets_among([name]) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("keyboard", "monkey", "Turkey", "hotkey", "key_count", "KeyVaultName", "keyboard_layout", "primaryKey"),
+        *("public_key", "publicKey", "ssh_authorized_keys", "compass", "bypass", "passenger", "passive", "pwdless_x"),
+        *("secretary", "tokenizer", "role", "spawn", "upward", "owner", "compassion", ""),
+    ],
+)
+def test_names_of_no_secrets(name: str) -> None:
+    assert guest_data.secrets_among([name]) == []
+
+
 def test_warnings(lab: Lab) -> None:
-    (warning,) = lab.succeeds("vm_guest_data", vm="lin01", data={"admin_password": "x"})["warnings"]
-    assert "'admin_password'" in warning
+    (warning,) = lab.succeeds("vm_guest_data", vm="lin01", data={"admin_password": "x", "db_pwd": "y"})["warnings"]
+    assert "'admin_password', 'db_pwd'" in warning
     (warning,) = lab.succeeds("vm_guest_data", vm="deaf01", data={"a": "x"})["warnings"]
     assert "key_value_pair_exchange" in warning
     assert "warnings" not in lab.succeeds("vm_guest_data", vm="lin01", data={"secret": "x"}, host_only=True)
