@@ -247,8 +247,8 @@ options:
     choices: [heartbeat, ip_address, winrm, ssh]
   wait_address:
     description:
-      - IP address or name of the guest for O(wait_for=winrm) and O(wait_for=ssh), if the guest reports no address. For
-        a guest behind a NAT, the internal address of its static mapping.
+      - IPv4 address, IPv6 address or host name of the guest for O(wait_for=winrm) and O(wait_for=ssh), if the guest
+        reports no address. For a guest behind a NAT, the internal address of its static mapping.
     type: str
     version_added: 1.0.0
   wait_port:

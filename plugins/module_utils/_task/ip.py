@@ -1,10 +1,11 @@
 # Copyright (c) 2026 nested.hyperv contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IP addresses of options: alone, with their prefix length, and prefixes. All functions raise Invalid."""
+"""IP addresses of options: alone, with their prefix length, as a host, and prefixes. All functions raise Invalid."""
 
 from __future__ import annotations
 
+import re
 from ipaddress import (
     AddressValueError,
     IPv4Address,
@@ -26,6 +27,12 @@ _UNUSABLE = {
     IPv4Network("224.0.0.0/4"): "for multicast",
     IPv4Network("240.0.0.0/4"): "reserved",
 }
+
+
+# RFC 1123, with letters of all languages and underscores, which DNS servers of Windows permit. A last label of digits
+# would be an IPv4 address.
+_HOST_NAME = re.compile(r"(?!-)(?:[\w-]{1,63}(?<!-)\.(?!-))*(?!\d+\.?$)[\w-]{1,63}(?<!-)\.?")
+_MOST_HOST_NAME = 253
 
 
 def parse_ipv4(text: str) -> IPv4Address:
@@ -71,6 +78,26 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address:
         return ip_address(text)
     except ValueError as error:
         raise Invalid(f"'{text}' is not an IP address, such as 192.168.100.10 or fd00::10") from error
+
+
+def parse_host(text: str) -> str:
+    """``web01.example.com``, ``192.168.44.1``, ``fd00::1`` or ``[fd00::1]``: a computer, as a socket takes it."""
+    is_bracketed = text.startswith("[") and text.endswith("]")
+    bare = text[1:-1] if is_bracketed else text
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        is_name = _HOST_NAME.fullmatch(text) and len(text) <= _MOST_HOST_NAME
+    else:
+        if address.version == 6 or not is_bracketed:
+            return str(address)
+        is_name = None
+    if not is_name:
+        raise Invalid(
+            f"'{text}' is neither a host name nor an IP address, such as 192.168.100.10 or fd00::10, without a port or "
+            "a prefix length"
+        )
+    return text
 
 
 def parse_gateway(text: str, interface: IPv4Interface | IPv6Interface) -> str:

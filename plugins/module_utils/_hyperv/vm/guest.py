@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..._task.errors import Invalid, Refused
+from ..._task.errors import Invalid, Refused, within
 from ..._task.greeting import SERVICES
+from ..._task.ip import parse_host
 from ..._task.session import Target
 from ..._task.wait import reached_within
 from ..._wsman import cim
@@ -57,7 +58,7 @@ def _ask_service(wait: Wait) -> dict[str, Any] | None:
     """
     service = SERVICES[wait.params["wait_for"]]
     address = wait.params["wait_address"]
-    known = [address] if address else (query_addresses(wait.host, wait.vm) or {}).get("ip_addresses", [])
+    known = [parse_host(address)] if address else (query_addresses(wait.host, wait.vm) or {}).get("ip_addresses", [])
     place = reach.answers(service, reach.places(wait.host, service, known, wait.params["wait_port"]), wait.seen)
     if place is not None:
         return {"ip_addresses": known, "reached_at": reach.described(place)}
@@ -88,7 +89,7 @@ _STATES = (RUNNING, RESTARTED)
 
 
 def check(params: Mapping[str, Any]) -> None:
-    """Raise Invalid if the options wait for a VM that the task doesn't run, or set a port for a condition without."""
+    """Raise Invalid if the options wait for a VM that the task doesn't run, or name an impossible address."""
     if params["wait_for"] and params["state"] not in _STATES:
         raise Invalid(
             f"with 'state: {params['state']}' the task has nothing to wait for; waiting requires 'state: running' or "
@@ -98,6 +99,9 @@ def check(params: Mapping[str, Any]) -> None:
     for option in ("wait_address", "wait_port"):
         if params[option] is not None and params["wait_for"] not in SERVICES:
             raise Invalid(f"requires 'wait_for: {' or '.join(SERVICES)}'; leave it out", option=option)
+    if params["wait_address"]:
+        with within("wait_address"):
+            parse_host(params["wait_address"])
     if params["wait_port"] is not None and not 1 <= params["wait_port"] <= 65535:
         raise Invalid(f"{params['wait_port']} is not a port; choose a number from 1 to 65535", option="wait_port")
 

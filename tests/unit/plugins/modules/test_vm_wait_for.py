@@ -71,9 +71,17 @@ def test_an_address_of_the_task_for_a_guest_that_reports_none(lab: Lab) -> None:
     assert result["reached_at"] == {"address": "192.168.100.12", "port": 5986}
 
 
+def test_an_address_in_brackets(lab: Lab) -> None:
+    result = lab.fails("vm", "[::1]:1: ", **WAITING, name="mute01", wait_address="[::1]")
+    assert "[[" not in result["msg"]
+
+
 def test_without_a_nat() -> None:
     with open_lab({"hosts": [{**HOST, "nats": []}]}) as lab:
         assert starts(lab, "win01", "winrm")["reached_at"] == {"address": "192.168.100.10", "port": 5985}
+
+
+WAITING = {"state": "running", "wait_for": "ssh", "wait_port": 1, "wait_timeout": 3}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +108,8 @@ def test_a_time_out_says_what_was_seen(lab: Lab, vm: str, service: str, words: l
         ({"wait_for": "winrm"}, ["wait_for: ", "state: running"]),
         ({"state": "running", "wait_address": "192.168.100.10"}, ["wait_address: ", "winrm or ssh"]),
         ({"state": "running", "wait_for": "heartbeat", "wait_port": 22}, ["wait_port: ", "winrm or ssh"]),
+        ({"state": "running", "wait_for": "winrm", "wait_address": "127.0.0.1/8"}, ["wait_address: ", "prefix length"]),
+        ({"state": "running", "wait_for": "ssh", "wait_address": "web01:22"}, ["wait_address: ", "without a port"]),
         ({"state": "running", "wait_for": "ssh", "wait_port": 0}, ["wait_port: ", "not a port"]),
     ],
 )

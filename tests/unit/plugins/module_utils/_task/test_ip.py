@@ -79,6 +79,33 @@ def test_a_gateway_is_another_address_in_the_network(text: str) -> None:
         ip.parse_gateway(text, INTERFACE)
 
 
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("192.168.44.1", "192.168.44.1"),
+        ("fd00::1", "fd00::1"),
+        ("[FD00:0::1]", "fd00::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        *((name, name) for name in ("web01", "WEB-01.example.com", "web01.example.com.", "my_host", "4you", "münchen")),
+    ],
+)
+def test_a_host_is_an_address_or_a_name(text: str, host: str) -> None:
+    assert ip.parse_host(text) == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("127.0.0.1/8", "fd00::1/64", "[192.168.44.1]", "[web01]", "[[::1]]", "192.168.44.1:22", "[fd00::1]:22"),
+        *("192.168.44.300", "1.2.3", "12345", "web 01", "-web", "web-", "web..example", ".web", "http://web01", "a,b"),
+        *("x" * 64, "x." * 130 + "x", "fd00::g", ""),
+    ],
+)
+def test_no_host(text: str) -> None:
+    with pytest.raises(Invalid, match="neither a host name nor an IP address"):
+        ip.parse_host(text)
+
+
 def test_a_link_local_gateway_is_one_of_ipv6() -> None:
     address = ip.parse_any_interface("fd00::5/64")
     assert ip.parse_gateway("fe80::1", address) == "fe80::1"
