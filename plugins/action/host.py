@@ -91,8 +91,8 @@ class ActionModule(ActionBase):
                 host,
                 options,
                 Task(params, self._task.check_mode),
-                report=self._report(host),
-                warn=lambda line: result.setdefault("warnings", []).append(line),
+                report=self._unless_no_log(lambda line: self._display.display(f"{host}: {line}")),
+                warn=self._unless_no_log(lambda line: result.setdefault("warnings", []).append(line)),
                 predictions=predictions,
                 may_be_empty=getattr(module, "MAY_BE_EMPTY", ()),
             )
@@ -105,11 +105,9 @@ class ActionModule(ActionBase):
             result.pop("diff", None)
         return result
 
-    def _report(self, host: str) -> Callable[[str], None]:
-        """The function for progress lines, which Ansible does not censor: with `no_log`, none is displayed."""
-        if self._task.no_log:
-            return silent
-        return lambda line: self._display.display(f"{host}: {line}")
+    def _unless_no_log(self, output: Callable[[str], None]) -> Callable[[str], None]:
+        """A function for lines that Ansible displays with `no_log` as well: progress, and warnings from 2.19 on."""
+        return silent if self._task.no_log else output
 
     def _find_local(self, option: str, path: str) -> str:
         """The path of a file on the control node, in the folders in which Ansible looks for files of a task."""

@@ -22,7 +22,8 @@ requirements:
 notes:
   - The module runs on the control node and sends WS-Management requests to the Hyper-V host of the task, with the
     options of its C(winrm) or C(psrp) connection. It does not run PowerShell on the host and gathers no facts.
-  - The progress of long steps is displayed while the task runs, but not with C(no_log=true).
+  - The progress of long steps is displayed while the task runs. With C(no_log=true), the module displays neither
+    progress nor warnings. From ansible-core 2.19 on, Ansible displays the message of a failure even then.
   - Outside a playbook, the environment variables E(NESTED_HYPERV_URL), E(NESTED_HYPERV_USER),
     E(NESTED_HYPERV_PASSWORD), E(NESTED_HYPERV_TRANSPORT) (default C(ntlm)), E(NESTED_HYPERV_CA) (path of a CA
     certificate) and E(NESTED_HYPERV_VALIDATE) (default C(true)) define the host.

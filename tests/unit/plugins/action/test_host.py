@@ -68,6 +68,14 @@ def kinit(folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("no_log", [False, True])
+def test_no_log_hides_warnings(sim: Any, no_log: bool) -> None:
+    host, args = task.variables(sim, "hv01"), {"vm": "lab01", "data": {"password": "x"}}
+    result = task.run_task("hv01", host, "vm_guest_data", args, check=True, no_log=no_log)
+    assert result["changed"]
+    assert ("warnings" in result) is not no_log
+
+
 def test_refused(sim: Any, refusing: dict[str, Any]) -> None:
     check(run(task.variables(sim, "hv01", **refusing)), "refuses the connection", "ansible_host")
 
