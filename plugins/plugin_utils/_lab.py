@@ -14,6 +14,7 @@ from ..module_utils._seed import rules
 from ..module_utils._task.errors import Invalid, join, within
 from ..module_utils._task.given import check_distinct
 from ..module_utils._task.ip import check_guest, parse_interface, parse_ipv4
+from ..module_utils._windows import paths
 
 Guest = dict[str, Any]
 
@@ -26,6 +27,7 @@ _OF_EACH = {"windows": ("computer_name", "network_adapters"), "cloud_init": ("me
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LINUX_ADAPTER = "eth0"  # of the first adapter of a VM, which has no place on a PCI bus that it could be named by
 _MOST_PORT = 65535
+_DISK = re.compile(r"[.]vhdx?$")
 _OF_TWO = "belongs to two VMs; give each of them another one"
 
 
@@ -75,6 +77,47 @@ def plan_list(vms: Sequence[Mapping[str, Any]], lab: Mapping[str, Any]) -> list[
     check_distinct((guest["external_port"] for guest in guests), "vms.port", _OF_TWO)
     check_distinct((address for guest in guests for address in _assigned(guest, seeds)), "seeds", _OF_TWO)
     return guests
+
+
+def foreign_vms(
+    vms: Sequence[Mapping[str, Any]], names: Sequence[str], path: str, disk_folder: str, absent: bool
+) -> list[dict[str, Any]]:
+    """The VMs that have a name of the lab, but not its disk; those without disks with the folder that proves them."""
+    wanted = {str(name).lower() for name in names}
+    foreign = []
+    for vm in vms:
+        name = vm["name"].lower()
+        folder = f"{path.rstrip(chr(92))}\\{vm['name']}" if path else ""
+        disks = [disk["base"] for disk in vm["disks"] if disk["base"]]
+        if name not in wanted or (disks and _has_lab_disk(disks, name, folder, disk_folder, absent)):
+            continue
+        # Of a VM without disks, nothing but its folder shows who has created it, and shares are not searched for that.
+        if not disks and (_has_seed(vm) or (paths.is_share(folder) if folder else disk_folder)):
+            continue
+        foreign.append(
+            {
+                "name": vm["name"],
+                "disks": disks,
+                "folder": folder,
+                "summary": f"{vm['name']} ({', '.join(disks) or 'no disks'})",
+            }
+        )
+    return foreign
+
+
+def _has_lab_disk(disks: Sequence[str], name: str, folder: str, disk_folder: str, absent: bool) -> bool:
+    # Hyper-V returns each path in its own spelling.
+    stems = [_DISK.sub("", paths.key(disk)) for disk in disks]
+    if folder or disk_folder:
+        home = folder or disk_folder.rstrip("\\")
+        if paths.key(f"{home}\\{name}") in stems:
+            return True
+    return absent and not folder and any(stem.endswith(f"\\{name}\\{name}") for stem in stems)
+
+
+def _has_seed(vm: Mapping[str, Any]) -> bool:
+    end = f"\\{vm['name']}-seed.iso".lower()
+    return any((drive["path"] or "").lower().endswith(end) for drive in vm["dvd_drives"])
 
 
 def _listed(vm: Mapping[str, Any], seed: Any, host: IPv4Interface | None, lab: Mapping[str, Any]) -> Guest:

@@ -174,6 +174,23 @@ def test_an_unfinished_lab_is_removed_with_its_seeds(sim: simulator.Simulation, 
     assert state(sim) == before
 
 
+@pytest.mark.parametrize("folder", [{}, {"create_training_lab_path": "D:\\Other"}])
+def test_no_seed_of_a_class_is_left_without_a_word(
+    sim: simulator.Simulation, playbook: Playbooks, folder: dict[str, Any]
+) -> None:
+    variables, before = lab(2), state(sim)
+    play(playbook, "create_training_lab", variables | OFF)
+    absent = {name: value for name, value in variables.items() if name != "create_training_lab_path"} | folder | ABSENT
+    run = playbook("nested.hyperv.create_training_lab", variables=absent)
+    if folder:
+        assert run.code == 2
+        assert "Set create_training_lab_path to the folder of the lab" in run.words
+        assert not run.writes
+    else:
+        assert run.code == 0, run.text
+        assert state(sim) == before
+
+
 def test_a_class_is_reset_to_a_checkpoint_from_before_its_first_boot(
     sim: simulator.Simulation, playbook: Playbooks
 ) -> None:
@@ -325,6 +342,21 @@ def test_a_nested_lab_with_seeds(
     assert again.recap()["changed"] == 0
     assert not again.writes
     play(playbook, "create_nested_lab", variables | {"create_nested_lab_state": "absent"})
+    assert state(sim) == before
+
+
+def test_seeds_in_a_folder_that_is_omitted_are_deleted(
+    sim: simulator.Simulation, playbook: Playbooks, nested: dict[str, Any]
+) -> None:
+    before, off = state(sim), nested | {"create_nested_lab_state": "present"}
+    play(playbook, "create_nested_lab", off | {"create_nested_lab_path": "C:\\Nested"})
+    refused = playbook("nested.hyperv.create_nested_lab", variables=off)
+    assert "Set create_nested_lab_path to the folder of the lab" in refused.words
+    absent = nested | {"create_nested_lab_state": "absent"}
+    check = play(playbook, "create_nested_lab", absent, "--check")
+    assert not check.writes
+    removed = play(playbook, "create_nested_lab", absent)
+    assert removed.recap()["changed"] == check.recap()["changed"]
     assert state(sim) == before
 
 

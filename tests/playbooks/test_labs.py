@@ -329,9 +329,74 @@ def test_another_folder_for_a_lab_that_is_there_is_refused(sim: simulator.Simula
     before = changes.state(sim.machines["hv01"])
     refused = play("create_training_lab", TRAINING | {"create_training_lab_path": r"C:\Elsewhere"})
     assert refused.code == 2
-    assert r"path: VM 'student01' exists, and there is no folder 'C:\Elsewhere\student01'" in refused.text
+    homes = [rf"{name} (C:\Training\{name}\{name}.vhdx)" for name in STUDENTS]
+    assert f"do not belong to it: {', '.join(homes)}. The disk" in refused.words
     assert not refused.writes
     assert changes.state(sim.machines["hv01"]) == before
+
+
+HAND = r"C:\hand.vhdx"
+NODES = {"create_nested_lab_vms": [{"name": name, "disk": "40GB"} for name in ("student01", "student02", "student03")]}
+
+
+@pytest.fixture
+def by_hand(sim: simulator.Simulation) -> None:
+    """VMs with names of a lab, which no lab has created."""
+    Lab(sim).succeeds("vm", name="Student02", disks=[{"path": HAND, "size": "10GB"}])
+    Lab(sim).succeeds("vm", name="student03")
+    close_clients()
+
+
+@pytest.mark.usefixtures("by_hand")
+@pytest.mark.parametrize("state", ["present", "running", "absent"])
+@pytest.mark.parametrize(
+    ("name", "lab", "place"),
+    [
+        ("create_training_lab", TRAINING, r"C:\Training\<name>\<name>.vhdx"),
+        ("create_nested_lab", NODES | {"create_nested_lab_path": "C:\\Lab\\"}, r"C:\Lab\<name>\<name>.vhdx"),
+        ("create_nested_lab", NODES, r"Virtual Hard Disks\<name>.vhdx"),
+    ],
+)
+def test_vms_that_are_not_of_the_lab_are_refused_and_kept(
+    sim: simulator.Simulation, play: Play, name: str, lab: Mapping[str, Any], place: str, state: str
+) -> None:
+    before = changes.state(sim.machines["hv01"])
+    refused = play(name, {**lab, f"{name}_state": state})
+    assert refused.code == 2
+    without_disks = "" if lab is NODES else ", student03 (no disks)"
+    assert rf"do not belong to it: Student02 (C:\hand.vhdx){without_disks}. The disk" in refused.words
+    assert f"{place}. Set {name}_path" in refused.words
+    assert not refused.writes
+    assert refused.recap()["changed"] == 0
+    assert changes.state(sim.machines["hv01"]) == before
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_without_the_folder_a_vm_without_disks_is_kept(sim: simulator.Simulation, play: Play) -> None:
+    refused = play("create_training_lab", {"create_training_lab_count": 3, "create_training_lab_state": "absent"})
+    assert refused.code == 2
+    assert r"Student02 (C:\hand.vhdx), student03 (no disks)" in refused.words
+    assert "Set create_training_lab_path" in refused.words
+    assert not refused.writes
+
+
+@pytest.mark.parametrize(
+    ("name", "lab"),
+    [("create_training_lab", TRAINING), ("create_nested_lab", NODES | {"create_nested_lab_path": r"C:\Training"})],
+)
+def test_a_vm_whose_creation_was_interrupted_is_completed_or_removed(
+    sim: simulator.Simulation, play: Play, name: str, lab: Mapping[str, Any]
+) -> None:
+    rule = simulator.Rule(do="fail_job", method="CreateVirtualHardDisk", at=1, times=1, text="It broke.")
+    for state, left in (("absent", set()), ("present", set(STUDENTS))):
+        sim.faults.add(rule)
+        assert "It broke." in play(name, lab).text
+        assert names(sim) > set(STUDENTS)
+        disks = [sim.machines["hv01"].files.get(rf"C:\Training\{vm}\{vm}.vhdx") for vm in STUDENTS]
+        assert disks.count(None) == 1, "a VM has no disk"
+        done = play(name, {**lab, f"{name}_state": state})
+        assert done.code == 0, done.text
+        assert names(sim) & set(STUDENTS) == left
 
 
 @pytest.mark.parametrize(
