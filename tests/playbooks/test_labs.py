@@ -260,8 +260,9 @@ def test_vms_that_do_not_start_are_told(sim: simulator.Simulation, play: Play) -
     }
 
 
-def test_a_lab_can_stay_off(sim: simulator.Simulation, play: Play) -> None:
-    done = play("reset_lab", RESET | {"reset_lab_start": False})
+@pytest.mark.parametrize("start", [False, "false"])
+def test_a_lab_can_stay_off(sim: simulator.Simulation, play: Play, start: Any) -> None:
+    done = play("reset_lab", RESET | {"reset_lab_start": start})
     assert done.code == 0, done.text
     assert {states(sim)[name] for name in RESET["reset_lab_vms"]} == {"off"}
 

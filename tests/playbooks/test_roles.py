@@ -200,10 +200,11 @@ def files_are_copied(there: Site, given: dict[str, Any], files: list[Path], befo
 
 
 @every_role
-def test_without_permission_for_a_power_cycle_nothing_is_changed(role: Role) -> None:
+@pytest.mark.parametrize("allowed", [False, "false"])
+def test_without_permission_for_a_power_cycle_nothing_is_changed(role: Role, allowed: Any) -> None:
     with site(role) as there:
         before = there.state()
-        outcomes = there.run(allow_power_cycle=False)
+        outcomes = there.run(allow_power_cycle=allowed)
         assert outcomes[-1].failed
         assert "allow_power_cycle" in said(outcomes)
         assert [write for row in outcomes for write in row.writes] == []
@@ -225,6 +226,17 @@ def test_without_permission_for_a_restart_it_is_the_answer(role: Role, published
         finished = there.succeeds(**more)
         assert (finished["reboot_required"], finished["rebooted"], there.boots) == (False, True, boots + 1)
         assert mappings(there) == []
+
+
+@every_role
+def test_variables_can_be_texts(role: Role) -> None:
+    """As those of -e name=value."""
+    more = {"mac_spoofing": "false"} if role.name == "isolated_containers" else {}
+    with site(role) as there:
+        assert there.succeeds(processors="4", boot_timeout="900", allow_power_cycle="true", **more)["power_cycled"]
+        vm = there.host.info(GUEST, "processor", "network_adapters")
+        assert vm["processor"]["count"] == 4
+        assert not vm["network_adapters"][0]["mac_spoofing"]
 
 
 @every_role
