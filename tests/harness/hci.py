@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import copy
 import re
-import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.nested.hyperv.tests import simulator
@@ -18,6 +17,7 @@ from ansible_collections.nested.hyperv.tests.simulator.windows.services.host_gua
 
 from . import changes, plays
 from .lab import Lab, open_lab
+from .ports import free_ports
 
 ROLE = "azure_stack_hci_eval"
 PLAYBOOK = f"deploy_{ROLE}"
@@ -70,19 +70,6 @@ def seeded(nodes: int = 2, *, published: bool = True) -> dict[str, Any]:
         "administrator_password": PASSWORD,
     }
     return {**given, "publish": {"first_port": free_ports(nodes)}} if published else given
-
-
-def free_ports(count: int) -> int:
-    """The first of ports of this machine in a row on which nothing listens."""
-    while True:
-        with ExitStack() as stack:
-            try:
-                first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-                for port in range(first + 1, first + count):
-                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            except (OSError, OverflowError):
-                continue
-            return int(first)
 
 
 def of_host(sim: simulator.Simulation) -> dict[str, Any]:

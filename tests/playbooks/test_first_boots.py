@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from ansible_collections.nested.hyperv.tests import simulator
 from ansible_collections.nested.hyperv.tests.harness import changes
 from ansible_collections.nested.hyperv.tests.harness.lab import Lab
 from ansible_collections.nested.hyperv.tests.harness.playbooks import Playbooks, Run
+from ansible_collections.nested.hyperv.tests.harness.ports import free_ports
 from ansible_collections.nested.hyperv.tests.harness.task import close_clients
 from ansible_collections.nested.hyperv.tests.simulator.hyperv.settings import storage
 from ansible_collections.nested.hyperv.tests.unit.simulator.discs import answers
@@ -63,18 +63,6 @@ LINUX = {
 
 ABSENT, OFF = {"create_training_lab_state": "absent"}, {"create_training_lab_state": "present"}
 SEEDS = "Create the seeds, from which the guests configure themselves"
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row that are free."""
-    for port in range(20000, 60000, count):
-        try:
-            for offset in range(count):
-                socket.create_server(("127.0.0.1", port + offset)).close()
-        except OSError:
-            continue
-        return port
-    raise AssertionError("no free ports")
 
 
 def lab(count: int, **more: Any) -> dict[str, Any]:
