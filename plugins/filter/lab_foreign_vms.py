@@ -15,7 +15,7 @@ description:
   - The disk of a lab with a folder of its own is C(<path>\<name>\<name>.vhdx) (or C(.vhd)).
   - A VM without disks can be a VM of the lab whose creation was interrupted. It is returned with its C(folder), which
     must exist if the lab has created the VM. It is not returned if its seed is in one of its DVD drives, if O(path)
-    is on a share, or if only O(disk_folder) is set, because then there is no folder to check.
+    is on a share, or if only O(disk_folder) is set, because then the folder is not known.
 options:
   _input:
     description: VMs in the format of RV(nested.hyperv.vm_info#module:vms), with the group V(disks).
