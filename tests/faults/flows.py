@@ -99,7 +99,7 @@ HOST: dict[str, Any] = {
             "state": "running",
             "memory": "2GB",
             "adapters": [{"name": "LAN", "switch": "Lab"}],
-            "disks": [{"path": r"C:\VMs\srv.vhdx", "size": "40GB"}],
+            "disks": [{"path": r"C:\VMs\srv01\srv01.vhdx", "size": "40GB"}],
             "checkpoints": CHECKPOINTS,
             "guest": GUEST,
         },

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,9 @@ def setup(checkout: Path, tmp_path: Path) -> Callable[..., str]:
 
     def run(folder: str) -> str:
         command = ["make", "--no-print-directory", "setup", f"PYTHON={python}"]
-        return subprocess.run(command, cwd=tmp_path / folder, capture_output=True, text=True, check=True).stdout
+        environment = {"PATH": os.environ["PATH"]}  # without the variables of the make that runs the tests
+        options: Any = {"cwd": tmp_path / folder, "env": environment, "capture_output": True, "text": True}
+        return subprocess.run(command, check=True, **options).stdout
 
     return run
 
