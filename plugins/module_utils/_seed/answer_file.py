@@ -13,7 +13,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Interface, IPv6Interface
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -164,7 +164,6 @@ def _check_texts(value: Any, option: str = "") -> None:
 
 
 Components = Mapping[str, Sequence[Node]]
-Interface: TypeAlias = "IPv4Interface | IPv6Interface"
 
 
 def _installation(options: Mapping[str, Any]) -> Components:
@@ -309,7 +308,7 @@ def _interface(identifier: str, entries: Sequence[Mapping[str, Any]]) -> Node:
     )
 
 
-def _version(addressed: tuple[Interface, Mapping[str, Any]]) -> int:
+def _version(addressed: tuple[IPv4Interface | IPv6Interface, Mapping[str, Any]]) -> int:
     return addressed[0].version
 
 

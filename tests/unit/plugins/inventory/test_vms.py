@@ -520,7 +520,7 @@ UNEXPECTED: tuple[Callable[[dict[str, Any]], Any], ...] = (
     lambda parts: [],
     lambda parts: None,
     lambda parts: "text",
-    lambda parts: dict.fromkeys(parts),
+    dict.fromkeys,
     *(
         lambda parts, change=change: {key: {**part, **change} for key, part in parts.items()}
         for change in (

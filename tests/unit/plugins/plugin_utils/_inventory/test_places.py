@@ -210,7 +210,7 @@ def random_guests(random: Random) -> list[Guest]:
     """VMs whose names collide, also with names that are appended to, and whose IDs are those of cloned disks."""
     parents = [host("a"), host("b"), host("b_a")]
     guests: list[Guest] = []
-    for _ in range(random.randint(1, 14)):
+    for _number in range(random.randint(1, 14)):
         parent = random.choice(parents)
         name = random.choice(["a", "A", "b", "a_a", "a_b", "a_b_a", "a_1", "a_2", "a_b_1", "a_b_1_1", "all", ""])
         free = [id for id in "123456789" if (parent, id) not in [(known.host, known.facts["id"]) for known in guests]]
