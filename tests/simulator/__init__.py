@@ -168,7 +168,7 @@ class Simulation:
             for endpoint in pair:
                 endpoint.close()
         for listener in self.ssh.values():
-            listener.stop()
+            listener.close()
         self.log.close()
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)

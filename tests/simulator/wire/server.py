@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .auth import Authenticator, Session
 from .faultrules import Dropped, Refused, operation_of
 from .log import Entry, RequestLog
+from .reservation import reserve
 from .shells import line_of
 from .wsman import Exchange, WinRm
 
@@ -55,6 +56,7 @@ class Endpoint:
         self.authenticator = Authenticator(
             machine, service.settings, tls=context is not None, certificates=client_certificates
         )
+        self._reserved: socket.socket | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -74,8 +76,10 @@ class Endpoint:
     def start(self) -> None:
         if self._server is not None:
             return
+        if self._reserved is None:
+            self._reserved = reserve(self.host, self.port)
+            self.port = self._reserved.getsockname()[1]
         self._server = _Server((self.host, self.port), self)
-        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve, name=f"endpoint-{self.port}", daemon=True)
         self._thread.start()
 
@@ -93,6 +97,8 @@ class Endpoint:
     def close(self) -> None:
         """Stop for good."""
         self.stop()
+        if self._reserved is not None:
+            self._reserved.close()
         self.authenticator.close()
 
 

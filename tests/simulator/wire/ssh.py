@@ -6,6 +6,8 @@ import contextlib
 import socket
 import threading
 
+from .reservation import reserve
+
 BANNER = b"SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.5\r\n"
 
 
@@ -14,13 +16,16 @@ class SshListener:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host, self.port = host, 0
+        self._reserved: socket.socket | None = None
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
         if self._socket is not None:
             return
+        if self._reserved is None:
+            self._reserved = reserve(self.host, self.port)
+            self.port = self._reserved.getsockname()[1]
         self._socket = socket.create_server((self.host, self.port))
-        self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._socket,), name=f"ssh-{self.port}", daemon=True).start()
 
     def stop(self) -> None:
@@ -29,6 +34,12 @@ class SshListener:
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)  # wakes accept()
             listening.close()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        if self._reserved is not None:
+            self._reserved.close()
 
     def _serve(self, listening: socket.socket) -> None:
         with contextlib.suppress(OSError):  # it was stopped
