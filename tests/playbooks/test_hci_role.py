@@ -162,6 +162,16 @@ def test_a_vm_in_the_place_of_a_node_is_neither_changed_nor_removed(disks: list[
         assert there.host.info("node1", "disks", "network_adapters", "memory") == mine
 
 
+def test_a_node_of_another_lab_stays() -> None:
+    """Also if the name of its lab begins with that of the one that is removed."""
+    with site() as there:
+        there.succeeds(**PLAIN)
+        there.host.succeeds("vm", name="node1", state="absent")
+        there.succeeds(**PLAIN, name="hci2", path=r"D:\HCI2", nat="")
+        there.succeeds(state="absent")
+        assert there.host.info("node1", "disks")["disks"][0]["path"] == r"D:\HCI2\node1\os.vhdx"
+
+
 def test_a_node_whose_notes_have_changed_is_still_one() -> None:
     with site() as there:
         before = there.state()
